@@ -1,0 +1,8 @@
+"""``python -m aelab``: the same as scripts/train.py."""
+
+import sys
+
+from aelab.cli import train
+
+if __name__ == "__main__":
+    sys.exit(train())

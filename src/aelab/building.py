@@ -1,0 +1,93 @@
+"""Config groups to objects: data, network, model, callbacks, trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from torch import Tensor
+
+from aelab.configuration import instantiate
+from aelab.data.module import DataModule
+from aelab.errors import UserError
+from aelab.models import Autoencoder
+from aelab.tracking.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
+from aelab.tracking.history import History
+from aelab.tracking.progress import Progress
+
+INITIALIZATION_EXAMPLES = 10_000
+
+
+def build_data(config: DictConfig) -> DataModule:
+    """The data module, read and split."""
+    data: DataModule = instantiate(config.data)
+    data.prepare_data()
+    data.setup()
+    if config.error.name == "cross_entropy":
+        _check_unit_interval(config.data.name, data)
+    return data
+
+
+def _check_unit_interval(name: str, data: DataModule) -> None:
+    for part in ("train", "val", "test"):
+        x = data.examples(part, limit=INITIALIZATION_EXAMPLES)
+        low, high = x.min().item(), x.max().item()
+        if low < 0 or high > 1:
+            raise UserError(
+                f"error=cross_entropy data={name}: the {part} part has values from {low:.4g} to {high:.4g}, outside "
+                "[0, 1]; use error=squared, or rescale the data"
+            )
+
+
+def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | None = None) -> Autoencoder:
+    """The model with its initial weights, which depend on ``seed`` only.
+
+    ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
+    None leaves the default weights, for a model whose weights are loaded next.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = instantiate(config.network, shape=shape)
+        if examples is not None:
+            instantiate(config.initialization)(network, examples)
+        scheduler = instantiate(config.scheduler) if config.scheduler.name != "none" else None
+        return instantiate(
+            config.model,
+            network=network,
+            error=instantiate(config.error),
+            corruption=instantiate(config.corruption),
+            optimizer=instantiate(config.optimizer),
+            scheduler=scheduler,
+            seed=config.seed,
+        )
+
+
+def build_trainer(config: DictConfig, directory: Path, logger: Any, extra: list[Callback]) -> pl.Trainer:
+    """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``."""
+    callbacks: list[Callback] = [
+        Progress(),
+        *extra,
+        History(directory / "metrics.jsonl"),
+        *checkpoint_callbacks(directory),
+    ]
+    if config.callbacks.early_stopping is not None:
+        callbacks.append(EarlyStopping("val/error", patience=config.callbacks.early_stopping, mode="min"))
+    trainer: pl.Trainer = instantiate(
+        config.trainer,
+        default_root_dir=directory,
+        logger=logger,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=True,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10**9,
+        use_distributed_sampler=False,
+        inference_mode=False,  # exact penalties of convolutions need gradients in evaluation
+    )
+    return trainer

@@ -1,0 +1,61 @@
+"""The programs a user starts. Nothing heavy is imported before a run really begins."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from aelab.configuration import conf_dir
+from aelab.tracking.identity import register_resolver
+
+register_resolver()
+_failures: list[str] = []
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def _job(config: DictConfig) -> float:
+    """One job. A failure is recorded and reported in one line; the other jobs of a multirun still run."""
+    from aelab.errors import UserError
+    from aelab.tracking.identity import run_id
+    from aelab.training import RunFailed, run
+
+    job = HydraConfig.get()
+    directory = f"{config.paths.outputs}/{config.sweep}/{run_id(config)}"
+    try:
+        result = run(config, list(job.overrides.task))
+    except (RunFailed, UserError) as error:
+        print(f"{directory}: {error}", file=sys.stderr)
+        _failures.append(directory)
+        return float("nan")
+    print(f"run: {directory}", flush=True)
+    return result
+
+
+def train() -> int:
+    """Train one run, or a sweep with ``-m``; returns the exit status."""
+    from aelab.explain import explain
+
+    trace_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us instead of printing them
+    try:
+        _job()
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if trace_wanted:
+            raise
+        print(explain(error), file=sys.stderr)
+        return 1
+    return 1 if _failures else 0
+
+
+def compare() -> int:
+    """Table, curves and report of finished runs; returns the exit status."""
+    from aelab.tracking.compare import main
+
+    return main()

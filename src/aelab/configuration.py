@@ -1,0 +1,76 @@
+"""Where the config folder is, and the one door through which configs become objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from aelab.errors import UserError
+
+TRUSTED = (
+    "aelab.data.",
+    "aelab.models.",
+    "aelab.networks.",
+    "aelab.objectives.",
+    "pytorch_lightning.",
+    "torch.optim.",
+)
+
+
+def conf_dir() -> Path:
+    """The folder of config groups: inside an installed wheel, else at the top of the checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+def trusted_prefixes() -> tuple[str, ...]:
+    """Modules whose names a config may instantiate; ``AELAB_TRUSTED=mypackage.`` adds the user's own."""
+    own = os.environ.get("AELAB_TRUSTED", "")
+    return (*TRUSTED, *(prefix.strip() for prefix in own.split(",") if prefix.strip()))
+
+
+def instantiate(config: DictConfig | dict[str, Any], **arguments: Any) -> Any:
+    """Build the object a config describes, its ``name`` set aside; ``arguments`` are added to its own.
+
+    Raises UserError for a ``_target_`` outside the trusted modules, wherever in the config it stands and
+    whatever name it goes by, so that a config from a stranger cannot run code.
+    """
+    from hydra.utils import instantiate as hydra_instantiate
+
+    plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else dict(config)
+    assert isinstance(plain, dict)
+    for target in _targets(plain):
+        _check_trusted(target)
+    plain.pop("name", None)
+    return hydra_instantiate(plain, **arguments, _recursive_=False, _convert_="all")
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "_target_":
+                yield str(value)
+            yield from _targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _targets(value)
+
+
+def _check_trusted(target: str) -> None:
+    from hydra.utils import get_object
+
+    prefixes = trusted_prefixes()
+    fix = "use a class of aelab, or set AELAB_TRUSTED=<your package>. to trust your own"
+    if not target.startswith(prefixes):
+        raise UserError(f"_target_={target}: not a trusted target; {fix}")
+    try:
+        home = f"{get_object(target).__module__}."
+    except Exception as error:
+        raise UserError(f"_target_={target}: cannot be imported ({error})") from error
+    if not home.startswith(prefixes):
+        raise UserError(f"_target_={target}: lives in {home[:-1]}, not a trusted module; {fix}")

@@ -1,0 +1,105 @@
+"""Batches by index from a tensor that stays in memory, in an order that depends on (seed, epoch) only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from aelab.objectives.randomness import seeded_generator
+
+
+class EpochOrder:
+    """Shuffles rows anew each epoch: one permutation from (seed, epoch).
+
+    ``rows``: long ``[n]``, or ``[K, n]`` with K seeds for K replicas, each with an order of its own;
+    replica k visits its rows exactly as a lone run with ``rows[k]`` and ``seeds[k]`` does.
+    Lightning calls ``set_epoch`` because a loader shows this object as its ``sampler``.
+    """
+
+    def __init__(self, rows: Tensor, seed: int | Sequence[int]) -> None:
+        self.rows = rows
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __call__(self) -> Tensor:
+        if self.rows.ndim == 1:
+            assert isinstance(self.seed, int)
+            return self._shuffled(self.rows, self.seed)
+        assert not isinstance(self.seed, int)
+        return torch.stack([self._shuffled(r, s) for r, s in zip(self.rows, self.seed, strict=True)])
+
+    def _shuffled(self, rows: Tensor, seed: int) -> Tensor:
+        return rows[torch.randperm(len(rows), generator=seeded_generator(seed, self.epoch))]
+
+
+class Batches:
+    """Iterates the rows of each batch: long ``[B]``, or ``[K, B]`` for K replicas.
+
+    ``order``: an EpochOrder, or a fixed long tensor of rows. ``batch_size`` is global: of ``world_size``
+    processes each takes its stride of every batch. In training the remainder that cannot be shared evenly is
+    left out, so that the mean of the processes' gradients is the gradient of the batch.
+    """
+
+    def __init__(
+        self,
+        order: EpochOrder | Tensor,
+        batch_size: int,
+        rank: int = 0,
+        world_size: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.sampler = order
+        self.batch_sampler = None
+        self.batch_size = batch_size
+        self.rank = rank
+        self.world_size = world_size
+        self.device = device
+
+    def __len__(self) -> int:
+        return -(-self._count() // self.batch_size)
+
+    def _count(self) -> int:
+        if isinstance(self.sampler, EpochOrder):
+            return self.sampler.rows.shape[-1] // self.world_size * self.world_size
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        rows = self.sampler() if isinstance(self.sampler, EpochOrder) else self.sampler
+        rows = rows.to(self.device)
+        count = self._count()
+        for start in range(0, count, self.batch_size):
+            stop = min(start + self.batch_size, count)
+            yield rows[..., start + self.rank : stop : self.world_size]
+
+
+class ResidentLoader(Batches):
+    """Iterates float batches ``[B, D]`` (``[K, B, D]`` for K replicas) taken by index from ``values``.
+
+    ``values``: ``[N, D]``, uint8 (scaled to [0, 1] as it is taken) or float, on the training device.
+    ``order``, ``batch_size``, ``rank``, ``world_size``: as in Batches.
+    """
+
+    def __init__(
+        self,
+        values: Tensor,
+        batch_size: int,
+        order: EpochOrder | Tensor,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__(order, batch_size, rank, world_size, values.device)
+        self.values = values
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for rows in super().__iter__():
+            yield to_float(self.values[rows])
+
+
+def to_float(batch: Tensor) -> Tensor:
+    """uint8 0..255 to float in [0, 1]; floats pass unchanged."""
+    return batch.float().div_(255) if batch.dtype == torch.uint8 else batch

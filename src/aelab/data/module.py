@@ -1,0 +1,176 @@
+"""The one LightningDataModule: a data set is a short subclass that overrides ``read``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from aelab.data.loader import EpochOrder, ResidentLoader, to_float
+from aelab.data.source import Source
+from aelab.data.splits import fingerprint, split_indices
+from aelab.errors import UserError
+from aelab.objectives.randomness import seeded_generator
+
+PARTS = ("train", "val", "test")
+
+
+class DataModule(pl.LightningDataModule):
+    """Splits a data set, keeps it resident and serves batches ``[B, D]`` of flat examples.
+
+    ``batch_size``: global batch size. ``val_fraction``: share of the training examples kept for selection.
+    ``test_fraction``: share held out for the test where the data set has no official test set.
+    ``split_seed``: seed of both, apart from the run's seed so that runs of many seeds share their splits.
+    ``train_size``: train on that many examples only. ``standardize``: subtract the mean and divide by the
+    standard deviation of the training part, value by value. ``seed``: order of the batches.
+    ``path``: the user's own file or folder, for the data sets that read one.
+
+    ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
+    """
+
+    evaluation_batch_size = 1024
+    name: str
+
+    def __init__(
+        self,
+        batch_size: int = 128,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.2,
+        split_seed: int = 0,
+        train_size: int | None = None,
+        standardize: bool = False,
+        seed: int = 0,
+        path: str | None = None,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise UserError(f"data.batch_size={batch_size}: must be at least 1")
+        self.name = type(self).__module__.rpartition(".")[2]
+        self.batch_size = batch_size
+        self.val_fraction = val_fraction
+        self.test_fraction = test_fraction
+        self.split_seed = split_seed
+        self.train_size = train_size
+        self.standardize = standardize
+        self.seed = seed
+        self.path = path
+        self.values: dict[str, Tensor] = {}
+        self.labels: dict[str, np.ndarray] = {}
+        self.shape: tuple[int, ...] = ()
+        self.mean: Tensor | None = None
+        self.scale: Tensor | None = None
+
+    def read(self) -> Source:
+        """The hook a data set overrides: read everything, split nothing."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.values:
+            return
+        source = self.read().check(self.name)
+        self.shape = tuple(source.x.shape[1:])
+        for part, rows in self._split(len(source.x), official_test=source.test_x is not None).items():
+            if len(rows):
+                self._keep(part, source.x[rows], None if source.labels is None else source.labels[rows])
+        if source.test_x is not None:
+            self._keep("test", source.test_x, source.test_labels)
+        if source.fill_missing:
+            self._fill_missing()
+        if self.standardize:
+            self._standardize()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The standardisation, so that a checkpoint holds all that using the model takes."""
+        return {} if self.mean is None else {"mean": self.mean, "scale": self.scale}
+
+    def _split(self, count: int, official_test: bool = False) -> dict[str, np.ndarray]:
+        test_fraction = 0 if official_test else self.test_fraction
+        rows = split_indices(count, self.val_fraction, test_fraction, self.split_seed, self.train_size)
+        return dict(zip(PARTS, rows, strict=True))
+
+    def _keep(self, part: str, x: np.ndarray, labels: np.ndarray | None) -> None:
+        flat = np.ascontiguousarray(x.reshape(len(x), -1))
+        self.values[part] = torch.from_numpy(flat if flat.dtype == np.uint8 else flat.astype(np.float32))
+        if labels is not None:
+            self.labels[part] = labels
+
+    def _fill_missing(self) -> None:
+        mean = self.values["train"].double().nanmean(0).float()
+        if mean.isnan().any():
+            value = int(mean.isnan().nonzero()[0])
+            raise UserError(
+                f"data={self.name}: value {value} (counted from 0) is missing in every example of the training "
+                "part, so it has no mean; leave it out or use data.missing=drop"
+            )
+        for part, x in self.values.items():
+            self.values[part] = torch.where(x.isnan(), mean, x)
+
+    def _standardize(self) -> None:
+        train = to_float(self.values["train"]).double()
+        constant = train.amax(0) == train.amin(0)
+        self.mean, self.scale = train.mean(0), train.std(0, correction=0).masked_fill(constant, 1)
+        for part, x in self.values.items():
+            self.values[part] = ((to_float(x).double() - self.mean) / self.scale).float()
+
+    def size(self, part: str) -> int:
+        """Number of examples of ``train``, ``val`` or ``test``."""
+        return len(self.values[part])
+
+    def chosen(self, part: str, limit: int | None = None) -> Tensor:
+        """Rows of a part, long ``[n]``: all in order, or ``limit`` of them by a choice that is always the same."""
+        count = self.size(part)
+        if limit is None or limit >= count:
+            return torch.arange(count)
+        return torch.randperm(count, generator=seeded_generator(self.split_seed, 0))[:limit]
+
+    def examples(self, part: str, limit: int | None = None) -> Tensor:
+        """Examples of ``train``, ``val`` or ``test`` as floats ``[n, D]``: all, or the ``chosen`` ones."""
+        values = self.values[part]
+        return to_float(values if limit is None else values[self.chosen(part, limit).to(values.device)])
+
+    def require_labels(self) -> dict[str, np.ndarray]:
+        """Labels ``[n]`` of each part; UserError where the data set has none."""
+        if not self.labels:
+            raise UserError(f"data={self.name}: labels are needed here and there are none; {self.label_advice()}")
+        return self.labels
+
+    def label_advice(self) -> str:
+        """How a user gives this data set labels."""
+        return "use a data set with labels"
+
+    def describe(self) -> dict[str, Any]:
+        """Sizes, shape and content fingerprints for the manifest."""
+        return {
+            "shape": list(self.shape),
+            "sizes": {part: self.size(part) for part in PARTS},
+            "fingerprints": {part: self.fingerprint(part) for part in PARTS},
+        }
+
+    def fingerprint(self, part: str) -> str:
+        """16 hex digits that name the content of a part."""
+        return fingerprint(self.values[part].cpu().numpy())
+
+    def train_dataloader(self) -> Any:
+        return self._loader("train", EpochOrder(torch.arange(self.size("train")), self.seed), self.batch_size)
+
+    def val_dataloader(self) -> Any:
+        return self._in_order("val")
+
+    def test_dataloader(self) -> Any:
+        """Test, then validation and training parts: the trained weights are measured on all three."""
+        return [self._in_order(part) for part in ("test", "val", "train")]
+
+    def _in_order(self, part: str) -> Any:
+        return self._loader(part, torch.arange(self.size(part)), self.evaluation_batch_size)
+
+    def _loader(self, part: str, order: EpochOrder | Tensor, batch_size: int) -> Any:
+        """Batches of a part on the training device, this process's share of each."""
+        trainer = self.trainer
+        if trainer is None:
+            return ResidentLoader(self.values[part], batch_size, order)
+        device = trainer.strategy.root_device
+        self.values[part] = self.values[part].to(device)
+        return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)

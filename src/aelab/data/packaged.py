@@ -1,0 +1,26 @@
+"""Reads a data set that an installed package carries, without importing the package."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from aelab.errors import UserError
+
+
+def packaged_csv(name: str, package: str, distribution: str, file: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values uint8 ``[N, D]`` and labels ``[N]`` (the last column) of a CSV of small integers, plain or .gz.
+
+    ``file`` is relative to the folder of ``package``. UserError, with ``name`` of the data set, where
+    ``distribution`` is not installed or does not carry the file.
+    """
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec else None
+    path = next((p for p in (Path(folder, file) for folder in folders or ()) if p.is_file()), None)
+    if path is None:
+        raise UserError(f"data={name}: the data come with {distribution}, which has no {file} here; "
+                        f"run: pip install --force-reinstall {distribution}")
+    table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
+    return table[:, :-1], table[:, -1].astype(np.int64)

@@ -1,0 +1,49 @@
+"""An exception as one clear line: the key, the value, the fix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+
+def explain(error: BaseException) -> str:
+    """What went wrong, in one line; Hydra's own multi-line messages are put in our words."""
+    text = " ".join(str(part) for part in (error, error.__cause__) if part)
+    if match := re.search(r"Could not override '([^']+)'", text):
+        key = match[1]
+        value = re.search(rf"\+{re.escape(key)}=(\S+)", text)
+        given = f"{key}={value[1]}" if value else key
+        return f"{given}: unknown key{_nearest(key, list(_known_keys()))}; --cfg job shows them all"
+    if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
+        group, name, options = match[1], match[2], match[3].split("Config search path")[0].split()
+        return f"{group}={name}: no such choice{_nearest(name, options)}; choose one of {', '.join(options)}"
+    if match := re.search(r"Could not override '([^']+)'\.\s+No match in the defaults list", text):
+        return f"{match[1]}: unknown group; --help lists the groups"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def _known_keys() -> Iterator[str]:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    from aelab.configuration import conf_dir
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = compose("train")
+
+    def walk(node: Any, prefix: str) -> Iterator[str]:
+        for key in node:
+            yield f"{prefix}{key}"
+            child = node._get_node(key)
+            if hasattr(child, "keys"):
+                yield from walk(child, f"{prefix}{key}.")
+
+    yield from walk(config, "")

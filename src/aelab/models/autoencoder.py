@@ -1,0 +1,172 @@
+"""The template of every variant: x -> corrupt -> encode -> decode -> error + weight * penalty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from aelab.errors import UserError
+from aelab.models.metrics import ReconstructionMetrics, StepMeans
+from aelab.networks import Network
+from aelab.networks.activations import activation
+from aelab.objectives import NoCorruption, SquaredError
+from aelab.objectives.randomness import NOISE, Generators, seeded_generator
+
+PARTS = ("test", "val", "train")
+
+
+class Terms(NamedTuple):
+    """What one batch costs: ``loss = error + weight * penalty``, each ``[...]``, and its code ``[..., B, H]``."""
+
+    loss: Tensor
+    error: Tensor
+    penalty: Tensor
+    code: Tensor
+
+
+class Autoencoder(pl.LightningModule):
+    """Undercomplete (or overcomplete) autoencoder; every variant overrides one hook of it.
+
+    Hooks: ``corrupt`` (what the encoder sees), ``encode`` (how the code is made), ``penalty`` (what is added
+    to the error) and ``observe`` (what is remembered of a training batch's code).
+
+    ``network``: encoder and decoder. ``error``: reconstruction error that is minimised. ``corruption``: of
+    the encoder's input in training; validation and test see clean inputs. ``code_activation``: applied to the
+    encoder's output. ``weight``: of the penalty, a number or a tensor of length K. ``optimizer``,
+    ``scheduler``: callables taking the parameters and the optimiser. ``seed``: of noise in training.
+
+    Everything addresses trailing axes: with parameters stacked along a leading axis K and x ``[K, B, D]``,
+    ``objective`` gives K losses and the sum of them trains K independent models.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        error: Any = None,
+        corruption: Any = None,
+        code_activation: str = "identity",
+        weight: float | Tensor = 0.0,
+        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+        scheduler: Callable[..., Any] | None = None,
+        seed: int | list[int] = 0,
+    ) -> None:
+        super().__init__()
+        if not isinstance(weight, Tensor) and weight < 0:
+            raise UserError(f"model.weight={weight}: must be 0 or more")
+        self.network = network
+        self.error = error if error is not None else SquaredError()
+        self.corruption = corruption if corruption is not None else NoCorruption()
+        self.code_activation = activation(code_activation, "model.code_activation")
+        self.code_activation_name = code_activation
+        self.weight = weight
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.seed = seed
+        self.generator: Generators = None
+        self.step_means = StepMeans()
+        self.metrics = {part: ReconstructionMetrics() for part in PARTS}
+
+    # --- the template and its hooks ---
+
+    def objective(self, x: Tensor, generator: Generators = None) -> Terms:
+        """Loss of x ``[..., B, D]``; depends on parameters, x and the generator only."""
+        seen = self.corrupt(x, generator)
+        code = self.encode(seen)
+        error = self.error(self.network.decode(code), x).mean(-1)
+        penalty = self.penalty(seen, code, generator)
+        if penalty is None:
+            return Terms(error, error, torch.zeros_like(error), code)
+        return Terms(error + self.weight * penalty, error, penalty, code)
+
+    def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
+        """What the encoder sees in training instead of x."""
+        return self.corruption(x, generator)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
+        return self.code_activation(self.network.encode(x))
+
+    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
+        """Unweighted penalty ``[...]`` of the input the encoder saw and its code; None for none."""
+        return None
+
+    def observe(self, code: Tensor) -> None:
+        """Remember what the variant needs of a training batch's detached code; outside the objective."""
+
+    # --- use ---
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Codes ``[..., B, H]`` to reconstructions ``[..., B, D]``."""
+        return self.error.reconstruction(self.network.decode(code))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Inputs to their reconstructions, ``[..., B, D]``."""
+        return self.decode(self.encode(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.reconstruct(x)
+
+    # --- training ---
+
+    def on_train_epoch_start(self) -> None:
+        epoch = self.current_epoch
+        if isinstance(self.seed, int):
+            self.generator = seeded_generator(self.seed, epoch, NOISE, self.device)
+        else:
+            self.generator = [seeded_generator(seed, epoch, NOISE, self.device) for seed in self.seed]
+
+    def training_step(self, x: Tensor, batch_idx: int) -> Tensor:
+        terms = self.objective(x, self.generator)
+        self.observe(terms.code.detach())
+        self.step_means.update(x.shape[-2], error=terms.error, penalty=terms.penalty, loss=terms.loss)
+        return terms.loss.sum()
+
+    def on_train_epoch_end(self) -> None:
+        means = self.step_means.compute(self._sum_over_processes)
+        if not torch.isfinite(means["loss"]).all():
+            raise UserError(
+                f"the training loss is not finite in epoch {self.current_epoch}; lower optimizer.lr or set "
+                "trainer.gradient_clip_val=1 (the last good checkpoint is kept)"
+            )
+        self._log("train", means)
+
+    def validation_step(self, x: Tensor, batch_idx: int) -> None:
+        self._measure("val", x)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log("val", self.metrics["val"].compute(self._sum_over_processes))
+
+    def test_step(self, x: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._measure(PARTS[dataloader_idx], x)
+
+    def on_test_epoch_end(self) -> None:
+        for part in PARTS:
+            if self.metrics[part].count:
+                self._log(part, self.metrics[part].compute(self._sum_over_processes))
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer(self.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        scheduler = {"scheduler": self.make_scheduler(optimizer), "monitor": "val/error"}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def _measure(self, part: str, x: Tensor) -> None:
+        code = self.encode(x)
+        output = self.network.decode(code)
+        error = self.error(output, x)
+        squared = (self.error.reconstruction(output) - x).square().sum(-1)
+        mean_error = error.mean(-1)
+        penalty = self.penalty(x, code)
+        penalty = torch.zeros_like(mean_error) if penalty is None else penalty
+        self.metrics[part].update(x, error, squared, penalty, mean_error + self.weight * penalty)
+
+    def _log(self, part: str, values: dict[str, Tensor]) -> None:
+        self.log_dict({f"{part}/{name}": value.mean().float() for name, value in values.items()})
+
+    def _sum_over_processes(self, value: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(value, reduce_op="sum")

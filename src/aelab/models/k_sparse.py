@@ -1,0 +1,57 @@
+"""k-sparse autoencoder: only the k largest code values survive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aelab.errors import UserError
+from aelab.models.autoencoder import Autoencoder
+
+
+def keep_largest(code: Tensor, k: int) -> Tensor:
+    """Codes ``[..., H]`` with all but the k largest values of each set to 0."""
+    if k >= code.shape[-1]:
+        return code
+    values, index = code.topk(k, dim=-1)
+    return torch.zeros_like(code).scatter(-1, index, values)
+
+
+class KSparseAutoencoder(Autoencoder):
+    """Linear encoder, the k largest values kept (Makhzani & Frey 2013).
+
+    ``k``: values kept, at test as well. ``anneal``: share of the epochs over which k falls linearly from the
+    code size to ``k`` in training; 0 keeps k from the start. ``train/dead_units`` is the share of units that
+    no training example of the epoch used.
+    """
+
+    def __init__(self, *args: Any, k: int = 8, anneal: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not 1 <= k <= self.network.code_size:
+            raise UserError(f"model.k={k}: must be between 1 and network.code_size={self.network.code_size}")
+        if not 0 <= anneal <= 1:
+            raise UserError(f"model.anneal={anneal}: must be a share of the epochs between 0 and 1")
+        self.k = k
+        self.anneal = anneal
+        self.annealed_k = k
+        self.register_buffer("used", torch.zeros(self.network.code_size, dtype=torch.bool))
+
+    def encode(self, x: Tensor) -> Tensor:
+        return keep_largest(super().encode(x), self.annealed_k if self.training else self.k)
+
+    def observe(self, code: Tensor) -> None:
+        self.used |= (code != 0).any(-2)
+
+    def on_train_epoch_start(self) -> None:
+        super().on_train_epoch_start()
+        self.used.zero_()
+        epochs = (self.trainer.max_epochs or 0) * self.anneal
+        left = max(0.0, 1 - self.current_epoch / epochs) if epochs else 0.0
+        self.annealed_k = self.k + round((self.network.code_size - self.k) * left)
+
+    def on_train_epoch_end(self) -> None:
+        super().on_train_epoch_end()
+        dead = self._sum_over_processes(self.used.to(torch.float32)) == 0
+        self.log("train/dead_units", dead.float().mean())

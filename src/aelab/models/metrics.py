@@ -1,0 +1,77 @@
+"""Sums kept as tensors and turned into metrics once an epoch: logging every step would cost half a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Reduce = Callable[[Tensor], Tensor]
+
+
+class StepMeans:
+    """Means of named per-batch values over an epoch, weighted by batch size."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.values: dict[str, list[Tensor]] = {}
+
+    def update(self, count: int, **values: Tensor) -> None:
+        self.counts.append(count)
+        for name, value in values.items():
+            self.values.setdefault(name, []).append(value.detach())
+
+    def compute(self, reduce: Reduce) -> dict[str, Tensor]:
+        """Means ``[...]``, and reset. ``reduce`` sums a tensor over processes."""
+        counts = torch.tensor(self.counts, dtype=torch.float64)
+        total = None
+        means = {}
+        for name, values in self.values.items():
+            stacked = torch.stack(values, -1).double()
+            weights = counts.to(stacked.device)
+            total = reduce(weights.sum()) if total is None else total
+            means[name] = reduce((stacked * weights).sum(-1)) / total
+        self.__init__()  # type: ignore[misc]
+        return means
+
+
+class ReconstructionMetrics:
+    """error, mse, fvu, penalty and loss of one part of the data, in one pass, summed in float64.
+
+    ``fvu`` (fraction of variance unexplained) is the squared error over the total variance of the same
+    examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def update(self, x: Tensor, error: Tensor, squared: Tensor, penalty: Tensor, loss: Tensor) -> None:
+        """x ``[B, D]``; error and squared error per example ``[..., B]``; penalty and loss, means ``[...]``."""
+        count, values = x.shape[-2], x.double()
+        self.count += count
+        self._add("error", error.double().sum(-1))
+        self._add("squared", squared.double().sum(-1))
+        self._add("penalty", penalty.double() * count)
+        self._add("loss", loss.double() * count)
+        self._add("x", values.sum(-2))
+        self._add("x2", values.square().sum())
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def compute(self, reduce: Reduce) -> dict[str, Tensor]:
+        """Metrics ``[...]``, and reset. ``reduce`` sums a tensor over processes."""
+        sums = {name: reduce(value) for name, value in self.sums.items()}
+        count = reduce(torch.tensor(self.count, dtype=torch.float64, device=sums["x"].device))
+        variance = sums["x2"] - sums["x"].square().sum() / count
+        size = sums["x"].shape[-1]
+        self.__init__()  # type: ignore[misc]
+        return {
+            "error": sums["error"] / count,
+            "mse": sums["squared"] / count / size,
+            "fvu": sums["squared"] / variance,
+            "penalty": sums["penalty"] / count,
+            "loss": sums["loss"] / count,
+        }

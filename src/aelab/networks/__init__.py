@@ -1,0 +1,7 @@
+"""Encoder/decoder pairs and how they are initialised."""
+
+from aelab.networks.conv import Conv
+from aelab.networks.mlp import MLP
+from aelab.networks.network import Linearization, Network
+
+__all__ = ["MLP", "Conv", "Linearization", "Network"]

@@ -1,0 +1,82 @@
+"""Starting weights. Each scheme is called as ``scheme(network, x)``, x training examples ``[N, D]``.
+
+``default`` leaves PyTorch's uniform +-1/sqrt(fan in); the others set every bias to zero, save ``pca``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from aelab.errors import UserError
+from aelab.evaluation.pca import fit_pca
+from aelab.networks.mlp import MLP
+from aelab.networks.network import Network
+
+
+@torch.no_grad()
+def _each_layer(network: Network, fill: Callable[[Tensor], object]) -> None:
+    for layer in [*network.encoder_layers, *network.decoder_layers]:
+        fill(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+
+def default(network: Network, x: Tensor) -> None:
+    """PyTorch's own: uniform on +-1/sqrt(fan in), weights and biases."""
+
+
+def xavier(network: Network, x: Tensor) -> None:
+    """Uniform of variance 2 / (fan in + fan out) (Glorot & Bengio 2010)."""
+    _each_layer(network, nn.init.xavier_uniform_)
+
+
+def kaiming(network: Network, x: Tensor) -> None:
+    """Uniform of variance 2 / fan in, for ReLU units (He et al. 2015)."""
+    _each_layer(network, lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"))
+
+
+def orthogonal(network: Network, x: Tensor) -> None:
+    """Orthonormal rows or columns (Saxe et al. 2014)."""
+    _each_layer(network, nn.init.orthogonal_)
+
+
+def sparse(network: Network, x: Tensor, connections: int = 15) -> None:
+    """``connections`` incoming weights a unit, drawn from N(0, 1), the others 0 (Martens 2010)."""
+
+    def fill(weight: Tensor) -> None:
+        rows = weight.flatten(1)
+        kept = torch.rand_like(rows).argsort(1) < min(connections, rows.shape[1])
+        rows.copy_(torch.randn_like(rows) * kept)
+
+    _each_layer(network, fill)
+
+
+@torch.no_grad()
+def pca(network: Network, x: Tensor) -> None:
+    """Principal directions of each layer's input as its encoder weights, transposed in the decoder.
+
+    A linear network starts at the PCA solution. Units beyond the input's dimension keep their default
+    weights in the encoder and weigh nothing in the decoder. Raises UserError for convolutions.
+    """
+    if not isinstance(network, MLP):
+        raise UserError("initialization=pca: needs fully connected layers; use network=mlp or network=linear")
+    depth = len(network.encoder_layers)
+    for index, layer in enumerate(network.encoder_layers):
+        mean, directions, _ = fit_pca(x)
+        mean, directions = mean.to(x), directions[: layer.weight.shape[0]].to(x)
+        count = len(directions)
+        layer.weight[:count] = directions
+        layer.bias[:count] = -directions @ mean
+        mirrored = depth - 1 - index
+        if network.tied:
+            network.decoder_biases[mirrored].copy_(mean)
+        else:
+            decoder = network.decoder_layers[mirrored]
+            decoder.weight.zero_()
+            decoder.weight[:, :count] = directions.mT
+            decoder.bias.copy_(mean)
+        x = layer(x)
+        if index < depth - 1:
+            x = network.activation(x)

@@ -1,0 +1,80 @@
+"""Layers over trailing axes: whatever axes the parameters carry in front are replicas.
+
+With parameters of a lone model a layer maps ``[B, ...]``; with parameters stacked along a leading axis K it
+maps ``[K, B, ...]`` (or one ``[B, ...]`` shared by all replicas) to ``[K, B, ...]``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``x W^T + b`` with weight ``[out, in]`` or ``[K, out, in]``."""
+    if weight.ndim == 2:
+        return F.linear(x, weight, bias)
+    if x.ndim == 2:
+        x = x.expand(len(weight), *x.shape)
+    return torch.baddbmm(bias.unsqueeze(-2), x, weight.mT)
+
+
+class Affine(nn.Module):
+    """A fully connected layer with PyTorch's default initialisation (uniform, +-1/sqrt(fan in))."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -1 / math.sqrt(inputs), 1 / math.sqrt(inputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return affine(x, self.weight, self.bias)
+
+
+def _grouped(x: Tensor, weight: Tensor) -> Tensor:
+    """``[K, B, C, H, W]`` (or shared ``[B, C, H, W]``) with the K replicas' channels side by side."""
+    if x.ndim == 4:
+        x = x.expand(len(weight), *x.shape)
+    return x.transpose(0, 1).flatten(1, 2)
+
+
+def _ungrouped(x: Tensor, replicas: int) -> Tensor:
+    return x.unflatten(1, (replicas, -1)).transpose(0, 1)
+
+
+def halve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A 3 x 3 convolution of stride 2: ``[..., C, H, W]`` to half the height and width, rounded up."""
+    if weight.ndim == 4:
+        return F.conv2d(x, weight, bias, stride=2, padding=1)
+    replicas = len(weight)
+    out = F.conv2d(_grouped(x, weight), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=replicas)
+    return _ungrouped(out, replicas)
+
+
+def double(x: Tensor, weight: Tensor, bias: Tensor, size: tuple[int, int]) -> Tensor:
+    """The transpose of ``halve``: back to height and width ``size``."""
+    extra = [n - (2 * m - 1) for n, m in zip(size, x.shape[-2:], strict=True)]
+    if weight.ndim == 4:
+        return F.conv_transpose2d(x, weight, bias, 2, 1, extra)
+    replicas = len(weight)
+    out = F.conv_transpose2d(
+        _grouped(x, weight), weight.flatten(0, 1), bias.flatten(), 2, 1, extra, groups=replicas
+    )
+    return _ungrouped(out, replicas)
+
+
+class Convolution(nn.Module):
+    """Parameters of ``halve``: weight ``[outputs, inputs, 3, 3]``; ``double`` reads the same layout."""
+
+    def __init__(self, inputs: int, outputs: int, bias: int | None = None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.empty(outputs if bias is None else bias))
+        bound = 1 / math.sqrt(inputs * 9)
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -bound, bound)

@@ -1,0 +1,75 @@
+"""Fully connected autoencoder: widths decrease to the code and increase again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from aelab.networks.activations import activation as named_activation
+from aelab.networks.layers import Affine, affine
+from aelab.networks.network import Linearization, Network
+
+
+class MLP(Network):
+    """Encoder ``D -> hidden -> code``, decoder mirrored; code and output are linear.
+
+    ``hidden``: widths, outermost first; none gives the linear autoencoder, PCA's equal (Baldi & Hornik 1989).
+    ``tied``: the decoder's weights are the encoder's, transposed; it keeps biases of its own.
+    """
+
+    is_chain = True
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        code_size: int,
+        hidden: Sequence[int] = (),
+        activation: str = "relu",
+        tied: bool = False,
+    ) -> None:
+        super().__init__(shape, code_size, hidden, tied)
+        self.activation = named_activation(activation)
+        sizes = [self.input_size, *self.hidden, code_size]
+        self.encoder_layers = nn.ModuleList(Affine(m, n) for m, n in pairwise(sizes))
+        self.decoder_layers = nn.ModuleList() if tied else nn.ModuleList(Affine(m, n) for m, n in pairwise(sizes[::-1]))
+        self.decoder_biases = nn.ParameterList(torch.zeros(n) for n in sizes[-2::-1]) if tied else nn.ParameterList()
+
+    def encode(self, x: Tensor) -> Tensor:
+        *hidden, last = self.encoder_layers
+        for layer in hidden:
+            x = self.activation(layer(x))
+        return last(x)
+
+    def decode(self, code: Tensor) -> Tensor:
+        *hidden, last = self._decoder()
+        for weight, bias in hidden:
+            code = self.activation(affine(code, weight, bias))
+        return affine(code, *last)
+
+    def _decoder(self) -> list[tuple[Tensor, Tensor]]:
+        if self.tied:
+            weights = [layer.weight.mT for layer in reversed(self.encoder_layers)]
+            return list(zip(weights, self.decoder_biases, strict=True))
+        return [(layer.weight, layer.bias) for layer in self.decoder_layers]
+
+    def linearize(self, x: Tensor) -> Linearization:
+        slopes = []
+        *hidden, last = self.encoder_layers
+        for layer in hidden:
+            z = layer(x)
+            x = self.activation(z)
+            slopes.append(self.activation.slope(z, x))
+        return Linearization(last(x), [layer.weight for layer in self.encoder_layers], slopes)
+
+    def jacobian_cost(self) -> float:
+        sizes = [self.input_size, *self.hidden, self.code_size]
+        if len(sizes) == 2:
+            return 1.14
+        chain = self.code_size * sum(m * n for m, n in pairwise(sizes[:-1]))
+        return 1 + chain / (2 * sum(m * n for m, n in pairwise(sizes)))
+
+    def filters(self) -> Tensor:
+        return self.encoder_layers[0].weight.detach().unflatten(-1, self.shape)

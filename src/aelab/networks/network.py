@@ -1,0 +1,64 @@
+"""What a model asks of a network: an encoder, a decoder and, where cheap, the encoder's linearisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from aelab.errors import UserError
+
+
+class Linearization(NamedTuple):
+    """The encoder around x: ``code = W_L a(... a(W_1 x))``.
+
+    ``weights``: layers' weights, first layer first, ``[..., out, in]``; ``slopes``: derivatives of the hidden
+    activations at x, one less than the weights, ``[..., B, width]``.
+    """
+
+    code: Tensor
+    weights: list[Tensor]
+    slopes: list[Tensor]
+
+
+class Network(nn.Module):
+    """Base of all encoder/decoder pairs over flat examples ``[..., B, D]`` and codes ``[..., B, code_size]``.
+
+    ``shape``: shape of one example, D values. The decoder's output is the reconstruction for squared error
+    and its logits for cross-entropy. ``encoder_layers`` and ``decoder_layers`` list the modules with a weight
+    from input to code and back; a tied network has no decoder weights.
+    """
+
+    def __init__(self, shape: Sequence[int], code_size: int, hidden: Sequence[int], tied: bool) -> None:
+        super().__init__()
+        if code_size < 1:
+            raise UserError(f"network.code_size={code_size}: must be at least 1")
+        if any(width < 1 for width in hidden):
+            raise UserError(f"network.hidden={list(hidden)}: every width must be at least 1")
+        self.shape = tuple(shape)
+        self.input_size = math.prod(shape)
+        self.code_size = code_size
+        self.hidden = tuple(hidden)
+        self.tied = tied
+
+    def encode(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def decode(self, code: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    is_chain = False
+
+    def linearize(self, x: Tensor) -> Linearization | None:
+        """The encoder's linearisation at x, or None where the network is not a chain of affine layers."""
+        return None
+
+    def jacobian_cost(self) -> float:
+        """Cost of the exact Jacobian penalty: a training step with it over a plain one (see jacobian.py)."""
+        raise NotImplementedError
+
+    def filters(self) -> Tensor:
+        """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``."""
+        raise NotImplementedError

@@ -1,0 +1,83 @@
+"""The contractive penalty ||J_f(x)||_F^2 (Rifai et al. 2011): exact forms and an unbiased estimate.
+
+J_f is the Jacobian of the code with respect to the input. All functions return the mean over examples,
+``[...]`` for whatever axes stand in front of ``[B, D]``, and can be differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from aelab.objectives.randomness import Generators, normal, rademacher
+
+
+def one_layer(weight: Tensor, slope: Tensor) -> Tensor:
+    """Encoder ``a(W x + b)``: ``sum_j a'_j^2 ||W_j||^2`` (Rifai et al. 2011, eq. 8)."""
+    return (slope.square() @ weight.square().sum(-1).unsqueeze(-1)).squeeze(-1).mean(-1)
+
+
+def one_hidden_layer(weights: Sequence[Tensor], slope: Tensor) -> Tensor:
+    """Encoder ``W2 a(W1 x + b)`` with a linear code: the quadratic form ``d' Q d``.
+
+    ``d = a'``, ``Q = (W2' W2) * (W1 W1')`` elementwise, so that no Jacobian is ever formed.
+    """
+    first, second = weights
+    q = (second.mT @ second) * (first @ first.mT)
+    return ((slope @ q) * slope).sum(-1).mean(-1)
+
+
+def chain(weights: Sequence[Tensor], slopes: Sequence[Tensor], code_slope: Tensor | None = None) -> Tensor:
+    """Any chain of affine layers: the product of layer Jacobians, from the code down to the first layer.
+
+    The first layer enters through its Gram matrix, ``||M W_1||^2 = tr(M W_1 W_1' M')``, so the product stops
+    at the width of the first hidden layer.
+    """
+    product = weights[-1].unsqueeze(-3)
+    if code_slope is not None:
+        product = product * code_slope.unsqueeze(-1)
+    for weight, slope in zip(reversed(weights[1:-1]), reversed(slopes[1:]), strict=True):
+        product = (product * slope.unsqueeze(-2)) @ weight.unsqueeze(-3)
+    product = product * slopes[0].unsqueeze(-2)
+    gram = weights[0] @ weights[0].mT
+    return ((product @ gram.unsqueeze(-3)) * product).sum((-2, -1)).mean(-1)
+
+
+def exact_by_rows(encode: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Any encoder: one vector-Jacobian product for each code value. ``x``: ``[..., B, D]``, one per code."""
+    differentiable = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        code = encode(x)
+        rows = [
+            torch.autograd.grad(value.sum(), x, create_graph=differentiable, retain_graph=True)[0]
+            for value in code.unbind(-1)
+        ]
+        return sum((row.square().sum(-1) for row in rows), torch.zeros(())).mean(-1)
+
+
+def probe_estimate(code: Tensor, x: Tensor, probes: int = 1, generator: Generators = None) -> Tensor:
+    """Unbiased estimate from code-side vectors v with ``E[v v'] = I``: the mean of ``||v' J||^2``.
+
+    ``code`` ``[..., B, H]`` must have been computed from ``x``, which requires a gradient. One probe is
+    Rademacher; several are orthogonal, which has less variance and is exact at ``probes = H``.
+    """
+    rows = [
+        torch.autograd.grad((code * vector).sum(), x, create_graph=True)[0]
+        for vector in _probe_vectors(code.detach(), probes, generator)
+    ]
+    return sum((row.square().sum(-1) for row in rows), torch.zeros(())).mean(-1) / probes
+
+
+def _probe_vectors(code: Tensor, probes: int, generator: Generators) -> list[Tensor]:
+    signs = rademacher(code, generator)
+    if probes == 1:
+        return [signs]
+    # One random orthonormal set a step, flipped by signs of each example: orthogonal within an example,
+    # nearly independent between examples, one small QR instead of one an example.
+    size = code.shape[-1]
+    gaussian = normal(code.new_empty(*code.shape[:-2], size, min(probes, size)), generator)
+    directions = torch.linalg.qr(gaussian).Q * size**0.5
+    return [signs * column.unsqueeze(-2) for column in directions.unbind(-1)]

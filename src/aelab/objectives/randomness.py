@@ -1,0 +1,47 @@
+"""Random draws from one generator, or from K generators for K replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+ORDER, NOISE = 0, 1  # separate streams for the order of the examples and for noise
+
+
+def seeded_generator(
+    seed: int, epoch: int, stream: int = ORDER, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """A generator that depends on (seed, epoch, stream) only, so that a resumed epoch repeats itself."""
+    return torch.Generator(device=device).manual_seed((seed * 2_000_003 + epoch * 2 + stream) % 2**63)
+
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+
+
+def _draw(sampler: Callable[..., Tensor], shape: Sequence[int], like: Tensor, generator: Generators) -> Tensor:
+    options = {"dtype": like.dtype, "device": like.device}
+    if generator is None or isinstance(generator, torch.Generator):
+        return sampler(shape, generator=generator, **options)
+    return torch.stack([sampler(shape[1:], generator=g, **options) for g in generator])
+
+
+def normal(like: Tensor, generator: Generators) -> Tensor:
+    """Standard normal values of the shape of ``like``; K generators give each leading slice its own."""
+    return _draw(torch.randn, like.shape, like, generator)
+
+
+def uniform(like: Tensor, generator: Generators) -> Tensor:
+    """Uniform values on [0, 1) of the shape of ``like``."""
+    return _draw(torch.rand, like.shape, like, generator)
+
+
+def rademacher(like: Tensor, generator: Generators) -> Tensor:
+    """Values -1 and +1 with equal probability, of the shape of ``like``."""
+    return torch.where(uniform(like, generator) < 0.5, -torch.ones_like(like), torch.ones_like(like))
+
+
+def per_replica(value: float | Tensor) -> float | Tensor:
+    """A hyperparameter of length K shaped ``[K, 1, 1]`` so that it meets ``[K, B, D]``; numbers pass."""
+    return value[:, None, None] if isinstance(value, Tensor) and value.ndim == 1 else value

@@ -1,0 +1,5 @@
+"""K models trained as one, and what their disagreement says: bias, variance and their uncertainty."""
+
+from aelab.replicas.decomposition import Decomposer, Decomposition, decompose
+
+__all__ = ["Decomposer", "Decomposition", "decompose"]

@@ -1,0 +1,98 @@
+"""The two errors that split into noise + bias + variance, and how far predictions spread about their mean.
+
+Both are Bregman divergences, so one algebra serves them: an error is known by its `loss` at a prediction, the
+`divergence` between two predictions, and the `noise`, the loss of a perfect prediction. Predictions are averaged
+in the coordinates in which the loss is linear in the target: values for the squared error, logits for the
+cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LARGEST = 1e140
+"""Values beyond this count as infinite: their squares would overflow double precision."""
+
+LOGIT_BOUND = 30.0
+"""Logits are clamped to [-30, 30] (probabilities within 1e-13 of 0 and 1) before anything is computed: a saturated
+decoder's logits are arbitrarily large, and one of them would otherwise own the mean."""
+
+
+@dataclass(frozen=True)
+class BregmanError:
+    """An error, as functions of double precision tensors that broadcast; nothing is summed."""
+
+    coordinates: Callable[[Tensor, Tensor], Tensor]
+    """(predictions, target) -> the coordinates z in which predictions are averaged."""
+    loss: Callable[[Tensor, Tensor], Tensor]
+    """(z, target) -> the error of predicting z."""
+    noise: Callable[[Tensor], Tensor]
+    """Target -> the error that a perfect prediction still makes."""
+    divergence: Callable[[Tensor, Tensor], Tensor]
+    """D(z || centre): how much worse than the centre z is for targets whose mean is the centre's prediction."""
+    target_range: tuple[float, float]
+    quadratic: bool = False
+    """Whether D(z || centre) is proportional to |z - centre|^2."""
+
+
+def softplus(logits: Tensor) -> Tensor:
+    """A(z) = log(1 + exp(z)), without the shortcut to A(z) = z above 20 that torch takes by default."""
+    return torch.nn.functional.softplus(logits, threshold=500)
+
+
+def _bernoulli_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy A(z) - t z, with A = softplus."""
+    # Swapping the two outcomes negates the logit and turns t into 1 - t. The rarer outcome as the target leaves
+    # nothing to cancel, so that the tiny loss of a confident and right prediction keeps all its digits.
+    swap = target > 0.5
+    logits = logits * torch.where(swap, -1.0, 1.0).to(logits)
+    return softplus(logits) - torch.where(swap, 1 - target, target) * logits
+
+
+def _bernoulli_divergence(logits: Tensor, centre: Tensor) -> Tensor:
+    """KL(sigmoid(centre) || sigmoid(logits)) = A(z) - A(c) - A'(c) (z - c)."""
+    sign = torch.where(centre > 0, -1.0, 1.0).to(centre)  # swapped for the same reason: a centre of at most 0
+    logits, centre = logits * sign, centre * sign
+    return softplus(logits) - softplus(centre) - torch.sigmoid(centre) * (logits - centre)
+
+
+def _entropy(target: Tensor) -> Tensor:
+    return -torch.special.xlogy(target, target) - torch.special.xlog1py(1 - target, -target)
+
+
+ERRORS = {
+    # Averaged as residuals: their mean keeps its digits even where the data lie far from zero.
+    "squared": BregmanError(
+        coordinates=lambda predictions, target: predictions - target,
+        loss=lambda residuals, target: residuals.square(),
+        noise=torch.zeros_like,
+        divergence=lambda residuals, centre: (residuals - centre).square_(),
+        target_range=(-LARGEST, LARGEST),
+        quadratic=True,
+    ),
+    "cross_entropy": BregmanError(
+        coordinates=lambda logits, target: logits.clamp(-LOGIT_BOUND, LOGIT_BOUND),
+        loss=_bernoulli_loss,
+        noise=_entropy,
+        divergence=_bernoulli_divergence,
+        target_range=(0.0, 1.0),
+    ),
+}
+
+
+def spread(error: BregmanError, z: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+    """How far each of U predictions z [U, ...] is from their mean `centre` [...]: two tensors [U, ...].
+
+    The first, d_u = D(z_u || centre), averages to the plug-in variance (Bregman information), which is too small
+    because the centre was fitted to the same predictions. The second, c_u = (U-1) D(centre without u || centre),
+    averages to the delete-one jackknife correction of that. d_u + c_u is the jackknife's pseudo-value of u. For the
+    squared error c_u = d_u / (U-1), so their sum averages to the unbiased variance, with its U-1.
+    """
+    others = len(z) - 1
+    divergence = error.divergence(z, centre)
+    if error.quadratic:
+        return divergence, divergence / others
+    without = torch.add(centre, centre - z, alpha=1 / others)
+    return divergence, error.divergence(without, centre).mul_(others)

@@ -1,0 +1,1 @@
+"""Run identity, the manifest, W&B, comparison and the report."""

@@ -1,0 +1,154 @@
+"""Runs side by side: what differs between them, and what they reached, over seeds."""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aelab.errors import UserError
+from aelab.tracking.atomic import write_whole
+from aelab.tracking.runs import UNREADABLE, Run, find_runs, finite
+from aelab.tracking.swept import choices, short_names, swept_keys
+from aelab.tracking.wording import plain, shown
+
+_ALWAYS_IN_CSV = ("model", "data", "error", "network.code_size")
+
+
+class Estimate(NamedTuple):
+    """A mean over `n` seeds and half of its 95 % interval, if there is one."""
+
+    mean: float
+    half: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Complete runs that are equal in everything but the seed, one for each seed."""
+
+    runs: tuple[Run, ...]
+
+    def value(self, key: str) -> Any:
+        return self.runs[0].config.get(key)
+
+    def label(self, keys: Sequence[str]) -> str:
+        """`sparse_l1, weight 0.1`: choices by their name alone, other keys with theirs."""
+        names = short_names(keys)
+        parts = [
+            shown(self.value(key)) if isinstance(self.value(key), str) else f"{names[key]} {shown(self.value(key))}"
+            for key in keys
+            if key in self.runs[0].config
+        ]
+        return plain(", ".join(parts), 60)
+
+    def mean(self, metric: str) -> float | None:
+        values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
+        return math.fsum(values) / len(values) if values else None
+
+    def estimate(self, metric: str, two_way: bool = False) -> Estimate | None:
+        """Mean and 95 % interval: over seeds (t) where there are several, else from the run's own standard error.
+
+        `two_way` prefers the runs' own standard errors, over test examples and replicas. Seeds share the test
+        examples, so these are averaged over seeds, not shrunk.
+        """
+        mean = self.mean(metric)
+        if mean is None:
+            return None
+        values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
+        own = self.mean(f"{metric}_se")
+        if own is not None and finite(own) and (two_way or len(values) == 1):
+            return Estimate(mean, 1.959964 * own, len(values))
+        return Estimate(mean, t_interval(values), len(values))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All runs found, the keys that tell them apart (seed aside), and the complete ones grouped over seeds."""
+
+    name: str
+    runs: list[Run]
+    keys: list[str]
+    groups: list[Group]
+
+    @property
+    def unfinished(self) -> list[Run]:
+        """Runs that are failed, interrupted, running or unreadable."""
+        return [run for run in self.runs if not run.complete]
+
+    def problems(self) -> dict[str, list[Group]]:
+        """The groups whose errors are comparable: the same data and the same error. Best first."""
+        keys = [key for key in ("data", "error") if key in self.keys]
+        found: dict[str, list[Group]] = {}
+        for group in sorted(self.groups, key=_rank):
+            found.setdefault(", ".join(shown(group.value(key)) for key in keys), []).append(group)
+        return found
+
+
+def gather(directories: Iterable[Path]) -> Comparison:
+    """Read every run under the directories and set them side by side."""
+    directories = list(directories)
+    for directory in directories:
+        if not directory.is_dir():
+            raise UserError(f"no such directory: {plain(str(directory))}; name one that holds runs, like outputs/demo")
+    runs = find_runs(directories)
+    if not runs:
+        where = ", ".join(plain(str(directory)) for directory in directories)
+        raise UserError(f"no runs found under {where}: no manifest.json there; train some with scripts/train.py first")
+    sweeps = {plain(run.sweep) for run in runs if run.status != UNREADABLE}
+    name = sweeps.pop() if len(sweeps) == 1 else plain(directories[0].resolve().name)
+    keys = swept_keys([run for run in runs if run.config])
+    return Comparison(name, runs, keys, group_over_seeds(runs))
+
+
+def group_over_seeds(runs: Iterable[Run]) -> list[Group]:
+    """Complete runs by everything but their seed. The same seed twice is one observation: the last one found."""
+    found: dict[frozenset[tuple[str, str]], dict[str, Run]] = {}
+    for run in runs:
+        if run.complete:
+            found.setdefault(frozenset(choices(run).items()), {})[str(run.seed)] = run
+    return [Group(tuple(by_seed.values())) for by_seed in found.values()]
+
+
+def t_interval(values: Sequence[float]) -> float | None:
+    """Half of the 95 % t-interval of the mean; None for fewer than two values."""
+    n = len(values)
+    if n < 2 or not all(map(math.isfinite, values)):
+        return None
+    from scipy.special import stdtrit
+
+    mean = math.fsum(values) / n
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
+    return float(stdtrit(n - 1, 0.975)) * math.sqrt(variance / n)
+
+
+def rows(comparison: Comparison, beside: Path) -> list[dict[str, Any]]:
+    """One tidy row per run: its keys, seed, metrics, time and failure. Directories are told relative to `beside`."""
+    keys = list(dict.fromkeys([*_ALWAYS_IN_CSV, *comparison.keys]))
+    metrics = sorted({metric for run in comparison.runs for metric in run.metrics})
+    return [
+        {"run_id": plain(run.run_id), "sweep": plain(run.sweep), "status": run.status}
+        | {key: shown(run.config[key]) if key in run.config else "" for key in keys}
+        | {"seed": "" if run.seed is None else shown(run.seed)}
+        | {metric: run.metrics.get(metric, "") for metric in metrics}
+        | {"parameters": run.parameters, "fit_s": run.fit_s, "failure": run.failure}
+        | {"directory": os.path.relpath(run.directory, beside)}
+        for run in comparison.runs
+    ]
+
+
+def write_csv(table: Sequence[dict[str, Any]], path: Path) -> Path:
+    """Write rows of equal keys as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(table[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return write_whole(path, text.getvalue())
+
+
+def _rank(group: Group) -> tuple[bool, float]:
+    error = group.mean("test/error")
+    return (False, error) if error is not None and math.isfinite(error) else (True, 0.0)

@@ -1,0 +1,120 @@
+"""A figure: its words, its numbers, and the files it is kept in."""
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from aelab.tracking.atomic import write_whole
+from aelab.tracking.comparison import Estimate, Group, write_csv
+from aelab.tracking.style import DARK, LIGHT, Theme, settings
+
+UNITS = {
+    "squared": "squared error per example, summed over values",
+    "cross_entropy": "cross-entropy per example, nats",
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is to be drawn. `rows` are its numbers; `x` names what runs to the right, if that is a number."""
+
+    name: str
+    title: str
+    caption: str
+    rows: list[dict[str, Any]]
+    paint: Callable[[Theme], Figure]
+    x: str = ""
+
+
+@dataclass(frozen=True)
+class SavedFigure:
+    """A drawing and where its light PNG, dark PNG, SVG and numbers lie."""
+
+    drawing: Drawing
+    light: Path
+    dark: Path
+    svg: Path
+    csv: Path
+
+
+def save(drawing: Drawing, directory: Path) -> SavedFigure:
+    """Draw both themes and write everything into the directory."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", drawing.name).strip("._")[:100]
+    png, svg = _drawn(drawing, LIGHT, "png", "svg")
+    (dark,) = _drawn(drawing, DARK, "png")
+    return SavedFigure(
+        drawing,
+        light=write_whole(directory / f"{stem}.png", png),
+        dark=write_whole(directory / f"{stem}-dark.png", dark),
+        svg=write_whole(directory / f"{stem}.svg", svg),
+        csv=write_csv(drawing.rows, directory / f"{stem}.csv"),
+    )
+
+
+def unit(groups: Iterable[Group]) -> str:
+    """The unit of the error these groups minimise."""
+    kind = next((str(group.value("error")) for group in groups if group.value("error")), "")
+    return UNITS.get(kind, f"{kind} error per example".strip())
+
+
+def numbers(
+    panel: str, line: str, x: tuple[str, Any], metric: str, found: Estimate, floor: float = -math.inf
+) -> dict[str, Any]:
+    """One row of a figure's numbers."""
+    low = high = None
+    if found.half is not None:
+        low, high = max(floor, found.mean - found.half), found.mean + found.half
+    return {
+        "panel": panel, "line": line, "key": x[0], "x": x[1], "metric": metric,
+        "mean": found.mean, "low": low, "high": high, "seeds": found.n,
+    }  # fmt: skip
+
+
+def split(groups: Iterable[Group], keys: Sequence[str]) -> list[tuple[str, list[Group]]]:
+    """The groups by their values of the keys, each with its label, in the order of the values."""
+    found: dict[tuple[Any, ...], list[Group]] = {}
+    for group in groups:
+        found.setdefault(tuple(_sortable(group.value(key)) for key in keys), []).append(group)
+    return [(found[values][0].label(keys), found[values]) for values in sorted(found)]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a configuration value has a place on an axis."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def numeric_keys(groups: Sequence[Group], keys: Iterable[str]) -> list[str]:
+    """The keys with at least two values that are all numbers, where they are given at all."""
+    numeric = []
+    for key in keys:
+        values = [group.value(key) for group in groups if group.value(key) is not None]
+        if all(map(is_number, values)) and len(set(values)) > 1:
+            numeric.append(key)
+    return numeric
+
+
+def _sortable(value: Any) -> tuple[int, float, str]:
+    return (0, float(value), "") if is_number(value) else (value is not None, math.inf, str(value))
+
+
+def _drawn(drawing: Drawing, theme: Theme, *formats: str) -> list[bytes]:
+    with matplotlib.rc_context(settings(theme)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = drawing.paint(theme)
+        FigureCanvasAgg(figure)
+        contents = []
+        for form in formats:
+            buffer = io.BytesIO()
+            metadata = {"Date": None} if form == "svg" else {"Software": "aelab"}
+            figure.savefig(buffer, format=form, dpi=160, metadata=metadata)
+            contents.append(buffer.getvalue())
+    return contents

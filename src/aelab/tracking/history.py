@@ -1,0 +1,55 @@
+"""metrics.jsonl: one row an epoch, appended, never replaced. W&B is a mirror of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
+
+
+class History(Checkpoint):
+    """Appends the epoch's metrics to ``metrics.jsonl``.
+
+    A ``Checkpoint`` to Lightning, so that it runs after the model has logged the epoch and, listed before the
+    real checkpoints, before they are written: a checkpoint of epoch e finds its row on disk. Rows beyond the
+    checkpoint a run resumes from are dropped at its start, since those epochs are trained again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def state_key(self) -> str:
+        return "history"
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        kept = [row for row in read_rows(self.path) if row["epoch"] < trainer.current_epoch]
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        row |= {name: value.item() for name, value in trainer.callback_metrics.items()}
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a metrics file; a line torn by a crash is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("epoch"), int):
+            rows.append(row)
+    return rows
+
+

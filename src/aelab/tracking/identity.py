@@ -1,0 +1,53 @@
+"""A run is named by what it is: <model>-<data>-<8 hex of the resolved config>."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+# What cannot change the result: where things lie, who watches, and which machine does the work.
+_IRRELEVANT = (
+    "callbacks.name",
+    "callbacks.pictures_every",
+    "data.num_workers",
+    "data.root",
+    "force",
+    "hydra",
+    "logger",
+    "paths",
+    "sweep",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.name",
+    "trainer.num_nodes",
+    "trainer.strategy",
+)
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """The config of a run as plain containers, interpolations resolved, without Hydra's own part."""
+    keys = [key for key in config if key != "hydra"]
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(config, keys), resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def run_id(config: DictConfig) -> str:
+    """The identity of a run; equal for configs that differ only in what cannot change the result."""
+    plain = resolved(config)
+    for dotted in _IRRELEVANT:
+        *parents, last = dotted.split(".")
+        node = plain
+        for parent in parents:
+            node = node.get(parent) or {}
+        node.pop(last, None)
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{plain['model']['name']}-{plain['data']['name']}-{digest}"
+
+
+def register_resolver() -> None:
+    """Make ``${run_id:}`` available to configs: it names the directory before the run starts."""
+    OmegaConf.register_new_resolver("run_id", lambda *, _root_: run_id(_root_), replace=True)

@@ -1,0 +1,124 @@
+"""manifest.json, the truth about a run, and the lock that lets one process at a time own its directory."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from aelab.errors import UserError
+
+FILE = "manifest.json"
+PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
+
+
+def now() -> str:
+    """The present time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write whole or not at all: to a temporary file beside, then renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
+    os.replace(temporary, path)
+
+
+def read_manifest(directory: Path) -> dict[str, Any] | None:
+    """The manifest of a run directory; None where there is none or it cannot be read."""
+    try:
+        manifest = json.loads((directory / FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+@contextmanager
+def claim(directory: Path) -> Iterator[None]:
+    """Own a run's directory; the kernel gives the claim back when its owner dies, however it dies.
+
+    Raises UserError where another process holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            owner = lock.read().strip() or "another process"
+            raise UserError(f"{directory}: held by {owner}, which is running it now; wait for it or stop it") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}")
+        lock.flush()
+        yield
+
+
+class Manifest:
+    """The record of one run, on disk from its first second and rewritten at every change of state."""
+
+    def __init__(self, directory: Path, run_id: str, config: dict[str, Any], overrides: list[str]) -> None:
+        before = read_manifest(directory) or {}
+        self.path = directory / FILE
+        self.began = time.monotonic()
+        self.record: dict[str, Any] = {
+            "status": "running",
+            "run_id": run_id,
+            "sweep": config.get("sweep"),
+            "seed": config.get("seed"),
+            "overrides": overrides,
+            "config": config,
+            "metrics": {},
+            "versions": versions(),
+            "git": git_state(),
+            "data": {},
+            "timings": {"started": now(), "attempts": before.get("timings", {}).get("attempts", 0) + 1},
+            "error": None,
+        }
+        self.write()
+
+    def update(self, **values: Any) -> None:
+        """Change entries; ``timings`` are added to those there."""
+        self.record["timings"].update(values.pop("timings", {}))
+        self.record.update(values)
+        self.write()
+
+    def close(self, status: str, **values: Any) -> None:
+        """Set the final status and the time it took."""
+        took = {"finished": now(), "total_s": round(time.monotonic() - self.began, 3)}
+        self.update(status=status, timings=took, **values)
+
+    def write(self) -> None:
+        write_json(self.path, self.record)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what can change a result."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the source tree and whether it had changes; None for both outside a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
+        status = subprocess.run([*command, "status", "--porcelain"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return {"commit": None, "dirty": None}
+    if commit.returncode:
+        return {"commit": None, "dirty": None}
+    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}

@@ -1,0 +1,31 @@
+"""Third-party messages that tell the user of a run nothing they can act on, by message."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+_LINES = ("Tip", "GPU available", "TPU available", "HPU available", "`Trainer.fit` stopped", "💡")
+_WARNINGS = (
+    r".*isinstance\(treespec, LeafSpec\).*",
+    r".*srun` command is available.*",
+    r".*Checkpoint directory .* exists and is not empty.*",
+    r".*The number of training batches .* is smaller than the logging interval.*",
+    r".*does not have many workers.*",
+    r".*It is recommended to use `self.log\(.*sync_dist=True\)`.*",
+    r".*was configured so validation will run.*",
+    r".*There is a wandb run already in progress.*",
+)
+
+
+class _Unhelpful(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(_LINES)
+
+
+def quiet() -> None:
+    """Silence them in this process."""
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).addFilter(_Unhelpful())
+    for message in _WARNINGS:
+        warnings.filterwarnings("ignore", message=message)

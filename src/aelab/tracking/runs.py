@@ -1,0 +1,129 @@
+"""A run as its directory tells it: the manifest, the training curves, the pictures."""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aelab.tracking.swept import flatten
+from aelab.tracking.wording import plain
+
+UNREADABLE = "unreadable"
+_NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run. `config` is flat (dotted keys), `metrics` holds numbers only."""
+
+    directory: Path
+    status: str
+    run_id: str
+    sweep: str
+    seed: Any = None
+    overrides: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    parameters: float | None = None
+    fit_s: float | None = None
+    failure: str = ""
+    trace: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return self.status == "complete"
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of metrics.jsonl, one per epoch; what a resumed run wrote again counts once."""
+        epochs: dict[float, dict[str, float]] = {}
+        for row in _rows(self.directory / "metrics.jsonl"):
+            numbers = _numbers(row)
+            if "epoch" in numbers:
+                epochs.setdefault(numbers["epoch"], {}).update(numbers)
+        return [epochs[epoch] for epoch in sorted(epochs)]
+
+    def pictures(self) -> list[Path]:
+        """The PNGs of the run."""
+        return sorted((self.directory / "pictures").glob("*.png"))
+
+
+def find_runs(directories: Iterable[Path]) -> list[Run]:
+    """Every run under the directories, once. A manifest that cannot be read is a run, too."""
+    found = {manifest.resolve(): manifest for top in directories for manifest in _manifests(top)}
+    return [read_run(manifest.parent) for manifest in found.values()]
+
+
+def read_run(directory: Path) -> Run:
+    """Read one run's manifest."""
+    path = directory / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise ValueError(f"it holds a {type(manifest).__name__}, not an object")
+        return _from_manifest(directory, manifest)
+    except (OSError, ValueError, RecursionError) as problem:
+        failure = plain(f"manifest.json cannot be read: {problem}")
+        return Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)
+
+
+def _manifests(top: Path) -> Iterator[Path]:
+    for folder, inner, files in os.walk(top):
+        inner[:] = sorted(name for name in inner if name not in _NOT_RUNS and not name.startswith("."))
+        if "manifest.json" in files:
+            yield Path(folder) / "manifest.json"
+
+
+def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
+    config = manifest.get("config")
+    timings = manifest.get("timings")
+    overrides = manifest.get("overrides")
+    failure, trace = _failure(manifest.get("error"))
+    return Run(
+        directory,
+        status=plain(str(manifest.get("status") or "unknown")),
+        run_id=str(manifest.get("run_id") or directory.name),
+        sweep=str(manifest.get("sweep") or directory.parent.name),
+        seed=manifest.get("seed", config.get("seed") if isinstance(config, dict) else None),
+        overrides=tuple(map(str, overrides)) if isinstance(overrides, list) else (),
+        config=flatten(config) if isinstance(config, dict) else {},
+        metrics=_numbers(manifest.get("metrics")),
+        parameters=_numbers(manifest).get("parameters"),
+        fit_s=_numbers(timings).get("fit_s"),
+        failure=failure,
+        trace=trace,
+    )
+
+
+def _failure(error: Any) -> tuple[str, str]:
+    if not error:
+        return "", ""
+    if not isinstance(error, dict):
+        return plain(str(error)), ""
+    line = ": ".join(str(error[key]) for key in ("type", "message") if error.get(key))
+    return plain(line) or "unknown error", str(error.get("trace") or "")
+
+
+def _numbers(values: Any) -> dict[str, float]:
+    if not isinstance(values, dict):
+        return {}
+    return {key: value for key, value in values.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+
+
+def _rows(path: Path) -> Iterator[Any]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError):  # the last line of a run that was killed is often torn
+            continue
+
+
+def finite(value: float | None) -> bool:
+    """Whether there is a number and it can be drawn."""
+    return value is not None and math.isfinite(value)

@@ -1,0 +1,40 @@
+"""What happens when a multirun ends: the comparison is built and the exit status tells the truth."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from aelab.tracking.manifest import now, read_manifest
+
+
+class CompareAtEnd(Callback):
+    """Hydra callback: table, figures and report.html in the sweep's directory; exit 1 if a run failed."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self.started = now()
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        from aelab.tracking.compare import compare
+
+        directory = Path(config.paths.outputs) / config.sweep
+        if not any(directory.glob("*/manifest.json")):
+            return
+        compare([directory])
+        failed = [path.name for path in sorted(directory.iterdir()) if self._failed_now(path)]
+        print(f"sweep: {directory}", flush=True)
+        if failed:
+            print(f"{len(failed)} of this sweep's runs did not complete: {', '.join(failed)}", file=sys.stderr)
+            raise SystemExit(1)
+
+    def _failed_now(self, directory: Path) -> bool:
+        manifest = read_manifest(directory)
+        if manifest is None or manifest["status"] == "complete":
+            return False
+        return manifest["timings"].get("finished", now()) >= self.started
+
+

@@ -1,0 +1,106 @@
+"""Which configuration keys tell the runs of a comparison apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aelab.tracking.wording import ABSENT, shown
+
+# What cannot change a result, or is told elsewhere.
+_NOT_CHOICES = {"sweep", "force", "seed", "paths", "logger", "wandb", "hydra", "run_id", "name", "tags", "notes"}
+_PLACES = {"dirpath", "root", "root_dir", "save_dir", "output_dir", "default_root_dir", "enable_progress_bar"}
+_HYDRA = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+# Errors are comparable only where these are equal: a difference in them is always told.
+_ALWAYS_TOLD = {"data", "error", "network.code_size"}
+
+
+class Configured(Protocol):
+    """Anything with a flat configuration and the overrides a person typed."""
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+    @property
+    def overrides(self) -> tuple[str, ...]: ...
+    @property
+    def run_id(self) -> str: ...
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys. A group stands for its `name` (`model: sparse_l1`), or its class where it has no name."""
+    flat: dict[str, Any] = {}
+    if prefix and ("name" in config or "_target_" in config):
+        flat[prefix] = config.get("name", str(config.get("_target_")).rpartition(".")[2])
+    for key, value in config.items():
+        if key in _HYDRA or (key == "name" and prefix):
+            continue
+        dotted = f"{prefix}.{key}" if prefix else key
+        flat |= flatten(value, dotted) if isinstance(value, dict) else {dotted: value}
+    return flat
+
+
+def choices(run: Configured) -> dict[str, str]:
+    """What was chosen for a run, as text: its configuration without the seed, places and loggers."""
+    seed = run.config.get("seed")
+    return {
+        key: shown(value)
+        for key, value in run.config.items()
+        if not (
+            key.partition(".")[0] in _NOT_CHOICES
+            or key.rpartition(".")[2] in _PLACES
+            or (key.endswith("seed") and value == seed)
+            or (isinstance(value, str) and len(run.run_id) > 7 and run.run_id in value)
+        )
+    }
+
+
+def differing_keys(chosen: Sequence[Mapping[str, str]]) -> list[str]:
+    """The keys that do not have one value throughout: model first, then other groups, then single keys."""
+    values: dict[str, set[str]] = {}
+    for one in chosen:
+        for key, value in one.items():
+            values.setdefault(key, set()).add(value)
+    present = {key: sum(key in one for one in chosen) for key in values}
+    keys = [key for key in values if len(values[key]) > 1 or present[key] < len(chosen)]
+    return sorted(keys, key=lambda key: (key != "model", "." in key))
+
+
+def swept_keys(runs: Sequence[Configured]) -> list[str]:
+    """The differing keys without those that only follow from another choice.
+
+    A key follows from a group's choice if it has one value wherever that choice is the same: the weight of a model
+    that has only ever one. What a person typed is a choice of its own, unless it lies inside that group.
+    """
+    chosen = [choices(run) for run in runs]
+    typed = {override.partition("=")[0].lstrip("+~") for run in runs for override in run.overrides}
+    differing = differing_keys(chosen)
+    kept: list[str] = []
+    for key in differing:
+        groups = [group for group in kept if "." not in group]
+        own = any(key.startswith(f"{group}.") for group in groups)
+        told = key in _ALWAYS_TOLD or (key in typed and not own)
+        if told or not any(_follows(key, group, chosen) for group in groups):
+            kept.append(key)
+    return kept
+
+
+def short_names(keys: Iterable[str]) -> dict[str, str]:
+    """The last part of each key, or the whole key where the last part would be ambiguous."""
+    keys = list(keys)
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: part if last.count(part) == 1 else key for key, part in zip(keys, last, strict=True)}
+
+
+def factors(keys: Iterable[str]) -> dict[str, list[str]]:
+    """The keys by the choice they belong to: `model` with `model.weight`, everything else by itself."""
+    keys = list(keys)
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        head = key.partition(".")[0]
+        found.setdefault(head if head in keys else key, []).append(key)
+    return found
+
+
+def _follows(key: str, group: str, chosen: Sequence[Mapping[str, str]]) -> bool:
+    value_of: dict[str, str] = {}
+    return all(
+        value_of.setdefault(one.get(group, ABSENT), one.get(key, ABSENT)) == one.get(key, ABSENT) for one in chosen
+    )

@@ -1,0 +1,97 @@
+"""The comparison as a table: one row per configuration, best first, then the runs that did not end well."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aelab.tracking.comparison import Comparison, Group
+from aelab.tracking.runs import Run, finite
+from aelab.tracking.swept import short_names
+from aelab.tracking.wording import ABSENT, count, estimate, shown
+
+_METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `cells` are text."""
+
+    runs: tuple[Run, ...]
+    best: bool
+    cells: list[str]
+    status: str
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and rows; the first `texts` columns are text, the others numbers."""
+
+    headings: list[str]
+    texts: int
+    rows: list[Row]
+
+
+def tabulate(comparison: Comparison) -> Table:
+    """The differing keys, the number of seeds where any was repeated, and the main metrics."""
+    keys = comparison.keys or ["model"]
+    names = short_names(keys)
+    repeated = any(len(group.runs) > 1 for group in comparison.groups)
+    reached = {metric for group in comparison.groups for run in group.runs for metric in run.metrics}
+    metrics = [metric for metric in _METRICS if metric in reached] or ["val/error"]
+    rows = []
+    for groups in comparison.problems().values():
+        best = groups[0] if len(groups) > 1 and finite(groups[0].mean("test/error")) else None
+        rows += [_complete(group, keys, metrics, repeated, group is best) for group in groups]
+    rows += [_unfinished(run, keys, len(metrics) + repeated) for run in comparison.unfinished]
+    headings = [names[key] for key in keys] + ["seeds"] * repeated + metrics
+    return Table(headings, len(keys), rows)
+
+
+def print_table(comparison: Comparison, limit: int = 60) -> None:
+    """Print the table, the best row marked; what goes beyond `limit` rows is in the CSV."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = tabulate(comparison)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    drawn = RichTable(box=None, header_style="bold", pad_edge=False)
+    drawn.add_column("")
+    for index, heading in enumerate(table.headings):
+        drawn.add_column(Text(heading), justify="left" if index < table.texts else "right")
+    drawn.add_column("status", overflow="fold")
+    visible = _visible(table.rows, limit)
+    for row in visible:
+        told = f"{row.status}: {row.failure}" if row.failure else row.status
+        style = "bold green" if row.best else "" if row.status == "complete" else "red"
+        drawn.add_row("★" if row.best else "", *map(Text, row.cells), Text(told), style=style)
+    console.print(drawn)
+    if len(visible) < len(table.rows):
+        console.print(f"… and {count(len(table.rows) - len(visible), 'row')} more in comparison.csv", style="dim")
+
+
+def _visible(rows: Sequence[Row], limit: int) -> list[Row]:
+    """The best rows, and up to a third of the space for those that went wrong."""
+    if len(rows) <= limit:
+        return list(rows)
+    wrong = [row for row in rows if row.status != "complete"][: limit // 3]
+    return [row for row in rows if row.status == "complete"][: limit - len(wrong)] + wrong
+
+
+def _complete(group: Group, keys: Sequence[str], metrics: Sequence[str], repeated: bool, best: bool) -> Row:
+    numbers = []
+    for metric in metrics:
+        found = group.estimate(metric)
+        numbers.append(estimate(found.mean, found.half if metric != "test/pca_error" else None) if found else ABSENT)
+    cells = _keys(group.runs[0], keys) + [str(len(group.runs))] * repeated + numbers
+    return Row(group.runs, best, cells, "complete")
+
+
+def _unfinished(run: Run, keys: Sequence[str], numbers: int) -> Row:
+    return Row((run,), False, _keys(run, keys) + [ABSENT] * numbers, run.status, run.failure)
+
+
+def _keys(run: Run, keys: Sequence[str]) -> list[str]:
+    return [shown(run.config[key]) if key in run.config else ABSENT for key in keys]

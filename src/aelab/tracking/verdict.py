@@ -1,0 +1,62 @@
+"""What a comparison found, in words."""
+
+from collections import Counter
+
+from aelab.tracking.comparison import Comparison, Group
+from aelab.tracking.runs import finite
+from aelab.tracking.wording import count, estimate, number
+
+OVER_SEEDS = "mean ± 95 % t-interval over {} seeds"
+TWO_WAY = "bands: 95 % intervals over test examples and replicas (two-way)"
+
+
+def verdict(comparison: Comparison) -> list[str]:
+    """How many runs there are, which is best, and how it stands to PCA."""
+    runs = comparison.runs
+    statuses = Counter(run.status for run in runs)
+    parts = ", ".join(f"{statuses[status]:,} {status}" for status in sorted(statuses))
+    sentences = [f"{count(len(runs), 'run')}: {parts}."]
+    configurations = len(comparison.groups)
+    if configurations and any(len(group.runs) > 1 for group in comparison.groups):
+        sentences.append(f"The complete ones are {count(configurations, 'configuration')}, repeated over seeds.")
+    counted = sum(len(group.runs) for group in comparison.groups)
+    if twice := statuses["complete"] - counted:
+        sentences.append(f"{count(twice, 'run')} with a configuration and seed met before: counted once.")
+    for problem, groups in comparison.problems().items():
+        sentences += _best(problem, groups[0], [key for key in comparison.keys if key not in ("data", "error")])
+    return sentences
+
+
+def seeds_in_words(groups: list[Group]) -> str:
+    """What the intervals over seeds mean; empty if no seed was repeated."""
+    counts = sorted({len(group.runs) for group in groups if len(group.runs) > 1})
+    if not counts:
+        return ""
+    return OVER_SEEDS.format(counts[0] if len(counts) == 1 else f"{counts[0]} to {counts[-1]}")
+
+
+def _best(problem: str, group: Group, keys: list[str]) -> list[str]:
+    error = group.estimate("test/error")
+    if error is None or not finite(error.mean):
+        return []
+    where = f" on {problem}" if problem else ""
+    which = group.label(keys) or group.label(["model"])
+    seeds = f"mean of {error.n} seeds" if error.n > 1 else ""
+    aside = "; ".join(part for part in (which, seeds) if part)
+    value = estimate(error.mean, error.half)
+    sentences = [f"Lowest test error{where}: {value} ({aside}){_against_pca(group, error.mean)}."]
+    bias2, variance = group.mean("test/bias2"), group.mean("test/variance")
+    if bias2 is not None and variance is not None:
+        sentences.append(f"There, bias² is {number(bias2)} and variance {number(variance)}.")
+    return sentences
+
+
+def _against_pca(group: Group, error: float) -> str:
+    pca = group.mean("test/pca_error")
+    if pca is None or not finite(pca) or pca <= 0:
+        return ""
+    change = error / pca - 1
+    if abs(change) < 0.005:
+        return f", as good as PCA with the same code size ({number(pca)})"
+    side = "below" if change < 0 else "above"
+    return f", {abs(change):.0%} {side} PCA with the same code size ({number(pca)})"

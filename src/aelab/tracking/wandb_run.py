@@ -1,0 +1,81 @@
+"""One W&B run per run: id = run id, group = sweep, a mirror of what the run's directory holds."""
+
+from __future__ import annotations
+
+import netrc
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import WandbLogger
+
+
+def wandb_mode(configured: str) -> str:
+    """``auto``: ``WANDB_MODE`` where set, else online where credentials exist, else offline."""
+    if configured != "auto":
+        return configured
+    if os.environ.get("WANDB_MODE"):
+        return os.environ["WANDB_MODE"]
+    return "online" if has_credentials() else "offline"
+
+
+def has_credentials() -> bool:
+    """Whether an API key is in the environment or in the user's netrc, where ``wandb login`` puts it."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    path = Path(os.environ.get("NETRC", Path.home() / ".netrc"))
+    try:
+        return netrc.netrc(str(path)).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def start_wandb(config: DictConfig, run_id: str, plain: dict[str, Any], outputs: Path) -> WandbLogger:
+    """Open (or resume) the W&B run of a run. All run folders lie under ``outputs/wandb``."""
+    import wandb
+
+    outputs.mkdir(parents=True, exist_ok=True)
+    # artifacts are staged where W&B's own default is the home directory, which may not outlive the run
+    os.environ.setdefault("WANDB_DATA_DIR", str((outputs / ".wandb").resolve()))
+    os.environ.setdefault("WANDB_CACHE_DIR", str((outputs / ".wandb").resolve()))
+    run = wandb.init(
+        project=config.logger.project,
+        entity=config.logger.entity,
+        id=run_id,
+        name=run_id,
+        group=config.sweep,
+        job_type="train",
+        tags=[config.model.name, config.data.name, *config.logger.tags],
+        notes=config.logger.notes,
+        config=plain,
+        dir=str(outputs),
+        resume="allow",
+        mode=wandb_mode(config.logger.mode),
+        settings=wandb.Settings(silent=True, console="off"),
+    )
+    run.define_metric("epoch")
+    for part in ("train", "val", "test", "pictures"):
+        run.define_metric(f"{part}/*", step_metric="epoch")
+    for name in ("val/error", "val/mse", "val/fvu"):
+        run.define_metric(name, step_metric="epoch", summary="min")
+    return WandbLogger(experiment=run, log_model=False)
+
+
+def finish_wandb(logger: WandbLogger | None, metrics: dict[str, float], exit_code: int) -> None:
+    """Write the final metrics to the summary and close the run, marked failed for a non-zero exit code."""
+    if logger is not None:
+        run = logger.experiment
+        run.summary.update(metrics)
+        run.finish(exit_code=exit_code)
+
+
+def upload_checkpoint(logger: WandbLogger, path: Path) -> None:
+    """Upload a checkpoint as a model artifact of the run."""
+    import wandb
+
+    artifact = wandb.Artifact(f"{logger.experiment.id}-best", type="model")
+    artifact.add_file(str(path.resolve()))
+    logger.experiment.log_artifact(artifact)

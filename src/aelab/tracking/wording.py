@@ -1,0 +1,59 @@
+"""Values, numbers and errors as one readable line. Whatever a run holds, nothing here fails or breaks a line."""
+
+import json
+import math
+from typing import Any
+
+ABSENT = "—"
+
+
+def plain(text: str, limit: int = 0) -> str:
+    """One printable line: no newlines, escape sequences or text-direction marks; shortened to `limit`."""
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = " ".join(text.split())
+    return text if not limit or len(text) <= limit else text[: limit - 1] + "…"
+
+
+def shown(value: Any) -> str:
+    """A configuration value as a person would write it; equal values read the same (16 and 16.0, null and none)."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        short = f"{value:g}"
+        return short if float(short) == value else str(value)
+    if isinstance(value, list) and value and not any(isinstance(part, list | dict) for part in value):
+        return "-".join(shown(part) for part in value)
+    return plain(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+
+
+def number(value: float | None) -> str:
+    """Four significant figures."""
+    if value is None:
+        return ABSENT
+    return f"{value:.4g}" if not math.isfinite(value) or abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def estimate(mean: float | None, half: float | None) -> str:
+    """`10.13 ± 0.31`: as many digits as the interval warrants."""
+    if mean is None or half is None or not math.isfinite(half) or not 0 < half < 1e4:
+        return number(mean)
+    digits = min(6, max(0, 1 - math.floor(math.log10(half))))
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """`12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds is None or not math.isfinite(seconds):
+        return ABSENT
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(number_of: int, thing: str) -> str:
+    """`1 run`, `12 runs`."""
+    return f"{number_of:,} {thing}{'' if number_of == 1 else 's'}"

@@ -1,0 +1,148 @@
+"""Config -> objects -> fit -> test -> manifest: the one place where all meets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer
+from aelab.data.module import DataModule
+from aelab.errors import UserError
+from aelab.evaluation.pca import fit_pca, pca_error
+from aelab.launching import relaunchable
+from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.gallery import Gallery
+from aelab.tracking.identity import resolved, run_id
+from aelab.tracking.manifest import Manifest, claim, read_manifest
+from aelab.tracking.quiet import quiet
+
+log = logging.getLogger(__name__)
+
+PCA_VALUES = 4096  # beyond it the covariance costs more than many a training run
+
+
+class RunFailed(Exception):
+    """A run ended without a result; the message is one line and names where the trace is."""
+
+
+def run(config: DictConfig, overrides: list[str]) -> float:
+    """Train and test what the config describes, unless it is done already. Returns val/error of the best epoch.
+
+    Raises RunFailed after the manifest says ``failed``, KeyboardInterrupt after it says ``interrupted``.
+    """
+    quiet()
+    name = run_id(config)
+    directory = Path(config.paths.outputs) / config.sweep / name
+    if int(os.environ.get("LOCAL_RANK", 0)):  # started by rank 0, which owns the directory
+        return _fit_and_test(config, directory, None)["val/error"]
+    with claim(directory):
+        done = read_manifest(directory)
+        if config.force:
+            _start_over(directory)
+        elif done and done.get("status") == "complete":
+            print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
+            return done["metrics"]["val/error"]
+        return _recorded(config, directory, overrides)
+
+
+def _start_over(directory: Path) -> None:
+    for part in ("checkpoints", "pictures"):
+        shutil.rmtree(directory / part, ignore_errors=True)
+    for part in ("metrics.jsonl", "manifest.json"):
+        (directory / part).unlink(missing_ok=True)
+
+
+def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> float:
+    """Fit and test with every outcome written to the manifest and to W&B."""
+    manifest = Manifest(directory, directory.name, resolved(config), overrides)
+    logger, metrics, exit_code = None, {}, 1
+    try:
+        if config.logger.name != "none":
+            from aelab.tracking.wandb_run import start_wandb
+
+            logger = start_wandb(config, directory.name, manifest.record["config"], Path(config.paths.outputs))
+        metrics = _fit_and_test(config, directory, logger, manifest)
+        manifest.close("complete", metrics=metrics)
+        exit_code = 0
+    except (KeyboardInterrupt, SystemExit, SIGTERMException) as error:
+        manifest.close("interrupted", error=_describe(error))
+        raise KeyboardInterrupt(f"interrupted; the same command resumes {directory}") from error
+    except Exception as error:
+        log.info("failed:\n%s", traceback.format_exc())
+        manifest.close("failed", error=_describe(error))
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error
+    finally:
+        if logger is not None:
+            from aelab.tracking.wandb_run import finish_wandb
+
+            finish_wandb(logger, metrics, exit_code)
+    print(_summary(metrics, manifest.record["timings"]["total_s"]))
+    return metrics["val/error"]
+
+
+def _describe(error: BaseException) -> dict[str, str]:
+    return {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
+
+
+def _summary(metrics: dict[str, float], seconds: float) -> str:
+    beside = f"  (PCA {metrics['test/pca_error']:.4g})" if "test/pca_error" in metrics else ""
+    return f"test/error {metrics['test/error']:.4g}{beside}  {seconds:.1f} s"
+
+
+def _fit_and_test(
+    config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None = None
+) -> dict[str, float]:
+    """Fit (from the last checkpoint where there is one), test the best weights, return all metrics."""
+    began = time.monotonic()
+    data = build_data(config)
+    examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
+    model = build_model(config, data.shape, examples)
+    if manifest:
+        size = sum(p.numel() for p in model.parameters())
+        ready = {"data_s": round(time.monotonic() - began, 3)}
+        manifest.update(data=data.describe(), parameters=size, timings=ready)
+    gallery = Gallery(directory / "pictures", data, config.callbacks.pictures_every)
+    trainer = build_trainer(config, directory, logger or False, [gallery])
+    if logger is not None and config.logger.watch:
+        logger.watch(model, log="all")
+    checkpoints = directory / "checkpoints"
+    last = checkpoints / "last.ckpt"
+    if last.exists():
+        load_checkpoint(last)  # a torn file is named before Lightning trips over it
+    began = time.monotonic()
+    with relaunchable(directory):
+        trainer.fit(model, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        fitted = time.monotonic()
+        best = checkpoints / "best.ckpt"
+        if best.exists():
+            model.load_state_dict(load_checkpoint(best)["state_dict"])
+        trainer.test(model, datamodule=data, verbose=False)
+    metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    metrics |= _baseline(data, model.network.code_size)
+    if manifest:
+        manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
+    if logger is not None and config.logger.upload_checkpoint:
+        from aelab.tracking.wandb_run import upload_checkpoint
+
+        upload_checkpoint(logger, best)
+    return metrics
+
+
+def _baseline(data: DataModule, code_size: int) -> dict[str, float]:
+    """Squared error of PCA with the same code size, fitted on the training part."""
+    train = data.examples("train", limit=60_000)
+    if train.shape[1] > PCA_VALUES:
+        return {}
+    pca = fit_pca(train)
+    test = data.examples("test", limit=60_000)
+    return {"test/pca_error": pca_error(pca, test, code_size)}
