@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from aelab.arguments import check_arguments
 from aelab.errors import UserError
 
 TRUSTED = (
@@ -34,20 +35,29 @@ def trusted_prefixes() -> tuple[str, ...]:
     return (*TRUSTED, *(prefix.strip() for prefix in own.split(",") if prefix.strip()))
 
 
-def instantiate(config: DictConfig | dict[str, Any], **arguments: Any) -> Any:
-    """Build the object a config describes, its ``name`` set aside; ``arguments`` are added to its own.
+def instantiate(config: DictConfig, **arguments: Any) -> Any:
+    """Build the object a config group describes, its ``name`` set aside; ``arguments`` are added to its own.
 
     Raises UserError for a ``_target_`` outside the trusted modules, wherever in the config it stands and
-    whatever name it goes by, so that a config from a stranger cannot run code.
+    whatever name it goes by, so that a config from a stranger cannot run code; and for a value of the wrong
+    type.
     """
+    from hydra.errors import InstantiationException
+    from hydra.utils import get_object
     from hydra.utils import instantiate as hydra_instantiate
 
-    plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else dict(config)
+    plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     for target in _targets(plain):
         _check_trusted(target)
     plain.pop("name", None)
-    return hydra_instantiate(plain, **arguments, _recursive_=False, _convert_="all")
+    check_arguments(config._get_full_key(""), get_object(plain["_target_"]), plain)
+    try:
+        return hydra_instantiate(plain, **arguments, _recursive_=False, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
 
 
 def _targets(node: Any) -> Iterator[str]:

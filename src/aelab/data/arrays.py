@@ -50,7 +50,7 @@ class Arrays(DataModule):
             content = np.load(path, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 if self.key or self.label:
-                    raise UserError(f"data.key, data.label: {path} is a .npy of one array; use an .npz for several")
+                    raise UserError("data.key, data.label: a .npy holds one array; use an .npz for several")
                 return np.atleast_1d(content), None
             with content:
                 key, label = self._keys(content.files)
@@ -68,13 +68,15 @@ class Arrays(DataModule):
         others = [name for name in names if name != label]
         key = next((name for name in ("x", "X") if name in others), others[0] if len(others) == 1 else None)
         if key is None:
-            raise UserError(f"data.key: {self.path} holds {', '.join(names) or 'nothing'}; choose with data.key=<name>")
+            raise UserError(
+                f"data.key: {self.path} holds {', '.join(names) or 'nothing'}; name one with data.key"
+            )
         return key, label
 
     def _shaped(self, x: np.ndarray) -> np.ndarray:
         if self.channels_last:
             if x.ndim != 4:
-                raise UserError(f"data.channels_last=true: needs images [N, H, W, C], the array is {list(x.shape)}")
+                raise UserError(f"data.channels_last=true: images must be [N, H, W, C], not {list(x.shape)}")
             return np.moveaxis(x, -1, 1)
         return x[:, None] if x.ndim in (1, 3) else x
 

@@ -13,8 +13,10 @@ FOLDER = "cifar-10-batches-py"
 class CIFAR10(Downloaded):
     """uint8 images (3, 32, 32), read by torchvision, which verifies the checksums; the official test set."""
 
-    files = tuple(
-        f"{FOLDER}/{name}" for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+    files = (
+        *(f"{FOLDER}/data_batch_{i}" for i in range(1, 6)),
+        f"{FOLDER}/test_batch",
+        f"{FOLDER}/batches.meta",
     )
 
     def fetch(self, folder: str) -> None:
@@ -23,8 +25,10 @@ class CIFAR10(Downloaded):
         CIFAR10(folder, download=True)
 
     def advice(self) -> str:
-        return (f"run once where there is a network, or unpack cifar-10-python.tar.gz so that {FOLDER} lies in "
-                f"{self.root} (data.root)")
+        return (
+            f"run once where there is a network, or unpack cifar-10-python.tar.gz so that {FOLDER} is "
+            f"in {self.root} (data.root)"
+        )
 
     def read(self) -> Source:
         self.require_files()

@@ -10,7 +10,7 @@ from aelab.data.source import Source
 
 
 class Digits(DataModule):
-    """float32 images (1, 8, 8) of values 0, 1/16, ..., 1; every fifth row (0, 5, 10, ...) is the test part."""
+    """float32 images (1, 8, 8) of values 0, 1/16, ..., 1; every fifth row (0, 5, ...) is the test part."""
 
     def read(self) -> Source:
         counts, labels = packaged_csv(self.name, "sklearn", "scikit-learn", "datasets/data/digits.csv.gz")

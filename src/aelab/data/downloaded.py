@@ -47,10 +47,12 @@ class Downloaded(DataModule):
         socket.setdefaulttimeout(self.timeout)
         try:
             self._download()
-        except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors, torchvision raises RuntimeError
+        except (OSError, RuntimeError) as error:  # urllib raises OSErrors, torchvision RuntimeErrors
             reason = " ".join(str(error).split())
-            raise UserError(f"data={self.name}: {absent} is not in {self.root} and could not be downloaded "
-                            f"({reason}); {self.advice()}") from error
+            raise UserError(
+                f"data={self.name}: {absent} is not in {self.root} and could not be downloaded "
+                f"({reason}); {self.advice()}"
+            ) from error
         finally:
             socket.setdefaulttimeout(before)
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aelab.data.images import SUFFIXES, ImageFiles, ImageLoader, RowArrays, find_images
+from aelab.data.image_loader import ImageFiles, ImageLoader, RowArrays
+from aelab.data.images import find_images
 from aelab.data.loader import EpochOrder, to_float
-from aelab.data.module import PARTS, DataModule
+from aelab.data.module import DataModule
 from aelab.data.splits import fingerprint
 from aelab.data.user_files import user_path
 from aelab.errors import UserError
@@ -53,7 +54,7 @@ class ImageFolder(DataModule):
         self.folder = user_path(self.name, self.path, "a folder of images")
         files = np.array(find_images(self.folder))
         if len(files) < 2:
-            raise UserError(f"data.path={self.path}: {len(files)} image(s) in it ({' '.join(SUFFIXES)}); 2 are needed")
+            raise UserError(f"data.path={self.path}: {len(files)} image(s) in it; name a folder of 2 or more")
         labels = np.array([Path(self.folder.resolve(), file).parent.name for file in files])
         self.shape = (1 if self.grayscale else 3, self.image_size, self.image_size)
         for part, rows in self._split(len(files)).items():
@@ -71,7 +72,7 @@ class ImageFolder(DataModule):
         return fingerprint(np.frombuffer(os.fsencode(lines), np.uint8))
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
-        """Decoded on the processor into floats ``[n, D]``: name a limit where a part may not fit in memory."""
+        """As floats ``[n, D]``, decoded now: name a limit where a part may not fit in memory."""
         batches = RowArrays(self.chosen(part, limit), self.evaluation_batch_size)
         return torch.cat([to_float(batch) for batch in self._stream(part, batches)])
 
@@ -86,7 +87,9 @@ class ImageFolder(DataModule):
         on_gpu = trainer.strategy.root_device.type == "cuda"
         return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu)
 
-    def _stream(self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False) -> ImageLoader:
+    def _stream(
+        self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False
+    ) -> ImageLoader:
         images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale)
         return ImageLoader(images, batches, self.num_workers, persistent, pinned)
 

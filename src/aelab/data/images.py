@@ -1,18 +1,13 @@
-"""Image files to uint8 arrays: the list of them, one decoded, and batches decoded by worker processes."""
+"""Image files: the list of them, and one decoded."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from aelab.data.loader import Batches
 from aelab.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
@@ -38,69 +33,12 @@ def decode(path: str, size: int, grayscale: bool) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if image.mode[0] in "IF":
-                raise ValueError(f"more than 8 bits a channel, mode {image.mode}; convert it, or use data=arrays")
+                raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
             image.draft(mode, (size, size))  # a JPEG need not be decoded larger than wanted
             upright = ImageOps.exif_transpose(image).convert(mode)
         pixels = np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
     except Exception as error:  # decoders raise whatever a damaged file leads them to
-        raise UserError(f"{path}: not a readable image ({error}); repair or remove the file") from error
+        raise UserError(
+            f"{path}: not a readable image ({error}); convert it to 8 bits, repair or remove it"
+        ) from error
     return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
-
-
-class ImageFiles(Dataset):
-    """Decodes rows ``[B]`` (or ``[K, B]``) of a list of files to flat uint8 ``[B, D]`` (``[K, B, D]``).
-
-    A UserError is returned, not raised, since DataLoader would bury its message in a worker's traceback.
-    """
-
-    def __init__(self, folder: Path, files: np.ndarray, size: int, grayscale: bool) -> None:
-        self.folder = str(folder)
-        self.files = files  # an array of text: a list would be copied to every worker, name by name
-        self.size = size
-        self.grayscale = grayscale
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, rows: np.ndarray) -> Tensor | UserError:
-        once, place = np.unique(rows, return_inverse=True)
-        images = np.empty((len(once), (1 if self.grayscale else 3) * self.size**2), np.uint8)
-        try:
-            for image, file in zip(images, self.files[once], strict=True):
-                image[:] = decode(os.path.join(self.folder, file), self.size, self.grayscale).reshape(-1)
-        except UserError as error:
-            return error
-        return torch.from_numpy(images[place.reshape(rows.shape)])
-
-
-class RowArrays(Batches):
-    """The rows of each batch as arrays, which reach a worker without a file descriptor each."""
-
-    def __iter__(self) -> Iterator[np.ndarray]:  # type: ignore[override]
-        return (rows.numpy() for rows in super().__iter__())
-
-
-class ImageLoader:
-    """Iterates uint8 batches ``[B, D]`` in the order of ``batches``; UserError for a file that is no image."""
-
-    def __init__(self, images: ImageFiles, batches: RowArrays, workers: int, persistent: bool, pinned: bool) -> None:
-        self.sampler = batches.sampler
-        self.batches = batches
-        self.loader = DataLoader(
-            images,
-            batch_size=None,
-            sampler=batches,
-            num_workers=workers,
-            persistent_workers=persistent and workers > 0,
-            pin_memory=pinned,
-            generator=torch.Generator(),  # its own, so that iterating leaves the run's random stream alone
-        )
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        for batch in self.loader:
-            if isinstance(batch, UserError):
-                raise batch
-            yield batch

@@ -10,7 +10,7 @@ from aelab.data.downloaded import Downloaded, damaged
 from aelab.data.idx import read_idx
 from aelab.data.source import Source
 
-NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+NAMES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 
 
 class MNIST(Downloaded):
@@ -34,8 +34,10 @@ class MNIST(Downloaded):
         getattr(torchvision.datasets, self.folder)(folder, download=True)
 
     def advice(self) -> str:
-        return (f"run once where there is a network, or put {', '.join(NAMES)} (plain or .gz) into "
-                f"{self.folders()[0]} (data.root names the folder above)")
+        return (
+            f"run once where there is a network, or put {', '.join(NAMES)} (plain or .gz) into "
+            f"{self.folders()[0]} (data.root names the folder above)"
+        )
 
     def read(self) -> Source:
         self.require_files()

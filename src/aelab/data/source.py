@@ -34,8 +34,7 @@ class Source:
             size = x[0].size if len(x) else 0
             if len(x) < 2 or size == 0:
                 raise UserError(
-                    f"data={name}: {which}{len(x)} example(s) of {size} value(s); at least 2 examples of 1 value "
-                    "are needed"
+                    f"data={name}: {which}{len(x)} example(s) of {size} value(s); at least 2 of 1 are needed"
                 )
             bad = np.isinf if self.fill_missing else lambda values: ~np.isfinite(values)
             if x.dtype != np.uint8 and (flags := bad(x)).any():

@@ -33,7 +33,7 @@ def split_indices(
     test, val, train = np.split(order, [n_test, n_test + n_val])
     if train_size is not None:
         if not 1 <= train_size <= n_train:
-            raise UserError(f"data.train_size={train_size}: must be between 1 and {n_train}, the training part")
+            raise UserError(f"data.train_size={train_size}: must be from 1 to {n_train}, the training part")
         train = train[:train_size]
     return np.sort(train), np.sort(val), np.sort(test)
 

@@ -20,7 +20,8 @@ class SVHN(Downloaded):
             SVHN(folder, split=split, download=True)
 
     def advice(self) -> str:
-        return f"run once where there is a network, or put {' and '.join(self.files)} into {self.root} (data.root)"
+        files = " and ".join(self.files)
+        return f"run once where there is a network, or put {files} into {self.root} (data.root)"
 
     def read(self) -> Source:
         self.require_files()

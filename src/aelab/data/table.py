@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from aelab.data.frames import as_labels, odd_one_out, read_frame
 from aelab.data.module import DataModule
 from aelab.data.source import Source
-from aelab.data.user_files import pick, unreadable, user_path
+from aelab.data.user_files import pick, user_path
 from aelab.errors import UserError
 
 
@@ -53,18 +53,23 @@ class Table(DataModule):
     def _numeric(self, frame: pd.DataFrame, label: str | None) -> list[str]:
         """The columns that are asked for; UserError where one is unknown, text, empty or the label."""
         wanted = frame.columns if self.columns is None else self.columns
-        names = [pick("data.columns", c, frame.columns) for c in wanted if self.columns is not None or c != label]
-        if label in names:
+        names = [pick("data.columns", c, frame.columns) for c in wanted]
+        if self.columns is None:
+            names = [c for c in names if c != label]
+        elif label in names:
             raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
         numeric = {c for c in names if pd.api.types.is_numeric_dtype(frame[c])}
         if text := [c for c in names if c not in numeric]:
-            rest = [c for c in names if c in numeric and frame[c].notna().any()]
-            raise UserError(
-                f"data={self.name}: not numeric: {', '.join(f'{c} ({example(frame[c])})' for c in text)}; "
-                + (f"choose numeric columns, here data.columns=[{','.join(rest)}]" if rest else "none is numeric")
-            )
+            rest = [
+                c if c.isidentifier() else repr(c) for c in names if c in numeric and frame[c].notna().any()
+            ]
+            odd = ", ".join(f"{c} ({odd_one_out(frame[c])})" for c in text)
+            fix = f"use data.columns=[{','.join(rest)}]" if rest else "there is no column of numbers"
+            raise UserError(f"data={self.name}: columns that are not numeric: {odd}; {fix}")
         if empty := [c for c in names if frame[c].isna().all()]:
-            raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave out with data.columns=[...]")
+            raise UserError(
+                f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns"
+            )
         return names
 
     def _without_gaps(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -79,31 +84,3 @@ class Table(DataModule):
             mean = "" if self.missing == "mean" else " or data.missing=mean"
             raise UserError(f"data={self.name}: missing values in {counts}; use data.missing=drop{mean}")
         return frame
-
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """The whole file; the names of its columns are text. UserError where it cannot be read."""
-    kind = next((s for s in path.suffixes[::-1] if s in (".csv", ".tsv", ".parquet")), None)
-    if kind is None:
-        raise UserError(f"data.path={path}: not a .csv (or .tsv, .csv.gz) or .parquet file; save it as one")
-    try:
-        if kind == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, sep="\t" if kind == ".tsv" else ",", low_memory=False)
-    except (OSError, ValueError, ImportError) as error:  # pandas' and pyarrow's own errors are ValueErrors
-        raise unreadable(path, error) from error
-    if frame.empty:
-        raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
-    return frame.rename(columns=str)
-
-
-def as_labels(column: pd.Series) -> np.ndarray:
-    """Numbers as they are, anything else as text, ``[N]``."""
-    return column.to_numpy() if pd.api.types.is_numeric_dtype(column) else column.to_numpy(dtype=str)
-
-
-def example(column: pd.Series) -> str:
-    """The first value of a column that is not a number, for the eye."""
-    odd = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
-    return repr(str(odd.iloc[0])) if len(odd) else str(column.dtype)

@@ -15,7 +15,7 @@ def user_path(name: str, path: str | None, what: str) -> Path:
         raise UserError(f"data={name}: data.path is not set; name {what}, for example data.path=my/{name}")
     found = Path(path).expanduser()
     if not found.exists():
-        raise UserError(f"data.path={path}: there is no such file or folder (seen from {Path.cwd()}); name {what}")
+        raise UserError(f"data.path={path}: nothing is there (seen from {Path.cwd()}); name {what}")
     return found
 
 

@@ -1,9 +1,9 @@
 """The two errors that split into noise + bias + variance, and how far predictions spread about their mean.
 
 Both are Bregman divergences, so one algebra serves them: an error is known by its `loss` at a prediction, the
-`divergence` between two predictions, and the `noise`, the loss of a perfect prediction. Predictions are averaged
-in the coordinates in which the loss is linear in the target: values for the squared error, logits for the
-cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
+`divergence` between two predictions, and the `noise`, the loss of a perfect prediction. Predictions are
+averaged in the coordinates in which the loss is linear in the target: values for the squared error, logits for
+the cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ LARGEST = 1e140
 """Values beyond this count as infinite: their squares would overflow double precision."""
 
 LOGIT_BOUND = 30.0
-"""Logits are clamped to [-30, 30] (probabilities within 1e-13 of 0 and 1) before anything is computed: a saturated
-decoder's logits are arbitrarily large, and one of them would otherwise own the mean."""
+"""Logits are clamped to [-30, 30], probabilities within 1e-13 of 0 and 1, before anything is computed: those of
+a saturated decoder are arbitrarily large, and a single one would own the mean."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class BregmanError:
     noise: Callable[[Tensor], Tensor]
     """Target -> the error that a perfect prediction still makes."""
     divergence: Callable[[Tensor, Tensor], Tensor]
-    """D(z || centre): how much worse than the centre z is for targets whose mean is the centre's prediction."""
+    """D(z || centre): how much worse z is than the centre, for targets whose mean the centre predicts."""
     target_range: tuple[float, float]
     quadratic: bool = False
     """Whether D(z || centre) is proportional to |z - centre|^2."""
@@ -43,19 +43,19 @@ def softplus(logits: Tensor) -> Tensor:
 
 
 def _bernoulli_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy A(z) - t z, with A = softplus."""
-    # Swapping the two outcomes negates the logit and turns t into 1 - t. The rarer outcome as the target leaves
-    # nothing to cancel, so that the tiny loss of a confident and right prediction keeps all its digits.
+    """Cross-entropy A(z) - t z, in nats."""
+    # Swapping the two outcomes negates the logit and turns t into 1 - t. With the rarer outcome as the target
+    # nothing cancels, so that the tiny loss of a confident and right prediction keeps all its digits.
     swap = target > 0.5
     logits = logits * torch.where(swap, -1.0, 1.0).to(logits)
-    return softplus(logits) - torch.where(swap, 1 - target, target) * logits
+    return softplus(logits).addcmul_(torch.where(swap, 1 - target, target), logits, value=-1)
 
 
 def _bernoulli_divergence(logits: Tensor, centre: Tensor) -> Tensor:
-    """KL(sigmoid(centre) || sigmoid(logits)) = A(z) - A(c) - A'(c) (z - c)."""
-    sign = torch.where(centre > 0, -1.0, 1.0).to(centre)  # swapped for the same reason: a centre of at most 0
+    """KL(sigmoid(centre) || sigmoid(logits)) = A(z) - A(c) - A'(c) (z - c), in nats."""
+    sign = torch.where(centre > 0, -1.0, 1.0).to(centre)  # outcomes swapped for the same reason: c <= 0
     logits, centre = logits * sign, centre * sign
-    return softplus(logits) - softplus(centre) - torch.sigmoid(centre) * (logits - centre)
+    return softplus(logits).sub_(softplus(centre)).addcmul_(torch.sigmoid(centre), logits - centre, value=-1)
 
 
 def _entropy(target: Tensor) -> Tensor:
@@ -85,10 +85,10 @@ ERRORS = {
 def spread(error: BregmanError, z: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
     """How far each of U predictions z [U, ...] is from their mean `centre` [...]: two tensors [U, ...].
 
-    The first, d_u = D(z_u || centre), averages to the plug-in variance (Bregman information), which is too small
-    because the centre was fitted to the same predictions. The second, c_u = (U-1) D(centre without u || centre),
-    averages to the delete-one jackknife correction of that. d_u + c_u is the jackknife's pseudo-value of u. For the
-    squared error c_u = d_u / (U-1), so their sum averages to the unbiased variance, with its U-1.
+    The first, d_u = D(z_u || centre), averages to the plug-in variance (the Bregman information), which is too
+    small because the centre was fitted to the same predictions. The second, c_u = (U-1) D(z_-u || centre) with
+    z_-u the mean without u, averages to the delete-one jackknife's correction of that; d_u + c_u is the
+    jackknife's pseudo-value of u. For the squared error the sum averages to the unbiased variance, with its U-1.
     """
     others = len(z) - 1
     divergence = error.divergence(z, centre)

@@ -1,25 +1,25 @@
 """The bias-variance decomposition of the reconstruction error, from the predictions of K replicas.
 
-For one example with target t, and predictions z_k of replicas k = 1..K with mean zbar, over any Bregman error:
+For an example with target t, and predictions z_k of replicas k = 1..K with mean zbar, over any Bregman error:
 
     error    = mean_k loss(z_k, t)
     variance = mean_k D(z_k || zbar) + correction
     bias2    = loss(zbar, t) - noise - correction          so that noise + bias2 + variance = error, exactly.
 
-The correction (see `spread`) pays for using zbar in place of the mean of infinitely many replicas. For the squared
-error it makes both terms unbiased (Geman, Bienenstock & Doursat 1992, with K-1):
+The correction (see `spread`) pays for using zbar in place of the mean of infinitely many replicas. For the
+squared error it makes both terms unbiased (Geman, Bienenstock & Doursat 1992):
 
     variance = sum_k |f_k - fbar|^2 / (K-1)                bias2 = |fbar - t|^2 - variance / K
 
-For the cross-entropy of a Bernoulli with logits z and A = softplus, zbar is the mean logit, sigmoid(zbar) the
-normalised geometric mean of the predictions, bias2 = KL(t || sigmoid(zbar)), variance = E A(z) - A(E z), noise = the
-entropy H(t); the correction is the delete-one jackknife's (bias of order 1/K removed; none is unbiased).
+For the cross-entropy of a Bernoulli with logits z, and A = softplus, zbar is the mean logit and sigmoid(zbar)
+the normalised geometric mean of the predictions; noise is the entropy H(t), bias2 = KL(t || sigmoid(zbar)) and
+variance = E A(z) - A(E z). The correction is the delete-one jackknife's: it removes the bias of order 1/K.
 
 Nested designs, S data sets with R initialisations each (Neal et al. 2018, arXiv 1810.08591):
 
     variance_init = E_D[ E_I A(z) - A(E_I z) ]             variance_data = E_D A(E_I z) - A(E z)
 
-each level with its own correction. For the squared error, where A(z) = |z|^2, that is the balanced ANOVA:
+each level with its own correction. For the squared error, A(z) = |z|^2, that is the balanced ANOVA:
 MSW = sum |f_sr - f_s|^2 / (S(R-1)), MSB = R sum |f_s - fbar|^2 / (S-1), variance_init = MSW, variance_data =
 (MSB - MSW) / R (unbiased, hence now and then negative), bias2 = |fbar - t|^2 - MSB / (SR).
 """
@@ -34,8 +34,8 @@ from aelab.replicas.bregman import ERRORS, LARGEST, spread
 from aelab.replicas.result import Decomposition, PerExample
 from aelab.replicas.uncertainty import jackknife, leave_one_out, standard_error
 
-CHUNK_VALUES = 2**18
-"""Predictions held in double precision at a time: 2 MiB, so that intermediate results stay in cache."""
+CHUNK_VALUES = 2**16
+"""Predictions taken at a time, at least one example: 512 KiB in double precision, which stays in cache."""
 
 
 def decompose(
@@ -47,12 +47,15 @@ def decompose(
 ) -> Decomposition:
     """Decompose the error of K replicas on the same N examples into bias^2 and variance.
 
-    predictions: [K, N, ...], for the cross-entropy as logits. target: [N, ...], for the cross-entropy in [0, 1].
-    error: "squared" or "cross_entropy" (nats). groups: for a nested design, the data set each replica was trained
-    on, length K, every data set with the same number of replicas (2 or more). drop_diverged: leave out replicas
-    with predictions that are not finite, instead of refusing; in a nested design their data set goes with them.
+    predictions: [K, N, ...]; logits for the cross-entropy.
+    target: [N, ...]; in [0, 1] for the cross-entropy.
+    error: "squared", or "cross_entropy" (nats).
+    groups: for a nested design, the data set that each replica was trained on: length K, every data set with
+        the same number of replicas, 2 or more.
+    drop_diverged: leave out replicas whose predictions are not finite instead of refusing them. In a nested
+        design their whole data set is left out, which keeps it balanced.
 
-    Raises ValueError where `Decomposer` does.
+    Raises ValueError as `Decomposer` and its `update` do.
     """
     predictions, target = torch.as_tensor(predictions), torch.as_tensor(target)
     _check_shapes(predictions, target)
@@ -65,12 +68,14 @@ def decompose(
 class Decomposer:
     """`decompose` for a test set that arrives in batches.
 
-    Keeps a few numbers per example, per replica and per value, never the predictions: O(N + K + D) memory.
-    keep: length K, False for a replica to leave out (it diverged, say). That must be known before the first batch:
-    a replica's earlier predictions cannot be taken out of the sums again.
+    It keeps a few numbers per example, per replica and per value, O(N + K + D), and never the predictions.
 
-    Raises ValueError if the error is unknown, fewer than two replicas are left, or the groups do not have length K,
-    two data sets and the same number (2 or more) of replicas in each.
+    error, groups: as for `decompose`.
+    keep: length K, False for a replica to leave out because it diverged. It must be known before the first
+        batch: a replica's earlier predictions cannot be taken out of the sums again.
+
+    Raises ValueError if the error is unknown, fewer than two replicas (nested: data sets) are left, or the
+    groups do not give every data set the same number of replicas, 2 or more.
     """
 
     def __init__(
@@ -86,24 +91,26 @@ class Decomposer:
         self._count = count_replicas
         self._nested = groups is not None
         self._units, self._diverged = _design(count_replicas, groups, keep)
-        self._rows: list[Tensor] = []  # per batch: one row per quantity, one column per example
-        self._unit_sums: Tensor | float = 0.0  # one row per quantity, one column per unit
-        self._maps: Tensor | float = 0.0  # bias2 and variance of every value
+        self._rows: list[Tensor] = []  # per chunk: a row per quantity, a column per example
+        self._unit_sums = torch.zeros(())  # a row per quantity, a column per unit
+        self._maps = torch.zeros(())  # bias2 and variance of every value, summed over examples
         self._shape: torch.Size | None = None
 
     @torch.no_grad()
     def update(self, predictions: Tensor, target: Tensor) -> None:
         """Add a batch: predictions [K, B, ...], target [B, ...].
 
-        Raises ValueError, and adds nothing, if shapes disagree, the target is out of range, or the predictions of a
-        replica in use are not finite.
+        Raises ValueError, and adds nothing, if shapes disagree, the target is out of range, or the predictions
+        of a replica in use are not finite.
         """
         self._check(predictions, target)
         self._shape = target.shape[1:]
         size = max(1, CHUNK_VALUES // predictions[:, 0].numel())
-        for some, their_target in zip(predictions.split(size, dim=1), target.split(size), strict=True):
-            t = _double(their_target).flatten(1) if target.ndim > 1 else _double(their_target).unsqueeze(1)
-            z = _double(some[self._units.flatten()]).view(*self._units.shape, *t.shape)
+        for start in range(0, len(target), size):
+            t = _double(target[start : start + size])
+            t = t.reshape(len(t), -1)
+            z = _double(predictions[self._units.flatten(), start : start + size])
+            z = z.reshape(*self._units.shape, *t.shape)
             self._add(self._error.coordinates(z, t), t)
 
     def result(self) -> Decomposition:
@@ -113,27 +120,24 @@ class Decomposer:
         rows = torch.cat(self._rows, dim=1)
         examples = rows.shape[1]
         error, noise, naive_bias2, bias2, variance, variance_init = rows
-        means = dict(zip(("error", "noise", "naive_bias2", "bias2"), rows[:4].mean(1).tolist(), strict=True))
-        contributions = {"error": error, "bias2": bias2, "variance": variance}
+        parts = {"error": error, "bias2": bias2, "variance": variance}
         if self._nested:
-            contributions |= {"variance_data": variance - variance_init, "variance_init": variance_init}
-        left_out = leave_one_out(*(self._unit_sums / examples))
-        figures: dict[str, float] = {}
-        for name, each in contributions.items():
-            se_examples, se_replicas = standard_error(each), jackknife(left_out[name])
-            figures[name] = each.mean().item()
-            figures[f"{name}_se_examples"], figures[f"{name}_se_replicas"] = se_examples, se_replicas
+            parts |= {"variance_data": variance - variance_init, "variance_init": variance_init}
+        left_out = leave_one_out(*(self._unit_sums / examples).unbind())
+        figures = {"noise": noise.mean().item(), "naive_bias2": naive_bias2.mean().item()}
+        for name, part in parts.items():
+            se_examples, se_replicas = standard_error(part), jackknife(left_out[name])
+            figures[name] = part.mean().item()
             figures[f"{name}_se"] = math.hypot(se_examples, se_replicas)
-        total = means["noise"] + figures["bias2"] + figures["variance"]
+            figures[f"{name}_se_examples"], figures[f"{name}_se_replicas"] = se_examples, se_replicas
+        total = figures["noise"] + figures["bias2"] + figures["variance"]
         if not abs(total - figures["error"]) <= 1e-12 * figures["error"]:
-            raise RuntimeError(f"noise + bias2 + variance = {total!r} but the error is {figures['error']!r}")
-        bias2_map, variance_map = (self._maps / examples).view(2, *self._shape)
+            raise RuntimeError(f"noise + bias2 + variance is {total!r}, but the error {figures['error']!r}")
+        bias2_map, variance_map = (self._maps / examples).reshape(2, *self._shape)
         return Decomposition(
             **figures,
             error_name=self._error_name,
-            noise=means["noise"],
-            naive_bias2=means["naive_bias2"],
-            naive_variance=means["error"] - means["noise"] - means["naive_bias2"],
+            naive_variance=figures["error"] - figures["noise"] - figures["naive_bias2"],
             count_replicas=self._units.numel(),
             count_examples=examples,
             count_data_sets=len(self._units) if self._nested else None,
@@ -144,7 +148,7 @@ class Decomposer:
         )
 
     def _add(self, z: Tensor, target: Tensor) -> None:
-        """z: coordinates [U, R, B, D], of U units (data sets, else replicas) with R replicas; target [B, D]."""
+        """z: coordinates [U, R, B, D], of U units (data sets, else replicas) of R replicas; target [B, D]."""
         error = self._error
         loss, noise = error.loss(z, target).sum(-1), error.noise(target)
         centres = z.mean(1) if self._nested else z.squeeze(1)
@@ -164,9 +168,9 @@ class Decomposer:
 
         by_value = (noise, naive_bias2, bias2, variance, variance_init)
         self._rows.append(torch.stack([loss.mean((0, 1)), *(each.sum(-1) for each in by_value)]))
-        of_units = between.sum((1, 2)) + between_correction.sum((1, 2))
-        error_, init_, correction_ = (each.mean(1).sum(-1) for each in (loss, init, init_correction))
-        self._unit_sums = self._unit_sums + torch.stack([error_, of_units, init_, correction_])
+        error_sums, *init_sums = (each.mean(1).sum(-1) for each in (loss, init, init_correction))
+        between_sums = between.sum((1, 2)) + between_correction.sum((1, 2))
+        self._unit_sums = self._unit_sums + torch.stack([error_sums, between_sums, *init_sums])
         self._maps = self._maps + torch.stack([bias2.sum(0), variance.sum(0)])
 
     def _check(self, predictions: Tensor, target: Tensor) -> None:
@@ -174,54 +178,52 @@ class Decomposer:
         if len(predictions) != self._count:
             raise ValueError(f"predictions of {len(predictions)} replicas, expected {self._count}")
         if self._shape not in (None, target.shape[1:]):
-            raise ValueError(f"examples of shape {list(target.shape[1:])} after examples of shape {list(self._shape)}")
+            raise ValueError(f"examples of shape {tuple(target.shape[1:])}, before {tuple(self._shape or ())}")
         lowest, highest = self._error.target_range
-        low, high = target.aminmax()
-        if not (low >= lowest and high <= highest):
+        low, high = (extreme.item() for extreme in target.aminmax())
+        if not lowest <= low <= high <= highest:  # nor if they are nan
             wanted = "in [0, 1]" if self._error_name == "cross_entropy" else "finite"
-            raise ValueError(f"target must be {wanted}, but its values range from {low.item()} to {high.item()}")
-        finite = _finite(predictions).tolist()
-        broken = [k for k in sorted(self._units.flatten().tolist()) if not finite[k]]
+            raise ValueError(f"the target must be {wanted}, but its values lie between {low} and {high}")
+        broken = set((~_finite(predictions)).nonzero().flatten().tolist()) & set(self._units.flatten().tolist())
         if broken:
-            raise ValueError(f"predictions of replica {broken[0]} are not finite: leave it out, or mend its training")
+            raise ValueError(f"the predictions of replica {min(broken)} are not finite: leave it out as diverged")
 
 
 def _design(
     count: int, groups: Sequence[Hashable] | Tensor | None, keep: Sequence[bool] | Tensor | None
 ) -> tuple[Tensor, tuple[int, ...]]:
-    """The replicas in use as [U, R], U units (data sets, else replicas) of R each; and those told to leave out."""
+    """The replicas in use [U, R], U units (data sets, else replicas) of R replicas; and those not to keep."""
     left_out = () if keep is None else tuple(k for k, kept in enumerate(keep) if not kept)
     ids = range(count) if groups is None else groups.tolist() if isinstance(groups, Tensor) else groups
     if len(ids) != count or (keep is not None and len(keep) != count):
-        raise ValueError(f"groups and keep must name each of the {count} replicas once")
+        raise ValueError(f"groups and keep must have one entry for each of the {count} replicas")
     members: dict[Hashable, list[int]] = {}
     for replica, unit in enumerate(ids):
         members.setdefault(unit, []).append(replica)
     sizes = sorted({len(replicas) for replicas in members.values()})
     if groups is not None and (len(sizes) != 1 or sizes[0] < 2):
         raise ValueError(f"every data set needs the same number of replicas, 2 or more, but they have {sizes}")
-    # A data set that lost a replica goes as a whole, so that the design stays balanced.
     units = [replicas for replicas in members.values() if not set(replicas) & set(left_out)]
     if len(units) < 2:
         things = "replicas" if groups is None else "data sets"
-        raise ValueError(f"the variance needs at least two {things}, got {len(units)} ({len(left_out)} left out)")
+        raise ValueError(f"the variance needs at least two {things}, got {len(units)} after leaving out {left_out}")
     return torch.tensor(units), left_out
 
 
 def _check_shapes(predictions: Tensor, target: Tensor) -> None:
+    shapes = f"predictions {tuple(predictions.shape)}, target {tuple(target.shape)}"
     if predictions.ndim < 2 or predictions.shape[1:] != target.shape:
-        shapes = f"{list(predictions.shape)} and {list(target.shape)}"
-        raise ValueError(f"predictions must be [replicas, *shape of target], but predictions and target are {shapes}")
+        raise ValueError(f"predictions must have one axis, the replicas, before those of the target: {shapes}")
     if not predictions.numel():
-        raise ValueError(f"no examples: predictions are {list(predictions.shape)}")
+        raise ValueError(f"no examples: {shapes}")
 
 
 def _finite(predictions: Tensor) -> Tensor:
     """Which replicas [K] predict finite numbers throughout."""
-    extremes = (torch.stack(each.aminmax()) for each in predictions)  # nan if any is nan, and makes no copy
+    extremes = (torch.stack(each.aminmax()) for each in predictions)  # nan if one is; takes no memory
     return torch.stack([(each.abs() <= LARGEST).all() for each in extremes])
 
 
 def _double(values: Tensor) -> Tensor:
-    """In double precision, where the values are unless that device (Apple's) has none."""
+    """In double precision, on the same device unless that (Apple's) has none."""
     return values.to("cpu" if values.device.type == "mps" else values.device, torch.float64)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from scipy.special import stdtrit
+from scipy.special import stdtrit  # type: ignore[import-untyped]
 from torch import Tensor
 
 QUANTITIES = ("error", "bias2", "variance", "variance_data", "variance_init")
@@ -11,7 +11,7 @@ QUANTITIES = ("error", "bias2", "variance", "variance_data", "variance_init")
 
 @dataclass(frozen=True, eq=False)
 class PerExample:
-    """Per example [N], summed over its values. Single entries of bias2 may be negative: only means are unbiased."""
+    """Each [N], summed over an example's values. A single bias2 may be negative: only the mean is unbiased."""
 
     error: Tensor
     bias2: Tensor
@@ -20,19 +20,19 @@ class PerExample:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Decomposition:
-    """noise + bias2 + variance = error: summed over the values of an example, averaged over examples and replicas.
+    """noise + bias2 + variance = error: summed over an example's values, averaged over examples and replicas.
 
-    Squared error: in squared units of the data; all unbiased. Cross-entropy: in nats, jackknifed (no unbiased
-    estimate exists); bias2 is then KL(target || mean prediction). `naive_*` are the plug-in figures, whose bias2 is
-    too large and variance too small by the same amount.
+    Squared error: in squared units of the data, all unbiased. Cross-entropy: in nats, jackknifed (no unbiased
+    estimate exists); bias2 is KL(target || mean prediction). `naive_*` are the plug-in figures, whose bias2 is
+    too large and whose variance is too small by the same amount.
 
     Every quantity has three standard errors:
 
-    - `*_se_examples`: had other test examples been drawn (standard deviation of the examples' parts / sqrt N);
-    - `*_se_replicas`: had other replicas been trained (delete-one jackknife over replicas; over data sets if nested).
-      It is nan where it cannot be told: bias2, variance and variance_data need 3 replicas (nested: 3 data sets);
-    - `*_se`: both, the square root of the sum of the two squares, as in the pigeonhole bootstrap (Owen 2007). What
-      belongs to a replica and an example jointly is counted in each, so it errs on the large side.
+    - `*_se_examples`: had other test examples been drawn (standard deviation of their parts / sqrt N);
+    - `*_se_replicas`: had other replicas been trained (delete-one jackknife over replicas; if nested, over data
+      sets). It is nan where it cannot be told: all but error and variance_init need 3 replicas (data sets);
+    - `*_se`: both, the square root of the sum of the two squares, as in the pigeonhole bootstrap (Owen 2007).
+      What belongs to a replica and an example jointly is counted in each, so it errs on the large side.
     """
 
     error: float
@@ -47,7 +47,7 @@ class Decomposition:
     variance_se: float
     variance_se_examples: float
     variance_se_replicas: float
-    # Nested only: the parts of the variance due to the training data and to the initialisation (and batch order).
+    # Nested only: the variance due to the training data, and to the initialisation (and order of batches).
     variance_data: float | None = None
     variance_data_se: float | None = None
     variance_data_se_examples: float | None = None
@@ -58,9 +58,9 @@ class Decomposition:
     variance_init_se_replicas: float | None = None
 
     error_name: str
-    """ "squared" or "cross_entropy"."""
+    """"squared" or "cross_entropy"."""
     noise: float
-    """The error of a perfect prediction: 0 for the squared error, the target's entropy for the cross-entropy."""
+    """The error of a perfect prediction: 0 (squared), or the entropy of the target (cross-entropy)."""
     naive_bias2: float
     naive_variance: float
     count_replicas: int
@@ -69,24 +69,25 @@ class Decomposition:
     count_data_sets: int | None = None
     """Training sets used, if nested."""
     diverged: tuple[int, ...] = ()
-    """Replicas left out because their predictions are not finite."""
+    """Replicas left out, as their predictions are not finite."""
     per_example: PerExample = field(repr=False)
     bias2_map: Tensor = field(repr=False)
-    """bias2 of every value, averaged over examples: the shape of one example."""
+    """Averaged over examples only: the shape of one example. Its values sum to bias2."""
     variance_map: Tensor = field(repr=False)
 
     def interval(self, quantity: str, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of `quantity` (a name such as "bias2") for new examples and new replicas.
 
-        Each standard error is stretched by its own Student t quantile, N-1 degrees of freedom for the examples' and
-        K-1 for the replicas' (nested, S data sets: S-1), before the two are added in quadrature: with few replicas
-        it is their part, not the examples', that is poorly known. (nan, nan) where the replicas' part is nan.
+        Each standard error is stretched by its own Student t quantile before the two are added in quadrature:
+        N-1 degrees of freedom for the examples' and K-1 for the replicas' (nested: data sets - 1). With few
+        replicas theirs is the part that is poorly known. (nan, nan) where it is nan.
 
         Raises ValueError if the decomposition has no such quantity.
         """
-        value = getattr(self, quantity) if quantity in QUANTITIES else None
-        if value is None:
-            raise ValueError(f"no interval for {quantity!r}: this decomposition has {', '.join(self._present())}")
+        present = self._present()
+        if quantity not in present:
+            raise ValueError(f"no interval for {quantity!r}: this decomposition has {', '.join(present)}")
+        value: float = getattr(self, quantity)
         units = self.count_data_sets or self.count_replicas
         tail = (1 + level) / 2
         half = math.hypot(
@@ -96,9 +97,9 @@ class Decomposition:
         return value - half, value + half
 
     def metrics(self, prefix: str = "test/") -> dict[str, float]:
-        """Flat figures to log: each quantity, its three standard errors, and for the cross-entropy the noise.
+        """Flat figures to log: each quantity with its standard errors, and for the cross-entropy the noise.
 
-        What is not defined for this decomposition (None or nan) is left out.
+        What this decomposition cannot tell (None or nan) is left out.
         """
         suffixes = ("", "_se", "_se_examples", "_se_replicas")
         names = [quantity + suffix for quantity in self._present() for suffix in suffixes]

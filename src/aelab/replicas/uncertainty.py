@@ -12,20 +12,21 @@ def standard_error(values: Tensor) -> float:
 
 
 def jackknife(left_out: Tensor) -> float:
-    """Standard error of an estimate, from its U values with one unit left out each (Efron & Tibshirani 1993, 11.5)."""
+    """Standard error of an estimate, from its U values with one unit left out (Efron & Tibshirani 1993, 11.5)."""
     units = len(left_out)
     return math.sqrt((units - 1) / units * (left_out - left_out.mean()).square().sum().item())
 
 
 def leave_one_out(error: Tensor, between: Tensor, init: Tensor, init_correction: Tensor) -> dict[str, Tensor]:
-    """Every quantity without each of the U units (data sets, else replicas), up to the noise, which has none.
+    """Every quantity with each of the U units (data sets, else replicas) left out, [U]; bias2 with the noise.
 
     All arguments [U]: a unit's error, its pseudo-value of the variance between units (`spread`), the variance
-    between its own replicas and how much of `between` is due to that.
+    among its own replicas, and how much of `between` is owed to that.
 
-    Means of independent units are exact. So is, for the squared error, the unbiased variance: without u it is
-    V - (v_u - V) / (U-2), v_u the pseudo-value U / (U-1) |f_u - fbar|^2. For the cross-entropy the same formula
-    spares the U^2 passes that leaving two out takes: Tukey's jackknife of the plug-in, widened by (U-1) / (U-2).
+    Means over units are exact. So is, for the squared error, the unbiased variance: without u it is
+    V - (v_u - V) / (U-2), with pseudo-values v_u = U / (U-1) |f_u - fbar|^2. For the cross-entropy the same
+    formula spares the U^2 passes that leaving out two at a time would take: it is Tukey's jackknife of the
+    plug-in variance, widened by (U-1) / (U-2).
     """
     units = len(error)
 

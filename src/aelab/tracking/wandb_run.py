@@ -39,8 +39,9 @@ def start_wandb(config: DictConfig, run_id: str, plain: dict[str, Any], outputs:
 
     outputs.mkdir(parents=True, exist_ok=True)
     # artifacts are staged where W&B's own default is the home directory, which may not outlive the run
-    os.environ.setdefault("WANDB_DATA_DIR", str((outputs / ".wandb").resolve()))
-    os.environ.setdefault("WANDB_CACHE_DIR", str((outputs / ".wandb").resolve()))
+    staging = str((outputs / ".wandb-staging").resolve())
+    os.environ.setdefault("WANDB_DATA_DIR", staging)
+    os.environ.setdefault("WANDB_CACHE_DIR", staging)
     run = wandb.init(
         project=config.logger.project,
         entity=config.logger.entity,

@@ -1,0 +1,112 @@
+"""Training curves: the error per epoch, validation thick and training thin."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from aelab.tracking.comparison import Estimate, Group
+from aelab.tracking.drawing import Drawing, numbers, numeric_keys, split, unit
+from aelab.tracking.runs import Run, finite
+from aelab.tracking.scale import spans_decades
+from aelab.tracking.style import LINES, MARKERS, PANELS, Theme, label_ends, panels
+from aelab.tracking.swept import factors
+from aelab.tracking.wording import count
+
+Curve = list[tuple[float, float]]
+Panels = list[tuple[str, list[tuple[str, dict[str, Curve]]]]]
+_METRICS = ("val/error", "train/error")
+
+
+def training_curves(groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]) -> Drawing | None:
+    """One line per configuration, mean over seeds; one panel per variant if more than the variant differs.
+
+    The best are drawn where there are too many. Runs that did not finish are drawn as far as they came.
+    """
+    first, *rest = list(factors(keys).values()) or [[]]
+    across, along = (first, list(chain(*rest))) if rest else ([], first)
+    found: Panels = []
+    drawn = total = 0
+    candidates = [*groups, *(Group((run,)) for run in unfinished if run.config)]
+    for panel, members in split(candidates, across):
+        total += len(members)
+        kept = {id(group): curves for group in members[: 2 * LINES] if (curves := _curves(group))}
+        chosen = [group for group in members if id(group) in kept][:LINES]
+        lines = [
+            (_label(one, group, label), kept[id(one)]) for label, group in split(chosen, along) for one in group
+        ]
+        if lines and len(found) < PANELS:
+            found.append((panel, lines))
+            drawn += len(lines)
+    if not found:
+        return None
+    caption = "Thick: validation; thin: training."
+    if any(len(group.runs) > 1 for group in groups):
+        caption += " Each line is the mean over seeds."
+    if drawn < total:
+        caption += f" {drawn} of {count(total, 'line')} drawn: the lowest test errors in each panel."
+    ordered = len(along) == 1 and bool(numeric_keys(groups, along))
+    rows = [
+        numbers(panel, line, ("epoch", epoch), metric, Estimate(value, None, 1))
+        for panel, lines in found
+        for line, curves in lines
+        for metric, curve in curves.items()
+        for epoch, value in curve
+    ]
+
+    def paint(theme: Theme) -> Figure:
+        return _paint(theme, found, ordered, unit(candidates))
+
+    return Drawing("curves", "Training curves", caption, rows, paint, x="epoch")
+
+
+def _label(one: Group, members: Sequence[Group], label: str) -> str:
+    status = one.runs[0].status
+    return f"{label} ({status})".strip() if len(members) > 1 or status != "complete" else label
+
+
+def _curves(group: Group) -> dict[str, Curve]:
+    """Mean over seeds, at the epochs that every seed has."""
+    histories = [run.history() for run in group.runs]
+    found = {metric: curve for metric in _METRICS if (curve := _mean_curve(histories, metric))}
+    return found if "val/error" in found else {}
+
+
+def _mean_curve(histories: Sequence[list[dict[str, float]]], metric: str) -> Curve:
+    by_seed = [{row["epoch"]: row[metric] for row in rows if finite(row.get(metric))} for rows in histories]
+    common = sorted(set.intersection(*map(set, by_seed)))
+    return [(epoch + 1, sum(values[epoch] for values in by_seed) / len(by_seed)) for epoch in common]
+
+
+def _paint(theme: Theme, found: Panels, ordered: bool, unit_name: str) -> Figure:
+    names = list(dict.fromkeys(line for _, lines in found for line, _ in lines))
+    palette: Sequence[str] = theme.ordered(len(names)) if ordered else theme.colours
+    colour = {name: palette[index % len(palette)] for index, name in enumerate(names)}
+    figure, grid = panels(len(found), "Training curves", unit_name)
+    for axes, (panel, lines) in zip(grid, found, strict=True):
+        axes.set_title(panel)
+        for line, curves in lines:
+            _line(axes, colour[line], curves)
+    values = [value for _, lines in found for _, curves in lines for curve in curves.values() for _, value in curve]
+    if spans_decades(values):
+        grid[0].set_yscale("log")
+    grid[0].xaxis.get_major_locator().set_params(integer=True)
+    figure.supxlabel("epoch", size=9.5)
+    if len(found) == 1:
+        ends = [(curves["val/error"][-1][1], line, colour[line], MARKERS[0]) for line, curves in found[0][1] if line]
+        label_ends(grid[0], theme, ends)
+    elif any(names):
+        handles: list[Any] = [grid[0].plot([], [], color=colour[name], label=name)[0] for name in names]
+        figure.legend(handles=handles, loc="outside right upper")
+    return figure
+
+
+def _line(axes: Axes, colour: str, curves: dict[str, Curve]) -> None:
+    for metric, curve in curves.items():
+        epochs, values = zip(*curve, strict=True)
+        training = metric == "train/error"
+        axes.plot(epochs, values, color=colour, linewidth=0.9 if training else 1.8, alpha=0.65 if training else 1.0)
+        if not training or len(epochs) == 1:
+            axes.plot(epochs[-1:], values[-1:], "o", color=colour, markersize=3.5)

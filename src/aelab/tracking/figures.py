@@ -1,0 +1,49 @@
+"""Which figures a comparison asks for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from aelab.tracking.against import error_against
+from aelab.tracking.bars import error_bars
+from aelab.tracking.comparison import Comparison, Group
+from aelab.tracking.curves import training_curves
+from aelab.tracking.drawing import Drawing, SavedFigure, numeric_keys, save
+from aelab.tracking.runs import Run
+from aelab.tracking.swept import choices, differing_keys
+from aelab.tracking.tradeoff import tradeoff
+from aelab.tracking.wording import shown
+
+_MOST_KEYS = 4  # figures of each kind
+
+
+def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
+    """Draw and save every figure that the runs have numbers for. Errors in different units never share one."""
+    return [save(drawing, directory) for drawing in drawings(comparison)]
+
+
+def drawings(comparison: Comparison) -> Iterator[Drawing]:
+    """The figures of each problem (data and error): bias and variance first, then the error, then the curves."""
+    problems = comparison.problems()
+    told = [key for key in ("data", "error") if key in comparison.keys]
+    unfinished: dict[str, list[Run]] = {}
+    for run in comparison.unfinished:
+        if run.config:
+            unfinished.setdefault(", ".join(shown(run.config.get(key)) for key in told), []).append(run)
+    for problem in dict.fromkeys([*problems, *unfinished]):
+        groups, rest = problems.get(problem, []), unfinished.get(problem, [])
+        for drawing in _of_one_problem(groups, rest, comparison.keys):
+            named = f"{drawing.name}-{problem}" if problem else drawing.name
+            title = f"{drawing.title}: {problem}" if problem else drawing.title
+            yield replace(drawing, name=named, title=title)
+
+
+def _of_one_problem(groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]) -> Iterator[Drawing]:
+    complete = differing_keys([choices(group.runs[0]) for group in groups])
+    swept = [key for key in keys if key in complete]
+    numeric = numeric_keys(groups, swept)[:_MOST_KEYS]
+    found = [tradeoff(groups, key, swept) for key in numeric]
+    found += [error_against(groups, key, swept) for key in numeric] if numeric else [error_bars(groups, swept)]
+    everywhere = differing_keys([choices(run) for run in [*(group.runs[0] for group in groups), *unfinished]])
+    found.append(training_curves(groups, unfinished, [key for key in keys if key in everywhere]))
+    yield from (drawing for drawing in found if drawing is not None)

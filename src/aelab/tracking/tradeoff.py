@@ -1,0 +1,149 @@
+"""Bias², variance and their sum against a swept number: where the trade-off lies."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from aelab.tracking.comparison import Estimate, Group
+from aelab.tracking.drawing import Drawing, is_number, numbers, split, unit
+from aelab.tracking.runs import finite
+from aelab.tracking.scale import Scale, dress, scale_of, spans_decades
+from aelab.tracking.style import PANELS, Theme, panels
+from aelab.tracking.verdict import TWO_WAY
+from aelab.tracking.wording import number, shown
+
+Points = list[tuple[float, Estimate]]
+_MAIN = ("test/error", "test/bias2", "test/variance")
+_NAMES = {
+    "test/error": "error",
+    "test/bias2": "bias²",
+    "test/variance": "variance",
+    "test/variance_data": "… of the data",
+    "test/variance_init": "… of the initialisation",
+    "test/noise": "noise",
+}
+
+
+class Panel(NamedTuple):
+    """One variant's curves, by metric."""
+
+    title: str
+    curves: dict[str, Points]
+
+
+def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing | None:
+    """One panel per variant (and value of whatever else differs), with shared axes and the least error marked."""
+    measured = [group for group in groups if is_number(group.value(key)) and _measured(group)]
+    candidates = [
+        (min(found.mean for _, found in curves["test/error"]), Panel(title, curves))
+        for title, members in split(measured, [other for other in keys if other != key])
+        if len((curves := _curves(members, key))["test/error"]) > 1
+    ]
+    if not candidates:
+        return None
+    most = 2 * PANELS
+    limit = sorted(least for least, _ in candidates)[:most][-1]
+    found = [panel for least, panel in candidates if least <= limit][:most]
+    halves = any(value.half for panel in found for curve in panel.curves.values() for _, value in curve)
+    caption = "Ringed: the least error."
+    if halves:
+        caption += f" {TWO_WAY.capitalize()}."
+    if len(found) < len(candidates):
+        caption += f" {len(found)} of {len(candidates)} panels are drawn: those that reach the lowest errors."
+    rows = [
+        numbers(panel.title, _NAMES[metric], (key, x), metric, value)
+        for panel in found
+        for metric, curve in panel.curves.items()
+        for x, value in curve
+    ]
+
+    def paint(theme: Theme) -> Figure:
+        return _paint(theme, found, key, unit(groups))
+
+    return Drawing(f"bias-variance-vs-{key}", f"Bias and variance against {key}", caption, rows, paint, x=key)
+
+
+def _measured(group: Group) -> bool:
+    return all(finite(group.mean(metric)) for metric in ("test/bias2", "test/variance"))
+
+
+def _curves(groups: Sequence[Group], key: str) -> dict[str, Points]:
+    curves: dict[str, Points] = {metric: [] for metric in _MAIN}
+    for group in sorted(groups, key=lambda one: float(one.value(key))):
+        for metric in _NAMES:
+            value = group.estimate(metric, two_way=True)
+            if metric == "test/error" and value is None:
+                value = Estimate((group.mean("test/bias2") or 0.0) + (group.mean("test/variance") or 0.0), None, 1)
+            if value is not None and finite(value.mean) and (metric != "test/noise" or value.mean > 0):
+                curves.setdefault(metric, []).append((float(group.value(key)), value))
+    return curves
+
+
+def _paint(theme: Theme, found: Sequence[Panel], key: str, unit_name: str) -> Figure:
+    xs = [x for panel in found for x, _ in panel.curves["test/error"]]
+    scale = scale_of(xs)
+    figure, grid = panels(len(found), f"Bias and variance against {key}", unit_name)
+    looks = _looks(theme)
+    for axes, panel in zip(grid, found, strict=True):
+        axes.set_title(panel.title)
+        for metric, curve in panel.curves.items():
+            _line(axes, scale, curve, *looks[metric])
+        dress(axes, theme, scale, xs, 4.9 if len(found) == 1 else 2.6)
+    if spans_decades(value.mean for panel in found for _, value in panel.curves["test/error"]):
+        grid[0].set_yscale("log")
+        lows = [value.mean for panel in found for curve in panel.curves.values() for _, value in curve]
+        grid[0].set_ylim(bottom=0.7 * min(low for low in lows if low > 0))
+    else:
+        low, high = grid[0].get_ylim()
+        grid[0].set_ylim(min(0.0, low) if low < -0.02 * high else 0.0, high * 1.06)
+    for axes, panel in zip(grid, found, strict=True):
+        _mark_least(axes, theme, scale, panel.curves["test/error"])
+    present = [metric for metric in _NAMES if any(metric in panel.curves for panel in found)]
+    handles = [
+        grid[0].plot([], [], color=looks[m][0], linestyle=looks[m][1], linewidth=looks[m][2], label=_NAMES[m])[0]
+        for m in present
+    ]
+    figure.legend(handles=handles, loc="outside right upper")
+    figure.supxlabel(key, size=9.5)
+    return figure
+
+
+def _looks(theme: Theme) -> dict[str, tuple[str, str, float]]:
+    bias2, variance = theme.colours[:2]
+    return {
+        "test/error": (theme.ink, "-", 2.0),
+        "test/bias2": (bias2, "-", 1.8),
+        "test/variance": (variance, "-", 1.8),
+        "test/variance_data": (variance, "--", 1.2),
+        "test/variance_init": (variance, ":", 1.4),
+        "test/noise": (theme.quiet, ":", 1.2),
+    }
+
+
+def _line(axes: Axes, scale: Scale, curve: Points, colour: str, style: str, width: float) -> None:
+    places = [scale.place(x) for x, _ in curve]
+    means = [value.mean for _, value in curve]
+    axes.plot(places, means, style, color=colour, linewidth=width, marker="o" if width >= 1.8 else "", markersize=3.5)
+    if any(value.half for _, value in curve) and width >= 1.8:
+        lows = [value.mean - (value.half or 0.0) for _, value in curve]
+        highs = [value.mean + (value.half or 0.0) for _, value in curve]
+        axes.fill_between(places, lows, highs, color=colour, alpha=0.16, linewidth=0)
+
+
+def _mark_least(axes: Axes, theme: Theme, scale: Scale, curve: Points) -> None:
+    index = min(range(len(curve)), key=lambda at: curve[at][1].mean)
+    x, value = curve[index]
+    place = scale.place(x)
+    axes.plot(place, value.mean, "o", markersize=9, markerfacecolor="none", markeredgecolor=theme.ink)
+    side = "left" if index == 0 else "right" if index == len(curve) - 1 else "center"
+    axes.annotate(
+        f"{number(value.mean)} at {shown(x)}",
+        (place, value.mean + (value.half or 0.0)),
+        (0, 9),
+        textcoords="offset points",
+        ha=side,
+        size=8.5,
+        color=theme.ink,
+    )
