@@ -60,14 +60,23 @@ def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | N
             network=network,
             error=instantiate(config.error),
             corruption=instantiate(config.corruption),
-            optimizer=instantiate(config.optimizer),
+            optimizer=_optimizer(config),
             scheduler=scheduler,
             seed=config.seed,
         )
 
 
+def _optimizer(config: DictConfig) -> Any:
+    """The optimiser's factory; not fused where Lightning would then refuse to clip gradients."""
+    mixed = "mixed" in str(config.trainer.precision)
+    if mixed and config.trainer.gradient_clip_val and config.optimizer.get("fused"):
+        return instantiate(config.optimizer, fused=False)
+    return instantiate(config.optimizer)
+
+
 def build_trainer(config: DictConfig, directory: Path, logger: Any, extra: list[Callback]) -> pl.Trainer:
     """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``."""
+    directory.mkdir(parents=True, exist_ok=True)
     callbacks: list[Callback] = [
         Progress(),
         *extra,
@@ -91,3 +100,8 @@ def build_trainer(config: DictConfig, directory: Path, logger: Any, extra: list[
         inference_mode=False,  # exact penalties of convolutions need gradients in evaluation
     )
     return trainer
+
+
+def count_parameters(model: Autoencoder) -> int:
+    """Numbers that training sets."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -17,6 +17,7 @@ TRUSTED = (
     "aelab.models.",
     "aelab.networks.",
     "aelab.objectives.",
+    "aelab.replicas.",
     "pytorch_lightning.",
     "torch.optim.",
 )

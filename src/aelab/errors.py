@@ -3,3 +3,7 @@
 
 class UserError(ValueError):
     """A wrong key, value or file. The message is one line naming the key, the value and the fix."""
+
+
+class DivergedError(UserError):
+    """The training loss stopped being a finite number."""

@@ -22,8 +22,9 @@ def relaunchable(directory: Path) -> Iterator[None]:
     if not HydraConfig.initialized() or int(os.environ.get("LOCAL_RANK", 0)):
         yield
         return
-    import __main__
     import torch
+
+    import __main__
 
     job = HydraConfig.get()
     argv, environment, spec = list(sys.argv), dict(os.environ), getattr(__main__, "__spec__", None)

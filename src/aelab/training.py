@@ -13,20 +13,19 @@ from typing import Any
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer
-from aelab.data.module import DataModule
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters
+from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results
 from aelab.errors import UserError
-from aelab.evaluation.pca import fit_pca, pca_error
+from aelab.evaluation.pca import pca_error
 from aelab.launching import relaunchable
+from aelab.replicated import Replication
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.gallery import Gallery
+from aelab.tracking.gallery import Gallery, keep_picture
 from aelab.tracking.identity import resolved, run_id
 from aelab.tracking.manifest import Manifest, claim, read_manifest
 from aelab.tracking.quiet import quiet
 
 log = logging.getLogger(__name__)
-
-PCA_VALUES = 4096  # beyond it the covariance costs more than many a training run
 
 
 class RunFailed(Exception):
@@ -48,13 +47,15 @@ def run(config: DictConfig, overrides: list[str]) -> float:
         if config.force:
             _start_over(directory)
         elif done and done.get("status") == "complete":
-            print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
+            print(
+                f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)"
+            )
             return done["metrics"]["val/error"]
         return _recorded(config, directory, overrides)
 
 
 def _start_over(directory: Path) -> None:
-    for part in ("checkpoints", "pictures"):
+    for part in ("checkpoints", "pictures", "replicas"):
         shutil.rmtree(directory / part, ignore_errors=True)
     for part in ("metrics.jsonl", "manifest.json"):
         (directory / part).unlink(missing_ok=True)
@@ -68,7 +69,9 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> floa
         if config.logger.name != "none":
             from aelab.tracking.wandb_run import start_wandb
 
-            logger = start_wandb(config, directory.name, manifest.record["config"], Path(config.paths.outputs))
+            logger = start_wandb(
+                config, directory.name, manifest.record["config"], Path(config.paths.outputs)
+            )
         metrics = _fit_and_test(config, directory, logger, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
@@ -102,15 +105,22 @@ def _summary(metrics: dict[str, float], seconds: float) -> str:
 def _fit_and_test(
     config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None = None
 ) -> dict[str, float]:
-    """Fit (from the last checkpoint where there is one), test the best weights, return all metrics."""
+    """All metrics of one model, or of the replicas of a plan."""
+    if config.replicas.name != "none":
+        assert manifest is not None
+        return _fit_replicas(config, directory, logger, manifest)
+    return _fit_one(config, directory, logger, manifest)
+
+
+def _fit_one(config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None) -> dict[str, float]:
+    """Fit (from the last checkpoint where there is one) and test the best weights."""
     began = time.monotonic()
     data = build_data(config)
     examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
     model = build_model(config, data.shape, examples)
     if manifest:
-        size = sum(p.numel() for p in model.parameters())
         ready = {"data_s": round(time.monotonic() - began, 3)}
-        manifest.update(data=data.describe(), parameters=size, timings=ready)
+        manifest.update(data=data.describe(), parameters=count_parameters(model), timings=ready)
     gallery = Gallery(directory / "pictures", data, config.callbacks.pictures_every)
     trainer = build_trainer(config, directory, logger or False, [gallery])
     if logger is not None and config.logger.watch:
@@ -128,9 +138,15 @@ def _fit_and_test(
             model.load_state_dict(load_checkpoint(best)["state_dict"])
         trainer.test(model, datamodule=data, verbose=False)
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
-    metrics |= _baseline(data, model.network.code_size)
+    pca = fitted_pca(data)
+    if pca is not None:
+        metrics["test/pca_error"] = pca_error(
+            pca, data.examples("test", limit=60_000), model.network.code_size
+        )
     if manifest:
-        manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
+        manifest.update(
+            timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)}
+        )
     if logger is not None and config.logger.upload_checkpoint:
         from aelab.tracking.wandb_run import upload_checkpoint
 
@@ -138,11 +154,31 @@ def _fit_and_test(
     return metrics
 
 
-def _baseline(data: DataModule, code_size: int) -> dict[str, float]:
-    """Squared error of PCA with the same code size, fitted on the training part."""
-    train = data.examples("train", limit=60_000)
-    if train.shape[1] > PCA_VALUES:
-        return {}
-    pca = fit_pca(train)
-    test = data.examples("test", limit=60_000)
-    return {"test/pca_error": pca_error(pca, test, code_size)}
+def _fit_replicas(config: DictConfig, directory: Path, logger: Any, manifest: Manifest) -> dict[str, float]:
+    """Fit the replicas of a plan; metrics of the setting with the lowest val/error, all settings in the manifest."""
+    replication = Replication(config, directory)
+    manifest.update(data=replication.data.describe())
+    began = time.monotonic()
+    fitted = replication.fit(logger)
+    trained = time.monotonic()
+    replication.save(fitted)
+    results = setting_results(replication, fitted)
+    for name, pixels in decomposition_pictures(replication, fitted).items():
+        keep_picture(
+            directory / "pictures", name, pixels, replication.data.shape, logger, config.trainer.max_epochs
+        )
+    record = {
+        "plan": config.replicas.name,
+        "count": replication.count,
+        "chunks": len(replication.chunks),
+        "test_inputs": config.corruption.name if replication.plan.corrupt_test else "clean",
+        "settings": results if len(results) > 1 else [],
+        "diverged": [k for k, kept in enumerate(fitted.keep) if not kept],
+    }
+    if record["diverged"]:
+        log.warning("replicas %s diverged and are left out; lower optimizer.lr", record["diverged"])
+    timings = {"fit_s": round(trained - began, 3), "test_s": round(time.monotonic() - trained, 3)}
+    size = count_parameters(fitted.models[0]) // max(1, len(replication.chunks[0]))
+    manifest.update(replicas=record, parameters=size, timings=timings)
+    best: dict[str, float] = min((result["metrics"] for result in results), key=lambda m: m["val/error"])
+    return best

@@ -47,12 +47,12 @@ class Arrays(DataModule):
         if path.suffix not in (".npy", ".npz"):
             raise UserError(f"data.path={path}: not a .npy or .npz file; write it with np.save or np.savez")
         try:
-            content = np.load(path, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                if self.key or self.label:
-                    raise UserError("data.key, data.label: a .npy holds one array; use an .npz for several")
-                return np.atleast_1d(content), None
-            with content:
+            with path.open("rb") as file:
+                content = np.load(file, allow_pickle=False)
+                if isinstance(content, np.ndarray):
+                    if self.key or self.label:
+                        raise UserError("data.key, data.label: a .npy holds one array; use an .npz for several")
+                    return np.atleast_1d(content), None
                 key, label = self._keys(content.files)
                 return np.atleast_1d(content[key]), None if label is None else content[label]
         except UserError:
@@ -68,9 +68,7 @@ class Arrays(DataModule):
         others = [name for name in names if name != label]
         key = next((name for name in ("x", "X") if name in others), others[0] if len(others) == 1 else None)
         if key is None:
-            raise UserError(
-                f"data.key: {self.path} holds {', '.join(names) or 'nothing'}; name one with data.key"
-            )
+            raise UserError(f"data.key: {self.path} holds {', '.join(names) or 'nothing'}; name one with data.key")
         return key, label
 
     def _shaped(self, x: np.ndarray) -> np.ndarray:

@@ -87,9 +87,7 @@ class ImageFolder(DataModule):
         on_gpu = trainer.strategy.root_device.type == "cuda"
         return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu)
 
-    def _stream(
-        self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False
-    ) -> ImageLoader:
+    def _stream(self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False) -> ImageLoader:
         images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale)
         return ImageLoader(images, batches, self.num_workers, persistent, pinned)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,10 +53,9 @@ class RowArrays(Batches):
 class ImageLoader:
     """Iterates uint8 batches ``[B, D]`` of the rows in ``batches``; UserError for a damaged file."""
 
-    def __init__(
-        self, images: ImageFiles, batches: RowArrays, workers: int, persistent: bool, pinned: bool
-    ) -> None:
+    def __init__(self, images: ImageFiles, batches: RowArrays, workers: int, persistent: bool, pinned: bool) -> None:
         self.sampler = batches.sampler
+        self.batch_sampler = None  # Lightning looks for it
         self.batches = batches
         self.loader = DataLoader(
             images,
@@ -73,5 +73,14 @@ class ImageLoader:
     def __iter__(self) -> Iterator[Tensor]:
         for batch in self.loader:
             if isinstance(batch, UserError):
-                raise batch
+                raise UserError(str(batch))  # batch itself would make a cycle through this frame
             yield batch
+
+    @property
+    def _iterator(self) -> Any:
+        """The running workers, where Lightning looks for them to end them when it is done or fails."""
+        return self.loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, value: Any) -> None:
+        self.loader._iterator = value

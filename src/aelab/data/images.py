@@ -38,7 +38,5 @@ def decode(path: str, size: int, grayscale: bool) -> np.ndarray:
             upright = ImageOps.exif_transpose(image).convert(mode)
         pixels = np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
     except Exception as error:  # decoders raise whatever a damaged file leads them to
-        raise UserError(
-            f"{path}: not a readable image ({error}); convert it to 8 bits, repair or remove it"
-        ) from error
+        raise UserError(f"{path}: not a readable image ({error}); convert it to 8 bits, repair or remove it") from error
     return pixels[None] if grayscale else pixels.transpose(2, 0, 1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
 
@@ -41,8 +43,10 @@ class Batches:
     """Iterates the rows of each batch: long ``[B]``, or ``[K, B]`` for K replicas.
 
     ``order``: an EpochOrder, or a fixed long tensor of rows. ``batch_size`` is global: of ``world_size``
-    processes each takes its stride of every batch. In training the remainder that cannot be shared evenly is
-    left out, so that the mean of the processes' gradients is the gradient of the batch.
+    processes each takes its stride of every batch. In training (an EpochOrder) batches are full and the
+    remainder that cannot be shared evenly is left out, so that the mean of the processes' gradients is the
+    gradient of the batch. In evaluation batches are about equal, so that no process gets an empty one.
+    Raises UserError where a training batch cannot be shared evenly.
     """
 
     def __init__(
@@ -53,6 +57,9 @@ class Batches:
         world_size: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
+        if isinstance(order, EpochOrder) and batch_size % world_size:
+            fix = -(-batch_size // world_size) * world_size
+            raise UserError(f"data.batch_size={batch_size}: {world_size} processes cannot share that; use {fix}")
         self.sampler = order
         self.batch_sampler = None
         self.batch_size = batch_size
@@ -71,10 +78,14 @@ class Batches:
     def __iter__(self) -> Iterator[Tensor]:
         rows = self.sampler() if isinstance(self.sampler, EpochOrder) else self.sampler
         rows = rows.to(self.device)
-        count = self._count()
-        for start in range(0, count, self.batch_size):
-            stop = min(start + self.batch_size, count)
+        for start, stop in pairwise(self._bounds()):
             yield rows[..., start + self.rank : stop : self.world_size]
+
+    def _bounds(self) -> list[int]:
+        count, batches = self._count(), len(self)
+        if isinstance(self.sampler, EpochOrder):
+            return [min(i * self.batch_size, count) for i in range(batches + 1)]
+        return [i * count // max(batches, 1) for i in range(batches + 1)]
 
 
 class ResidentLoader(Batches):

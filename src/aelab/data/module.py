@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class DataModule(pl.LightningDataModule):
         self.seed = seed
         self.path = path
         self.values: dict[str, Tensor] = {}
+        self.order: EpochOrder | None = None
         self.labels: dict[str, np.ndarray] = {}
         self.shape: tuple[int, ...] = ()
         self.mean: Tensor | None = None
@@ -154,7 +156,20 @@ class DataModule(pl.LightningDataModule):
         return fingerprint(self.values[part].cpu().numpy())
 
     def train_dataloader(self) -> Any:
-        return self._loader("train", EpochOrder(torch.arange(self.size("train")), self.seed), self.batch_size)
+        order = self.order or EpochOrder(torch.arange(self.size("train")), self.seed)
+        return self._loader("fresh" if "fresh" in self.values else "train", order, self.batch_size)
+
+    def assign(self, rows: Tensor, seed: int | list[int]) -> None:
+        """Train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds."""
+        self.order = EpochOrder(rows, seed)
+
+    def generate(self, count: int, seed: int) -> Tensor:
+        """New examples ``[count, D]`` from the generator of a generated data set."""
+        raise UserError(f"data={self.name}: not generated, so new data cannot be drawn; use another plan of replicas")
+
+    def generate_training_sets(self, seeds: Sequence[int]) -> None:
+        """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
+        self.values["fresh"] = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
 
     def val_dataloader(self) -> Any:
         return self._in_order("val")

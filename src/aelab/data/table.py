@@ -60,16 +60,12 @@ class Table(DataModule):
             raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
         numeric = {c for c in names if pd.api.types.is_numeric_dtype(frame[c])}
         if text := [c for c in names if c not in numeric]:
-            rest = [
-                c if c.isidentifier() else repr(c) for c in names if c in numeric and frame[c].notna().any()
-            ]
+            rest = [c if c.isidentifier() else repr(c) for c in names if c in numeric and frame[c].notna().any()]
             odd = ", ".join(f"{c} ({odd_one_out(frame[c])})" for c in text)
             fix = f"use data.columns=[{','.join(rest)}]" if rest else "there is no column of numbers"
             raise UserError(f"data={self.name}: columns that are not numeric: {odd}; {fix}")
         if empty := [c for c in names if frame[c].isna().all()]:
-            raise UserError(
-                f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns"
-            )
+            raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         return names
 
     def _without_gaps(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,12 +9,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.errors import UserError
+from aelab.errors import DivergedError, UserError
 from aelab.models.metrics import ReconstructionMetrics, StepMeans
 from aelab.networks import Network
 from aelab.networks.activations import activation
 from aelab.objectives import NoCorruption, SquaredError
-from aelab.objectives.randomness import NOISE, Generators, seeded_generator
+from aelab.objectives.randomness import NOISE, Generators, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
 
@@ -40,8 +40,11 @@ class Autoencoder(pl.LightningModule):
     ``scheduler``: callables taking the parameters and the optimiser. ``seed``: of noise in training.
 
     Everything addresses trailing axes: with parameters stacked along a leading axis K and x ``[K, B, D]``,
-    ``objective`` gives K losses and the sum of them trains K independent models.
+    ``objective`` gives K losses and the sum of them trains K independent models (see replicas/stacking.py).
     """
+
+    varying: tuple[str, ...] = ("weight",)  # hyperparameters that may be tensors of length K
+    paddable = True  # whether codes of several sizes may share a stack, zeros making up the difference
 
     def __init__(
         self,
@@ -66,6 +69,8 @@ class Autoencoder(pl.LightningModule):
         self.make_optimizer = optimizer
         self.make_scheduler = scheduler
         self.seed = seed
+        self.register_buffer("code_mask", None, persistent=False)
+        self.latest: dict[str, Tensor] = {}
         self.generator: Generators = None
         self.step_means = StepMeans()
         self.metrics = {part: ReconstructionMetrics() for part in PARTS}
@@ -80,7 +85,7 @@ class Autoencoder(pl.LightningModule):
         penalty = self.penalty(seen, code, generator)
         if penalty is None:
             return Terms(error, error, torch.zeros_like(error), code)
-        return Terms(error + self.weight * penalty, error, penalty, code)
+        return Terms(error + per_replica(self.weight, penalty) * penalty, error, penalty, code)
 
     def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
         """What the encoder sees in training instead of x."""
@@ -88,7 +93,8 @@ class Autoencoder(pl.LightningModule):
 
     def encode(self, x: Tensor) -> Tensor:
         """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
-        return self.code_activation(self.network.encode(x))
+        code = self.code_activation(self.network.encode(x))
+        return code if self.code_mask is None else code * self.code_mask
 
     def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
         """Unweighted penalty ``[...]`` of the input the encoder saw and its code; None for none."""
@@ -127,8 +133,8 @@ class Autoencoder(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         means = self.step_means.compute(self._sum_over_processes)
-        if not torch.isfinite(means["loss"]).all():
-            raise UserError(
+        if not torch.isfinite(means["loss"]).any():
+            raise DivergedError(
                 f"the training loss is not finite in epoch {self.current_epoch}; lower optimizer.lr or set "
                 "trainer.gradient_clip_val=1 (the last good checkpoint is kept)"
             )
@@ -163,10 +169,27 @@ class Autoencoder(pl.LightningModule):
         mean_error = error.mean(-1)
         penalty = self.penalty(x, code)
         penalty = torch.zeros_like(mean_error) if penalty is None else penalty
-        self.metrics[part].update(x, error, squared, penalty, mean_error + self.weight * penalty)
+        self.metrics[part].update(x, error, squared, penalty, mean_error + per_replica(self.weight, penalty) * penalty)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        if isinstance(self.seed, int) or not gradient_clip_val or gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+        factors = (gradient_clip_val / (norms + 1e-6)).clamp(max=1)
+        for gradient in gradients:  # a norm over the whole stack would let replicas meddle with one another
+            gradient.mul_(per_replica(factors, gradient))
 
     def _log(self, part: str, values: dict[str, Tensor]) -> None:
-        self.log_dict({f"{part}/{name}": value.mean().float() for name, value in values.items()})
+        """Keep each ``[...]`` for the replicas and log the mean over those that have not diverged."""
+        self.latest |= {f"{part}/{name}": value for name, value in values.items()}
+        self.log_dict({f"{part}/{name}": value.nanmean().float() for name, value in values.items()})
 
     def _sum_over_processes(self, value: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(value, reduce_op="sum")

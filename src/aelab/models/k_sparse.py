@@ -27,6 +27,8 @@ class KSparseAutoencoder(Autoencoder):
     no training example of the epoch used.
     """
 
+    paddable = False  # k falls from the code size, which padding would change
+
     def __init__(self, *args: Any, k: int = 8, anneal: float = 0.5, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not 1 <= k <= self.network.code_size:
@@ -47,7 +49,7 @@ class KSparseAutoencoder(Autoencoder):
     def on_train_epoch_start(self) -> None:
         super().on_train_epoch_start()
         self.used.zero_()
-        epochs = (self.trainer.max_epochs or 0) * self.anneal
+        epochs = max(self.trainer.max_epochs or 0, 0) * self.anneal  # -1, no last epoch: k from the start
         left = max(0.0, 1 - self.current_epoch / epochs) if epochs else 0.0
         self.annealed_k = self.k + round((self.network.code_size - self.k) * left)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from aelab.errors import UserError
 from aelab.models.autoencoder import Autoencoder
 from aelab.objectives.penalties import kl_to_target, l1
-from aelab.objectives.randomness import Generators
+from aelab.objectives.randomness import Generators, per_replica
 
 
 class SparseAutoencoder(Autoencoder):
@@ -22,6 +22,8 @@ class SparseAutoencoder(Autoencoder):
     must be ``sigmoid``). ``mean_activation``: how rho_j is estimated: ``batch``, the mean over the batch, or
     ``running``, an exponential average over batches with ``momentum`` whose gradient is the batch's own.
     """
+
+    varying = ("weight", "target")
 
     def __init__(
         self,
@@ -61,6 +63,8 @@ class SparseAutoencoder(Autoencoder):
         if self.running and self.training:
             average = self.momentum * self.running_activation + (1 - self.momentum) * mean.detach()
             mean = mean + (average - mean).detach()
+        if self.code_mask is not None:  # units that only pad the code are at their target
+            mean = torch.where(self.code_mask.squeeze(-2), mean, per_replica(self.target, mean))
         return kl_to_target(mean, self.target)
 
     def observe(self, code: Tensor) -> None:

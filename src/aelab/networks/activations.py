@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -36,11 +37,12 @@ def _gelu_slope(z: Tensor, a: Tensor) -> Tensor:
 ACTIVATIONS = {
     "identity": Activation(lambda z: z, lambda z, a: torch.ones_like(z)),
     "relu": Activation(torch.relu, lambda z, a: (z > 0).to(z.dtype)),
-    "leaky_relu": Activation(F.leaky_relu, lambda z, a: torch.where(z > 0, 1.0, 0.01).to(z.dtype)),
+    "leaky_relu": Activation(F.leaky_relu, lambda z, a: torch.where(z > 0, torch.ones_like(z), 0.01)),
     "elu": Activation(F.elu, lambda z, a: torch.where(z > 0, torch.ones_like(z), a + 1)),
     "sigmoid": Activation(torch.sigmoid, lambda z, a: a * (1 - a)),
     "tanh": Activation(torch.tanh, lambda z, a: 1 - a * a),
-    "softplus": Activation(F.softplus, lambda z, a: z.sigmoid()),
+    # threshold: where z replaces log(1 + exp(z)); at the default, 20, the slope would jump by 2e-9
+    "softplus": Activation(partial(F.softplus, threshold=40.0), lambda z, a: z.sigmoid()),
     "silu": Activation(F.silu, _silu_slope),
     "gelu": Activation(F.gelu, _gelu_slope),
 }

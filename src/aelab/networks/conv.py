@@ -82,5 +82,11 @@ class Conv(Network):
         # one vector-Jacobian product a code value, each about a forward and a backward pass of the encoder
         return 1 + self.code_size
 
+    def multiplications(self) -> int:
+        places = [height * width for height, width in self.sizes[1:]]
+        *convolutions, last = self.encoder_layers
+        convolved = sum(n * layer.weight.numel() for n, layer in zip(places, convolutions, strict=True))
+        return 2 * (convolved + last.weight.numel())
+
     def filters(self) -> Tensor:
         return self.encoder_layers[0].weight.detach()

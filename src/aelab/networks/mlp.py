@@ -71,5 +71,8 @@ class MLP(Network):
         chain = self.code_size * sum(m * n for m, n in pairwise(sizes[:-1]))
         return 1 + chain / (2 * sum(m * n for m, n in pairwise(sizes)))
 
+    def multiplications(self) -> int:
+        return 2 * sum(m * n for m, n in pairwise([self.input_size, *self.hidden, self.code_size]))
+
     def filters(self) -> Tensor:
         return self.encoder_layers[0].weight.detach().unflatten(-1, self.shape)

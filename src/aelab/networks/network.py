@@ -59,6 +59,10 @@ class Network(nn.Module):
         """Cost of the exact Jacobian penalty: a training step with it over a plain one (see jacobian.py)."""
         raise NotImplementedError
 
+    def multiplications(self) -> int:
+        """Multiply-adds of one example's way through encoder and decoder."""
+        raise NotImplementedError
+
     def filters(self) -> Tensor:
         """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``."""
         raise NotImplementedError

@@ -17,6 +17,8 @@ def _check_probability(key: str, value: float | Tensor) -> None:
 class NoCorruption:
     """The encoder sees x."""
 
+    varying: tuple[str, ...] = ()
+
     def __call__(self, x: Tensor, generator: Generators = None) -> Tensor:
         return x
 
@@ -24,28 +26,34 @@ class NoCorruption:
 class GaussianNoise:
     """Adds noise of standard deviation ``std`` to every value."""
 
+    varying = ("std",)
+
     def __init__(self, std: float | Tensor) -> None:
         if not isinstance(std, Tensor) and std < 0:
             raise UserError(f"corruption.std={std}: must be 0 or more")
         self.std = std
 
     def __call__(self, x: Tensor, generator: Generators = None) -> Tensor:
-        return x + per_replica(self.std) * normal(x, generator)
+        return x + per_replica(self.std, x) * normal(x, generator)
 
 
 class MaskingNoise:
     """Sets every value to 0 with ``probability``."""
+
+    varying = ("probability",)
 
     def __init__(self, probability: float | Tensor) -> None:
         _check_probability("corruption.probability", probability)
         self.probability = probability
 
     def __call__(self, x: Tensor, generator: Generators = None) -> Tensor:
-        return x * (uniform(x, generator) >= per_replica(self.probability))
+        return x * (uniform(x, generator) >= per_replica(self.probability, x))
 
 
 class SaltAndPepper:
     """Sets every value with ``probability`` to ``low`` or ``high``, either equally likely."""
+
+    varying = ("probability",)
 
     def __init__(self, probability: float | Tensor, low: float = 0.0, high: float = 1.0) -> None:
         _check_probability("corruption.probability", probability)
@@ -55,6 +63,6 @@ class SaltAndPepper:
 
     def __call__(self, x: Tensor, generator: Generators = None) -> Tensor:
         u = uniform(x, generator)
-        half = per_replica(self.probability) / 2
+        half = per_replica(self.probability, x) / 2
         x = torch.where(u < half, torch.full_like(x, self.low), x)
         return torch.where(u >= 1 - half, torch.full_like(x, self.high), x)

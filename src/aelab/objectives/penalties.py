@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from aelab.objectives.randomness import per_replica
+
 
 def l1(code: Tensor) -> Tensor:
     """``sum_j |h_j|`` averaged over examples: ``[..., B, H]`` to ``[...]``."""
@@ -18,7 +20,7 @@ def kl_to_target(mean_activation: Tensor, target: float | Tensor) -> Tensor:
     off 0 and 1 by the smallest step of their type, where the distance is finite but steep.
     """
     tiny = torch.finfo(mean_activation.dtype).eps
-    mean = mean_activation.clamp(tiny, 1 - tiny)
-    rho = torch.as_tensor(target, dtype=mean.dtype, device=mean.device)
-    rho = rho.unsqueeze(-1) if rho.ndim else rho
+    kept = mean_activation.clamp(tiny, 1 - tiny)
+    mean = mean_activation + (kept - mean_activation).detach()  # not clamp's slope, 0
+    rho = torch.as_tensor(per_replica(target, mean), dtype=mean.dtype, device=mean.device)
     return (torch.special.xlogy(rho, rho / mean) + torch.special.xlogy(1 - rho, (1 - rho) / (1 - mean))).sum(-1)

@@ -42,6 +42,11 @@ def rademacher(like: Tensor, generator: Generators) -> Tensor:
     return torch.where(uniform(like, generator) < 0.5, -torch.ones_like(like), torch.ones_like(like))
 
 
-def per_replica(value: float | Tensor) -> float | Tensor:
-    """A hyperparameter of length K shaped ``[K, 1, 1]`` so that it meets ``[K, B, D]``; numbers pass."""
-    return value[:, None, None] if isinstance(value, Tensor) and value.ndim == 1 else value
+def per_replica(value: float | Tensor, like: Tensor) -> float | Tensor:
+    """A hyperparameter of length K shaped ``[K, 1, ...]`` so that it meets ``like`` ``[K, ...]``; numbers pass.
+
+    It is held in float64 and rounded to the type of ``like`` only here, as a number would be.
+    """
+    if not isinstance(value, Tensor):
+        return value
+    return value.to(like).view(-1, *[1] * (like.ndim - 1))

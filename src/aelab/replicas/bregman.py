@@ -2,8 +2,8 @@
 
 Both are Bregman divergences, so one algebra serves them: an error is known by its `loss` at a prediction, the
 `divergence` between two predictions, and the `noise`, the loss of a perfect prediction. Predictions are
-averaged in the coordinates in which the loss is linear in the target: values for the squared error, logits for
-the cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
+averaged where the loss is linear in the target: as values for the squared error, as logits for the
+cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ LARGEST = 1e140
 """Values beyond this count as infinite: their squares would overflow double precision."""
 
 LOGIT_BOUND = 30.0
-"""Logits are clamped to [-30, 30], probabilities within 1e-13 of 0 and 1, before anything is computed: those of
-a saturated decoder are arbitrarily large, and a single one would own the mean."""
+"""Logits are clamped to [-30, 30], probabilities within 1e-13 of 0 and 1, before anything is computed: those
+of a saturated decoder are arbitrarily large, and a single one would own the mean."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class BregmanError:
 
 def softplus(logits: Tensor) -> Tensor:
     """A(z) = log(1 + exp(z)), without the shortcut to A(z) = z above 20 that torch takes by default."""
-    return torch.nn.functional.softplus(logits, threshold=500)
+    potential: Tensor = torch.nn.functional.softplus(logits, threshold=500)
+    return potential
 
 
 def _bernoulli_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -59,7 +60,8 @@ def _bernoulli_divergence(logits: Tensor, centre: Tensor) -> Tensor:
 
 
 def _entropy(target: Tensor) -> Tensor:
-    return -torch.special.xlogy(target, target) - torch.special.xlog1py(1 - target, -target)
+    entropy: Tensor = -torch.special.xlogy(target, target) - torch.special.xlog1py(1 - target, -target)
+    return entropy
 
 
 ERRORS = {
@@ -85,10 +87,10 @@ ERRORS = {
 def spread(error: BregmanError, z: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
     """How far each of U predictions z [U, ...] is from their mean `centre` [...]: two tensors [U, ...].
 
-    The first, d_u = D(z_u || centre), averages to the plug-in variance (the Bregman information), which is too
-    small because the centre was fitted to the same predictions. The second, c_u = (U-1) D(z_-u || centre) with
-    z_-u the mean without u, averages to the delete-one jackknife's correction of that; d_u + c_u is the
-    jackknife's pseudo-value of u. For the squared error the sum averages to the unbiased variance, with its U-1.
+    The first, d_u = D(z_u || centre), averages to the plug-in variance (the Bregman information), which is
+    too small because the centre was fitted to the same predictions. The second, c_u = (U-1) D(z_-u || centre)
+    with z_-u the mean without u, averages to the delete-one jackknife's correction of that; d_u + c_u is the
+    jackknife's pseudo-value of u. For the squared error it averages to the unbiased variance, with its U-1.
     """
     others = len(z) - 1
     divergence = error.divergence(z, centre)

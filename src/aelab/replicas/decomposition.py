@@ -12,7 +12,7 @@ squared error it makes both terms unbiased (Geman, Bienenstock & Doursat 1992):
     variance = sum_k |f_k - fbar|^2 / (K-1)                bias2 = |fbar - t|^2 - variance / K
 
 For the cross-entropy of a Bernoulli with logits z, and A = softplus, zbar is the mean logit and sigmoid(zbar)
-the normalised geometric mean of the predictions; noise is the entropy H(t), bias2 = KL(t || sigmoid(zbar)) and
+the normalised geometric mean of the predictions; noise is the entropy H(t), bias2 = KL(t || sigmoid(zbar)),
 variance = E A(z) - A(E z). The correction is the delete-one jackknife's: it removes the bias of order 1/K.
 
 Nested designs, S data sets with R initialisations each (Neal et al. 2018, arXiv 1810.08591):
@@ -100,8 +100,8 @@ class Decomposer:
     def update(self, predictions: Tensor, target: Tensor) -> None:
         """Add a batch: predictions [K, B, ...], target [B, ...].
 
-        Raises ValueError, and adds nothing, if shapes disagree, the target is out of range, or the predictions
-        of a replica in use are not finite.
+        Raises ValueError, and adds nothing, if shapes disagree, the target is out of range, or a replica in
+        use predicts something that is not finite.
         """
         self._check(predictions, target)
         self._shape = target.shape[1:]
@@ -178,15 +178,16 @@ class Decomposer:
         if len(predictions) != self._count:
             raise ValueError(f"predictions of {len(predictions)} replicas, expected {self._count}")
         if self._shape not in (None, target.shape[1:]):
-            raise ValueError(f"examples of shape {tuple(target.shape[1:])}, before {tuple(self._shape or ())}")
+            raise ValueError(f"examples of shape {[*target.shape[1:]]}, before {[*(self._shape or ())]}")
         lowest, highest = self._error.target_range
         low, high = (extreme.item() for extreme in target.aminmax())
         if not lowest <= low <= high <= highest:  # nor if they are nan
             wanted = "in [0, 1]" if self._error_name == "cross_entropy" else "finite"
             raise ValueError(f"the target must be {wanted}, but its values lie between {low} and {high}")
-        broken = set((~_finite(predictions)).nonzero().flatten().tolist()) & set(self._units.flatten().tolist())
-        if broken:
-            raise ValueError(f"the predictions of replica {min(broken)} are not finite: leave it out as diverged")
+        finite = _finite(predictions).tolist()
+        for replica in sorted(self._units.flatten().tolist()):
+            if not finite[replica]:
+                raise ValueError(f"the predictions of replica {replica} are not finite: drop it as diverged")
 
 
 def _design(
@@ -202,18 +203,18 @@ def _design(
         members.setdefault(unit, []).append(replica)
     sizes = sorted({len(replicas) for replicas in members.values()})
     if groups is not None and (len(sizes) != 1 or sizes[0] < 2):
-        raise ValueError(f"every data set needs the same number of replicas, 2 or more, but they have {sizes}")
+        raise ValueError(f"every data set needs equally many replicas, 2 or more, but they have {sizes}")
     units = [replicas for replicas in members.values() if not set(replicas) & set(left_out)]
     if len(units) < 2:
         things = "replicas" if groups is None else "data sets"
-        raise ValueError(f"the variance needs at least two {things}, got {len(units)} after leaving out {left_out}")
+        raise ValueError(f"the variance needs at least two {things}: {len(units)} left, without {left_out}")
     return torch.tensor(units), left_out
 
 
 def _check_shapes(predictions: Tensor, target: Tensor) -> None:
-    shapes = f"predictions {tuple(predictions.shape)}, target {tuple(target.shape)}"
+    shapes = f"predictions {[*predictions.shape]}, target {[*target.shape]}"
     if predictions.ndim < 2 or predictions.shape[1:] != target.shape:
-        raise ValueError(f"predictions must have one axis, the replicas, before those of the target: {shapes}")
+        raise ValueError(f"predictions need one axis, the replicas, before those of the target: {shapes}")
     if not predictions.numel():
         raise ValueError(f"no examples: {shapes}")
 

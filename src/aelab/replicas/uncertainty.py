@@ -12,7 +12,7 @@ def standard_error(values: Tensor) -> float:
 
 
 def jackknife(left_out: Tensor) -> float:
-    """Standard error of an estimate, from its U values with one unit left out (Efron & Tibshirani 1993, 11.5)."""
+    """Standard error of an estimate, from its U values without one unit (Efron & Tibshirani 1993, 11.5)."""
     units = len(left_out)
     return math.sqrt((units - 1) / units * (left_out - left_out.mean()).square().sum().item())
 

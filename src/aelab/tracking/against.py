@@ -8,21 +8,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aelab.tracking.comparison import Estimate, Group
-from aelab.tracking.drawing import Drawing, is_number, numbers, numeric_keys, split, unit
-from aelab.tracking.runs import finite
-from aelab.tracking.scale import Scale, dress, scale_of, spans_decades
+from aelab.tracking.drawing import Drawing, numbers, numeric_keys, split, unit
+from aelab.tracking.runs import finite, is_number
+from aelab.tracking.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.tracking.style import LINES, MARKERS, PANELS, Theme, label_ends, panels
 from aelab.tracking.swept import factors
 from aelab.tracking.verdict import seeds_in_words
-from aelab.tracking.wording import shown
+from aelab.tracking.wording import plain
 
 
 class Line(NamedTuple):
-    """A variant: its points (x, estimate), or a level where the swept key does not exist for it."""
+    """A variant: its points (x, error), or one level if the swept key does not exist for it."""
 
     label: str
     points: list[tuple[float, Estimate]]
     level: Estimate | None
+
+    @property
+    def end(self) -> float:
+        """Where the line meets the right border."""
+        found = self.points[-1][1] if self.points else self.level
+        return found.mean if found else 0.0
 
 
 class Panel(NamedTuple):
@@ -33,38 +39,44 @@ class Panel(NamedTuple):
     pca: list[tuple[float, float]]
 
 
+Look = dict[str, tuple[str, str]]
+
+
 def error_against(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing | None:
     """Test error against `key`: one line per variant, one panel for each value of whatever else differs."""
     first, *rest = list(factors(other for other in keys if other != key).values()) or [[]]
-    everything = [(title, _lines(members, key, first)) for title, members in split(groups, list(chain(*rest)))]
-    found = [
-        Panel(title, lines[:LINES], _pca(split(groups, list(chain(*rest)))[index][1], key))
-        for index, (title, lines) in enumerate(everything)
-        if any(len(line.points) > 1 for line in lines)
+    everything = [
+        Panel(title, _lines(members, key, first), _pca(members, key))
+        for title, members in split(groups, list(chain(*rest)))
     ]
-    if not found:
+    worthwhile = [panel for panel in everything if any(len(line.points) > 1 for line in panel.lines)]
+    if not worthwhile:
         return None
-    panel_list = found[:PANELS]
-    caption = _caption(groups, panel_list)
-    hidden = len(found) - len(panel_list)
-    if hidden:
-        caption += f" {hidden} more panels are not drawn."
-    if any(len(lines) > LINES for _, lines in everything):
-        caption += f" At most {LINES} lines are drawn in a panel."
+    found = [panel._replace(lines=panel.lines[:LINES]) for panel in worthwhile[:PANELS]]
+    caption = _caption(groups, found)
+    if len(worthwhile) > len(found) or any(len(panel.lines) > LINES for panel in worthwhile):
+        caption += f" At most {PANELS} panels of {LINES} lines are drawn; comparison.csv has all numbers."
     rows = [
-        numbers(panel.title, line.label, (key, x), "test/error", value, floor=0.0)
-        for panel in panel_list
+        numbers(panel.title, line.label, (key, x), "test/error", value)
+        for panel in found
         for line in panel.lines
         for x, value in line.points
-    ] + [
+    ]
+    rows += [
+        numbers(panel.title, line.label, (key, None), "test/error", line.level)
+        for panel in found
+        for line in panel.lines
+        if line.level
+    ]
+    rows += [
         numbers(panel.title, "PCA", (key, x), "test/pca_error", Estimate(value, None, 1))
-        for panel in panel_list
+        for panel in found
         for x, value in panel.pca
     ]
     ordered = len(first) == 1 and bool(numeric_keys(groups, first))
 
     def paint(theme: Theme) -> Figure:
-        return _paint(theme, panel_list, key, ordered, unit(groups))
+        return _paint(theme, found, key, ordered, unit(groups))
 
     return Drawing(f"error-vs-{key}", f"Test error against {key}", caption, rows, paint, x=key)
 
@@ -86,7 +98,7 @@ def _pca(groups: Sequence[Group], key: str) -> list[tuple[float, float]]:
     at: dict[float, list[float]] = {}
     for group in groups:
         error = group.mean("test/pca_error")
-        if is_number(group.value(key)) and error is not None and finite(error):
+        if is_number(group.value(key)) and finite(error):
             at.setdefault(float(group.value(key)), []).append(error)
     shared = all(max(errors) <= 1.05 * min(errors) for errors in at.values())
     return sorted((x, sum(errors) / len(errors)) for x, errors in at.items()) if shared else []
@@ -95,8 +107,7 @@ def _pca(groups: Sequence[Group], key: str) -> list[tuple[float, float]]:
 def _caption(groups: Sequence[Group], found: Sequence[Panel]) -> str:
     words = "Dashed: PCA with the same code size." if any(panel.pca for panel in found) else ""
     values = [value for panel in found for line in panel.lines for _, value in line.points]
-    seeds = seeds_in_words(list(groups))
-    if seeds:
+    if seeds := seeds_in_words(groups):
         words += f" Bands: {seeds}."
     elif any(value.half for value in values):
         words += " Bands: 95 % intervals from the standard error of each run."
@@ -109,24 +120,25 @@ def _paint(theme: Theme, found: Sequence[Panel], key: str, ordered: bool, unit_n
     names = list(dict.fromkeys(line.label for panel in found for line in panel.lines))
     palette: Sequence[str] = theme.ordered(len(names)) if ordered else theme.colours
     look = {name: (palette[i % len(palette)], MARKERS[i % LINES]) for i, name in enumerate(names)}
-    xs = [x for panel in found for line in panel.lines for x, _ in line.points]
+    points = [point for panel in found for line in panel.lines for point in line.points]
+    xs = [x for x, _ in points]
     scale = scale_of(xs)
     figure, grid = panels(len(found), f"Test error against {key}", unit_name)
     for axes, panel in zip(grid, found, strict=True):
-        axes.set_title(panel.title)
+        axes.set_title(plain(panel.title, 40))
         for line in panel.lines:
             _draw(axes, line, scale, *look[line.label])
-        if panel.pca:
-            places = [scale.place(x) for x, _ in panel.pca]
-            axes.plot(places, [error for _, error in panel.pca], "--", color=theme.quiet, linewidth=1.4, zorder=1.5)
+        _dashed(axes, theme, [(scale.place(x), error) for x, error in panel.pca])
         dress(axes, theme, scale, xs, 5.0 if len(found) == 1 else 2.6)
-    means = [value.mean for panel in found for line in panel.lines for _, value in line.points]
-    if spans_decades(means):
-        grid[0].set_yscale("log")
+    if spans_decades(value.mean for _, value in points):
+        log_upwards(grid[0])
     else:
         grid[0].set_ylim(bottom=max(0.0, grid[0].get_ylim()[0]))
-    figure.supxlabel(key, size=9.5)
-    _name(figure, grid, found, theme, look)
+    figure.supxlabel(plain(key, 60), size=9.5)
+    if len(found) == 1:
+        _name_ends(grid[0], found[0], theme, look)
+    else:
+        _legend(figure, grid[0], found, theme, look)
     return figure
 
 
@@ -135,31 +147,34 @@ def _draw(axes: Axes, line: Line, scale: Scale, colour: str, marker: str) -> Non
         axes.axhline(line.level.mean, color=colour, linestyle=":", linewidth=1.8)
         return
     places = [scale.place(x) for x, _ in line.points]
-    means = [value.mean for _, value in line.points]
-    axes.plot(places, means, color=colour, marker=marker)
+    axes.plot(places, [value.mean for _, value in line.points], color=colour, marker=marker)
     lows = [value.mean - (value.half or 0.0) for _, value in line.points]
     highs = [value.mean + (value.half or 0.0) for _, value in line.points]
     axes.fill_between(places, lows, highs, color=colour, alpha=0.16, linewidth=0)
 
 
-def _name(
-    figure: Figure, grid: Sequence[Axes], found: Sequence[Panel], theme: Theme, look: dict[str, tuple[str, str]]
-) -> None:
-    if len(found) == 1:
-        ends = [
-            (line.points[-1][1].mean if line.points else line.level.mean if line.level else 0.0, line.label,
-             look[line.label][0], look[line.label][1] if line.points else "_")
-            for line in found[0].lines if line.label
-        ]  # fmt: skip
-        if found[0].pca:
-            ends.append((found[0].pca[-1][1], "PCA", theme.quiet, ""))
-        label_ends(grid[0], theme, ends)
-        return
+def _dashed(axes: Axes, theme: Theme, points: Sequence[tuple[float, float]]) -> None:
+    if points:
+        places, errors = zip(*points, strict=True)
+        axes.plot(places, errors, "--", color=theme.quiet, linewidth=1.4, zorder=1.5)
+
+
+def _name_ends(axes: Axes, panel: Panel, theme: Theme, look: Look) -> None:
+    named = [line for line in panel.lines if line.label]
+    ends = [(line.end, line.label, *look[line.label]) for line in named if line.points]
+    ends += [(line.end, line.label, look[line.label][0], "") for line in named if not line.points]
+    if panel.pca:
+        ends.append((panel.pca[-1][1], "PCA", theme.quiet, ""))
+    label_ends(axes, theme, ends)
+
+
+def _legend(figure: Figure, axes: Axes, found: Sequence[Panel], theme: Theme, look: Look) -> None:
     handles = [
-        grid[0].plot([], [], color=colour, marker=marker, label=shown(name))[0]
+        axes.plot([], [], color=colour, marker=marker, label=plain(name, 32))[0]
         for name, (colour, marker) in look.items()
         if name
     ]
     if any(panel.pca for panel in found):
-        handles.append(grid[0].plot([], [], "--", color=theme.quiet, linewidth=1.4, label="PCA")[0])
-    figure.legend(handles=handles, loc="outside right upper")
+        handles.append(axes.plot([], [], "--", color=theme.quiet, linewidth=1.4, label="PCA")[0])
+    if handles:
+        figure.legend(handles=handles, loc="outside right upper")

@@ -22,20 +22,13 @@ def error_bars(groups: Sequence[Group], keys: Sequence[str]) -> Drawing | None:
     if len(known) < 2:
         return None
     drawn = known[:_MOST]
-    parts = all(finite(group.mean(part)) and group.mean(part) >= 0 for group in drawn for part in _PARTS)  # type: ignore[operator]
-    seeds = seeds_in_words(drawn)
-    caption = "The error is the sum of bias² and variance." if parts else ""
-    if seeds:
-        caption += f" Whiskers: {seeds}."
-    elif any(group.estimate("test/error").half for group in drawn):  # type: ignore[union-attr]
-        caption += f" Whiskers: {TWO_WAY.partition(': ')[2]}." if parts else " Whiskers: 95 % intervals."
-    if any(finite(group.mean("test/pca_error")) for group in drawn):
-        caption += " Dashed: PCA with the same code size."
+    parts = all(_drawable(group.mean(part)) for group in drawn for part in _PARTS)
+    caption = _caption(drawn, parts)
     if len(drawn) < len(known):
         caption += f" The {_MOST} lowest of {len(known)} are drawn."
     metrics = ("test/error", *(_PARTS if parts else ()), "test/pca_error")
     rows = [
-        numbers("", group.label(keys), ("", ""), metric, found, floor=0.0)
+        numbers("", group.label(keys), ("", ""), metric, found)
         for group in drawn
         for metric in metrics
         if (found := group.estimate(metric))
@@ -48,6 +41,22 @@ def error_bars(groups: Sequence[Group], keys: Sequence[str]) -> Drawing | None:
     return Drawing("error-by-choice", title, caption.strip(), rows, paint)
 
 
+def _drawable(part: float | None) -> bool:
+    return finite(part) and part >= 0
+
+
+def _caption(drawn: Sequence[Group], parts: bool) -> str:
+    words = "The bars' parts are bias² and variance." if parts else ""
+    errors = [found for group in drawn if (found := group.estimate("test/error"))]
+    if seeds := seeds_in_words(drawn):
+        words += f" Whiskers: {seeds}."
+    elif any(found.half for found in errors):
+        words += " Whiskers: 95 % intervals" + (f"{TWO_WAY.partition('intervals')[2]}." if parts else ".")
+    if any(finite(group.mean("test/pca_error")) for group in drawn):
+        words += " Dashed: PCA with the same code size."
+    return words.strip()
+
+
 def _paint(theme: Theme, groups: Sequence[Group], keys: Sequence[str], parts: bool) -> Figure:
     figure = Figure(figsize=(6.4, 1.3 + 0.42 * len(groups)), layout="constrained")
     axes = figure.subplots()
@@ -57,11 +66,11 @@ def _paint(theme: Theme, groups: Sequence[Group], keys: Sequence[str], parts: bo
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_yticks(range(len(groups)), [plain(group.label(keys), 34) for group in groups])
-    axes.invert_yaxis()
+    axes.set_ylim(len(groups) - 0.4, -0.6)
     for row, group in enumerate(groups):
         _bar(axes, theme, row, group, parts)
     axes.set_xlim(left=0)
-    axes.margins(x=0.2)
+    _pca(axes, theme, [group.mean("test/pca_error") for group in groups])
     if parts:
         handles = [
             axes.barh([0], [0], color=colour, label=label)
@@ -80,12 +89,21 @@ def _bar(axes: Axes, theme: Theme, row: int, group: Group, parts: bool) -> None:
         axes.barh(row, variance, left=bias2, height=0.6, color=theme.colours[1])
     else:
         axes.barh(row, found.mean, height=0.6, color=theme.colours[0])
-    end = found.mean
     if found.half:
         axes.errorbar(found.mean, row, xerr=found.half, color=theme.ink, linewidth=1.2, capsize=2.5)
-        end += found.half
-    pca = group.mean("test/pca_error")
-    if pca is not None and finite(pca):
-        axes.plot([pca, pca], [row - 0.5, row + 0.5], "--", color=theme.quiet, linewidth=1.4)
-        end = max(end, pca) if abs(pca - end) < 0.35 * end and pca > end * 0.98 else end
-    axes.annotate(estimate(found.mean, found.half), (end, row), (6, 0), textcoords="offset points", va="center", size=9)
+    told = estimate(found.mean, found.half)
+    beside = axes.get_yaxis_transform()
+    axes.annotate(told, (1.0, row), (8, 0), beside, "offset points", va="center", size=9, annotation_clip=False)
+
+
+def _pca(axes: Axes, theme: Theme, errors: Sequence[float | None]) -> None:
+    """One line if all bars share it, else one at each bar."""
+    known = [(row, error) for row, error in enumerate(errors) if finite(error)]
+    if len(known) == len(errors) and len({error for _, error in known}) == 1:
+        axes.axvline(known[0][1], color=theme.ink, linestyle="--", linewidth=1.2)
+    else:
+        for row, error in known:
+            axes.plot([error, error], [row - 0.42, row + 0.42], "--", color=theme.ink, linewidth=1.2)
+    if known:
+        top = (known[0][1], -0.6) if known[0][0] == 0 else (known[0][1], known[0][0] - 0.5)
+        axes.annotate("PCA", top, (0, 2), textcoords="offset points", ha="center", va="bottom", size=9)

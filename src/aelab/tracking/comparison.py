@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from aelab.errors import UserError
 from aelab.tracking.atomic import write_whole
-from aelab.tracking.runs import UNREADABLE, Run, find_runs, finite
+from aelab.tracking.runs import UNREADABLE, Run, find_runs, finite, is_number
 from aelab.tracking.swept import choices, short_names, swept_keys
 from aelab.tracking.wording import plain, shown
 
@@ -38,11 +38,9 @@ class Group:
     def label(self, keys: Sequence[str]) -> str:
         """`sparse_l1, weight 0.1`: choices by their name alone, other keys with theirs."""
         names = short_names(keys)
-        parts = [
-            shown(self.value(key)) if isinstance(self.value(key), str) else f"{names[key]} {shown(self.value(key))}"
-            for key in keys
-            if key in self.runs[0].config
-        ]
+        values = {key: self.value(key) for key in keys if key in self.runs[0].config}
+        speaking = {key for key, value in values.items() if "." not in key and isinstance(value, str | None)}
+        parts = [("" if key in speaking else f"{names[key]} ") + shown(values[key]) for key in values]
         return plain(", ".join(parts), 60)
 
     def mean(self, metric: str) -> float | None:
@@ -50,10 +48,10 @@ class Group:
         return math.fsum(values) / len(values) if values else None
 
     def estimate(self, metric: str, two_way: bool = False) -> Estimate | None:
-        """Mean and 95 % interval: over seeds (t) where there are several, else from the run's own standard error.
+        """Mean and 95 % interval: over seeds (t) if there are several, else from the run's standard error.
 
-        `two_way` prefers the runs' own standard errors, over test examples and replicas. Seeds share the test
-        examples, so these are averaged over seeds, not shrunk.
+        `two_way` prefers the runs' own standard errors, over test examples and replicas. Seeds share the
+        test examples, so these are averaged over seeds, not shrunk.
         """
         mean = self.mean(metric)
         if mean is None:
@@ -67,7 +65,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All runs found, the keys that tell them apart (seed aside), and the complete ones grouped over seeds."""
+    """All runs, the keys that tell them apart (seed aside), and the complete ones grouped over seeds."""
 
     name: str
     runs: list[Run]
@@ -93,11 +91,12 @@ def gather(directories: Iterable[Path]) -> Comparison:
     directories = list(directories)
     for directory in directories:
         if not directory.is_dir():
-            raise UserError(f"no such directory: {plain(str(directory))}; name one that holds runs, like outputs/demo")
+            told = plain(str(directory))
+            raise UserError(f"no such directory: {told}; name one that holds runs, like outputs/demo")
     runs = find_runs(directories)
     if not runs:
         where = ", ".join(plain(str(directory)) for directory in directories)
-        raise UserError(f"no runs found under {where}: no manifest.json there; train some with scripts/train.py first")
+        raise UserError(f"no runs found under {where} (no manifest.json): train some with scripts/train.py")
     sweeps = {plain(run.sweep) for run in runs if run.status != UNREADABLE}
     name = sweeps.pop() if len(sweeps) == 1 else plain(directories[0].resolve().name)
     keys = swept_keys([run for run in runs if run.config])
@@ -105,11 +104,11 @@ def gather(directories: Iterable[Path]) -> Comparison:
 
 
 def group_over_seeds(runs: Iterable[Run]) -> list[Group]:
-    """Complete runs by everything but their seed. The same seed twice is one observation: the last one found."""
+    """Complete runs by everything but their seed. The same seed twice counts once: the last one found."""
+    complete = [run for run in runs if run.complete]
     found: dict[frozenset[tuple[str, str]], dict[str, Run]] = {}
-    for run in runs:
-        if run.complete:
-            found.setdefault(frozenset(choices(run).items()), {})[str(run.seed)] = run
+    for run, chosen in zip(complete, choices(complete), strict=True):
+        found.setdefault(frozenset(chosen.items()), {})[str(run.seed)] = run
     return [Group(tuple(by_seed.values())) for by_seed in found.values()]
 
 
@@ -126,18 +125,32 @@ def t_interval(values: Sequence[float]) -> float | None:
 
 
 def rows(comparison: Comparison, beside: Path) -> list[dict[str, Any]]:
-    """One tidy row per run: its keys, seed, metrics, time and failure. Directories are told relative to `beside`."""
+    """One tidy row per run: keys, seed, metrics, time and failure; directories relative to `beside`."""
     keys = list(dict.fromkeys([*_ALWAYS_IN_CSV, *comparison.keys]))
     metrics = sorted({metric for run in comparison.runs for metric in run.metrics})
     return [
         {"run_id": plain(run.run_id), "sweep": plain(run.sweep), "status": run.status}
-        | {key: shown(run.config[key]) if key in run.config else "" for key in keys}
-        | {"seed": "" if run.seed is None else shown(run.seed)}
-        | {metric: run.metrics.get(metric, "") for metric in metrics}
+        | {key: _cell(run, key) for key in keys}
+        | {"seed": run.seed if is_number(run.seed) else None}
+        | {metric: run.metrics.get(metric) for metric in metrics}
         | {"parameters": run.parameters, "fit_s": run.fit_s, "failure": run.failure}
         | {"directory": os.path.relpath(run.directory, beside)}
         for run in comparison.runs
     ]
+
+
+def over_seeds(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row per configuration: for each metric the mean over seeds and half of the 95 % interval."""
+    keys = list(dict.fromkeys([*_ALWAYS_IN_CSV, *comparison.keys]))
+    metrics = sorted({metric for run in comparison.runs for metric in run.metrics if not _is_se(metric)})
+    table = []
+    for group in comparison.groups:
+        found = {metric: group.estimate(metric) for metric in metrics}
+        row = {key: _cell(group.runs[0], key) for key in keys} | {"seeds": len(group.runs)}
+        for metric, one in found.items():
+            row |= {metric: one and one.mean, f"{metric} ± (95 %)": one and one.half}
+        table.append(row)
+    return table
 
 
 def write_csv(table: Sequence[dict[str, Any]], path: Path) -> Path:
@@ -147,6 +160,15 @@ def write_csv(table: Sequence[dict[str, Any]], path: Path) -> Path:
     writer.writeheader()
     writer.writerows(table)
     return write_whole(path, text.getvalue())
+
+
+def _cell(run: Run, key: str) -> Any:
+    value = run.config.get(key)
+    return value if key not in run.config or is_number(value) else shown(value)
+
+
+def _is_se(metric: str) -> bool:
+    return metric.endswith(("_se", "_se_examples", "_se_replicas"))
 
 
 def _rank(group: Group) -> tuple[bool, float]:

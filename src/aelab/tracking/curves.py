@@ -2,25 +2,38 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from aelab.tracking.comparison import Estimate, Group
 from aelab.tracking.drawing import Drawing, numbers, numeric_keys, split, unit
 from aelab.tracking.runs import Run, finite
-from aelab.tracking.scale import spans_decades
-from aelab.tracking.style import LINES, MARKERS, PANELS, Theme, label_ends, panels
+from aelab.tracking.scale import log_upwards, spans_decades
+from aelab.tracking.style import LINES, PANELS, Theme, label_ends, panels
 from aelab.tracking.swept import factors
-from aelab.tracking.wording import count
+from aelab.tracking.wording import count, plain
 
 Curve = list[tuple[float, float]]
-Panels = list[tuple[str, list[tuple[str, dict[str, Curve]]]]]
 _METRICS = ("val/error", "train/error")
 
 
-def training_curves(groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]) -> Drawing | None:
+class Line(NamedTuple):
+    """One configuration's curves by metric, and whether its training came to its end."""
+
+    label: str
+    curves: dict[str, Curve]
+    finished: bool
+
+
+Panels = list[tuple[str, list[Line]]]
+
+
+def training_curves(
+    groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]
+) -> Drawing | None:
     """One line per configuration, mean over seeds; one panel per variant if more than the variant differs.
 
     The best are drawn where there are too many. Runs that did not finish are drawn as far as they came.
@@ -35,7 +48,9 @@ def training_curves(groups: Sequence[Group], unfinished: Sequence[Run], keys: Se
         kept = {id(group): curves for group in members[: 2 * LINES] if (curves := _curves(group))}
         chosen = [group for group in members if id(group) in kept][:LINES]
         lines = [
-            (_label(one, group, label), kept[id(one)]) for label, group in split(chosen, along) for one in group
+            Line(label, kept[id(group)], group.runs[0].complete)
+            for label, alike in split(chosen, along)
+            for group in alike
         ]
         if lines and len(found) < PANELS:
             found.append((panel, lines))
@@ -45,14 +60,16 @@ def training_curves(groups: Sequence[Group], unfinished: Sequence[Run], keys: Se
     caption = "Thick: validation; thin: training."
     if any(len(group.runs) > 1 for group in groups):
         caption += " Each line is the mean over seeds."
+    if not all(line.finished for _, lines in found for line in lines):
+        caption += " A cross ends a run that has not finished."
     if drawn < total:
         caption += f" {drawn} of {count(total, 'line')} drawn: the lowest test errors in each panel."
     ordered = len(along) == 1 and bool(numeric_keys(groups, along))
     rows = [
-        numbers(panel, line, ("epoch", epoch), metric, Estimate(value, None, 1))
+        numbers(panel, line.label, ("epoch", epoch), metric, Estimate(value, None, 1))
         for panel, lines in found
-        for line, curves in lines
-        for metric, curve in curves.items()
+        for line in lines
+        for metric, curve in line.curves.items()
         for epoch, value in curve
     ]
 
@@ -60,11 +77,6 @@ def training_curves(groups: Sequence[Group], unfinished: Sequence[Run], keys: Se
         return _paint(theme, found, ordered, unit(candidates))
 
     return Drawing("curves", "Training curves", caption, rows, paint, x="epoch")
-
-
-def _label(one: Group, members: Sequence[Group], label: str) -> str:
-    status = one.runs[0].status
-    return f"{label} ({status})".strip() if len(members) > 1 or status != "complete" else label
 
 
 def _curves(group: Group) -> dict[str, Curve]:
@@ -81,32 +93,35 @@ def _mean_curve(histories: Sequence[list[dict[str, float]]], metric: str) -> Cur
 
 
 def _paint(theme: Theme, found: Panels, ordered: bool, unit_name: str) -> Figure:
-    names = list(dict.fromkeys(line for _, lines in found for line, _ in lines))
+    names = list(dict.fromkeys(line.label for _, lines in found for line in lines))
     palette: Sequence[str] = theme.ordered(len(names)) if ordered else theme.colours
     colour = {name: palette[index % len(palette)] for index, name in enumerate(names)}
     figure, grid = panels(len(found), "Training curves", unit_name)
     for axes, (panel, lines) in zip(grid, found, strict=True):
-        axes.set_title(panel)
-        for line, curves in lines:
-            _line(axes, colour[line], curves)
-    values = [value for _, lines in found for _, curves in lines for curve in curves.values() for _, value in curve]
-    if spans_decades(values):
-        grid[0].set_yscale("log")
-    grid[0].xaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(plain(panel, 40))
+        for line in lines:
+            _draw(axes, colour[line.label], line)
+    drawn = [curve for _, lines in found for line in lines for curve in line.curves.values()]
+    if spans_decades(value for curve in drawn for _, value in curve):
+        log_upwards(grid[0])
+    grid[0].xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     figure.supxlabel("epoch", size=9.5)
     if len(found) == 1:
-        ends = [(curves["val/error"][-1][1], line, colour[line], MARKERS[0]) for line, curves in found[0][1] if line]
+        named = [line for line in found[0][1] if line.label]
+        ends = [(line.curves["val/error"][-1][1], line.label, colour[line.label], "o") for line in named]
         label_ends(grid[0], theme, ends)
     elif any(names):
-        handles: list[Any] = [grid[0].plot([], [], color=colour[name], label=name)[0] for name in names]
+        handles: list[Any] = [grid[0].plot([], [], color=colour[name], label=plain(name, 32))[0] for name in names]
         figure.legend(handles=handles, loc="outside right upper")
     return figure
 
 
-def _line(axes: Axes, colour: str, curves: dict[str, Curve]) -> None:
-    for metric, curve in curves.items():
+def _draw(axes: Axes, colour: str, line: Line) -> None:
+    for metric, curve in line.curves.items():
         epochs, values = zip(*curve, strict=True)
         training = metric == "train/error"
-        axes.plot(epochs, values, color=colour, linewidth=0.9 if training else 1.8, alpha=0.65 if training else 1.0)
+        width, alpha = (0.9, 0.65) if training else (1.8, 1.0)
+        axes.plot(epochs, values, color=colour, linewidth=width, alpha=alpha)
         if not training or len(epochs) == 1:
-            axes.plot(epochs[-1:], values[-1:], "o", color=colour, markersize=3.5)
+            marker, size = ("o", 3.5) if line.finished else ("x", 6)
+            axes.plot(epochs[-1:], values[-1:], marker, color=colour, markersize=size)

@@ -18,12 +18,12 @@ _MOST_KEYS = 4  # figures of each kind
 
 
 def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
-    """Draw and save every figure that the runs have numbers for. Errors in different units never share one."""
+    """Draw and save every figure the runs have numbers for. Errors in different units never share one."""
     return [save(drawing, directory) for drawing in drawings(comparison)]
 
 
 def drawings(comparison: Comparison) -> Iterator[Drawing]:
-    """The figures of each problem (data and error): bias and variance first, then the error, then the curves."""
+    """The figures of each problem (data and error): bias and variance, then the error, then the curves."""
     problems = comparison.problems()
     told = [key for key in ("data", "error") if key in comparison.keys]
     unfinished: dict[str, list[Run]] = {}
@@ -38,12 +38,20 @@ def drawings(comparison: Comparison) -> Iterator[Drawing]:
             yield replace(drawing, name=named, title=title)
 
 
-def _of_one_problem(groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]) -> Iterator[Drawing]:
-    complete = differing_keys([choices(group.runs[0]) for group in groups])
-    swept = [key for key in keys if key in complete]
+def _of_one_problem(
+    groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]
+) -> Iterator[Drawing]:
+    complete = [group.runs[0] for group in groups]
+    swept = _differing(keys, complete)
     numeric = numeric_keys(groups, swept)[:_MOST_KEYS]
     found = [tradeoff(groups, key, swept) for key in numeric]
-    found += [error_against(groups, key, swept) for key in numeric] if numeric else [error_bars(groups, swept)]
-    everywhere = differing_keys([choices(run) for run in [*(group.runs[0] for group in groups), *unfinished]])
-    found.append(training_curves(groups, unfinished, [key for key in keys if key in everywhere]))
+    found += [error_against(groups, key, swept) for key in numeric]
+    if not numeric:
+        found.append(error_bars(groups, swept))
+    found.append(training_curves(groups, unfinished, _differing(keys, [*complete, *unfinished])))
     yield from (drawing for drawing in found if drawing is not None)
+
+
+def _differing(keys: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    here = differing_keys(choices(runs))
+    return [key for key in keys if key in here]

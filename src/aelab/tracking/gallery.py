@@ -46,25 +46,35 @@ class Gallery(Callback):
         filters = pictures.filters(pl_module)
         if filters is not None:
             self._keep(trainer, "filters", filters)
-        code = pictures.code_figure(pl_module, self.x.to(pl_module.device), self.labels)
+        x = self.x.to(pl_module.device, pl_module.dtype)
+        code = pictures.code_figure(pl_module, x, self.labels)
         self._keep(trainer, "code", code)
 
     def _reconstructions(self, model: pl.LightningModule) -> np.ndarray:
         assert isinstance(model, Autoencoder)
         training = model.training
         model.eval()
-        pixels = pictures.reconstructions(model, self.shown.to(model.device), self.shape)
+        pixels = pictures.reconstructions(model, self.shown.to(model.device, model.dtype), self.shape)
         model.train(training)
         return pixels
 
     def _keep(self, trainer: pl.Trainer, name: str, pixels: np.ndarray) -> None:
-        enlarge = 1 if name == "code" else max(1, 56 // self.shape[-1]) if self.shape else 1
-        path = self.directory / f"{name}.png"
-        pictures.save_png(path, pixels, enlarge)
-        from pytorch_lightning.loggers import WandbLogger
+        logger = trainer.logger
+        keep_picture(self.directory, name, pixels, self.shape, logger, trainer.current_epoch)
 
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                import wandb
 
-                logger.experiment.log({f"pictures/{name}": wandb.Image(str(path)), "epoch": trainer.current_epoch})
+def keep_picture(
+    directory: Path, name: str, pixels: np.ndarray, shape: tuple[int, ...], logger: object, epoch: int
+) -> None:
+    """Save a picture as PNG, tiles of small images enlarged, and hand it to W&B where a run is live."""
+    path = directory / f"{name}.png"
+    enlarge = 1 if name == "code" else max(1, 56 // shape[-1])
+    if name.endswith("_map"):
+        enlarge = max(1, 280 // shape[-1])
+    pictures.save_png(path, pixels, enlarge)
+    from pytorch_lightning.loggers import WandbLogger
+
+    if isinstance(logger, WandbLogger):
+        import wandb
+
+        logger.experiment.log({f"pictures/{name}": wandb.Image(str(path)), "epoch": epoch})

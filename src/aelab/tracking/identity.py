@@ -18,6 +18,8 @@ _IRRELEVANT = (
     "hydra",
     "logger",
     "paths",
+    "replicas.chunk",
+    "replicas.mode",
     "sweep",
     "trainer.accelerator",
     "trainer.devices",

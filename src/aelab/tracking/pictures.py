@@ -24,7 +24,7 @@ def is_image(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[0] in (1, 3)
 
 
-def _tiles(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+def tiles(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Images ``[N, H, W, C]`` in rows of ``columns``, separated by lines of mid-grey: ``[H', W', C]`` uint8."""
     count, height, width, channels = images.shape
     rows = math.ceil(count / columns)
@@ -45,7 +45,7 @@ def to_pixels(x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
 def reconstructions(model: Autoencoder, x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
     """Two rows: inputs ``[N, D]`` above their reconstructions."""
     both = torch.cat([x, model.reconstruct(x)])
-    return _tiles(to_pixels(both, shape), columns=len(x))
+    return tiles(to_pixels(both, shape), columns=len(x))
 
 
 def filters(model: Autoencoder) -> np.ndarray | None:
@@ -54,8 +54,8 @@ def filters(model: Autoencoder) -> np.ndarray | None:
     if not is_image(tuple(weights.shape[1:])):
         return None
     scale = weights.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
-    tiles = to_pixels((weights / scale / 2 + 0.5).flatten(1), tuple(weights.shape[1:]))
-    return _tiles(tiles, columns=math.ceil(math.sqrt(len(tiles))))
+    pixels = to_pixels((weights / scale / 2 + 0.5).flatten(1), tuple(weights.shape[1:]))
+    return tiles(pixels, columns=math.ceil(math.sqrt(len(pixels))))
 
 
 @torch.no_grad()
@@ -89,6 +89,14 @@ def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def heat(values: np.ndarray) -> np.ndarray:
+    """Non-negative values ``[H, W]`` as a heat map from black (0, or below) to white (the largest)."""
+    from matplotlib import colormaps
+
+    scaled = np.clip(values, 0, None) / max(float(values.max()), 1e-12)
+    return (colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
 
 
 def save_png(path: Path, pixels: np.ndarray, enlarge: int = 1) -> None:

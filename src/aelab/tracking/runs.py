@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from aelab.tracking.swept import flatten
 from aelab.tracking.wording import plain
@@ -109,7 +109,7 @@ def _failure(error: Any) -> tuple[str, str]:
 def _numbers(values: Any) -> dict[str, float]:
     if not isinstance(values, dict):
         return {}
-    return {key: value for key, value in values.items() if isinstance(value, int | float) and not isinstance(value, bool)}
+    return {key: value for key, value in values.items() if is_number(value)}
 
 
 def _rows(path: Path) -> Iterator[Any]:
@@ -124,6 +124,11 @@ def _rows(path: Path) -> Iterator[Any]:
             continue
 
 
-def finite(value: float | None) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a number; true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def finite(value: float | None) -> TypeGuard[float]:
     """Whether there is a number and it can be drawn."""
     return value is not None and math.isfinite(value)

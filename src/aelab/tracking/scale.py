@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from aelab.tracking.style import Theme
 from aelab.tracking.wording import shown
@@ -14,7 +15,7 @@ SPAN = 1.5  # decades beyond which a linear scale hides the small values
 
 @dataclass(frozen=True)
 class Scale:
-    """Where a value stands. On a logarithmic scale zero has a place of its own, before a break in the axis."""
+    """Where a value stands. On a logarithmic scale zero has its own place, before a break in the axis."""
 
     base: int = 0  # 0: linear
     zero: float = 0.0
@@ -46,8 +47,18 @@ def spans_decades(values: Iterable[float]) -> bool:
     return bool(found) and min(found) > 0 and math.log10(max(found) / min(found)) > SPAN
 
 
+def log_upwards(axes: Axes) -> None:
+    """A logarithmic vertical axis with plain numbers on it."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    steps = (1, 2, 5) if math.log10(high / low) < 2.5 else (1,)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def dress(axes: Axes, theme: Theme, scale: Scale, values: Iterable[float], width: float) -> None:
-    """Put ticks at the values, as many as a panel `width` inches wide has room for, and mark a broken axis."""
+    """Put ticks at the values, as many as a panel `width` inches wide can hold, and mark a broken axis."""
     distinct = sorted(set(values))
     if not scale.base and len(distinct) > 9:
         return
@@ -56,16 +67,16 @@ def dress(axes: Axes, theme: Theme, scale: Scale, values: Iterable[float], width
     axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
     axes.minorticks_off()
     if scale.base and distinct[0] == 0:
-        middle = (places[0] + places[1]) / 2
-        axes.plot(
-            [middle], [0], marker=[(-0.6, -1), (-0.2, 1)], transform=axes.get_xaxis_transform(), color=theme.paper,
-            markersize=9, markeredgewidth=3.5, clip_on=False, zorder=9,
-        )  # fmt: skip
-        for shift in (-3, 1):
-            axes.annotate(
-                "/", (middle, 0), (shift, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
-                ha="center", va="center", color=theme.quiet, size=9, zorder=10,
-            )  # fmt: skip
+        _break(axes, theme, (places[0] + places[1]) / 2)
+
+
+def _break(axes: Axes, theme: Theme, place: float) -> None:
+    """Two strokes across the horizontal axis, over a gap in it."""
+    along = axes.get_xaxis_transform()
+    axes.plot(place, 0, "s", color=theme.paper, markersize=6, transform=along, clip_on=False, zorder=9)
+    for shift in (-3, 3):
+        stroke = axes.annotate("/", (place, 0), (shift, 0), along, "offset points", zorder=10)
+        stroke.set(color=theme.quiet, ha="center", va="center")
 
 
 def _roomy(places: Sequence[float], labels: Sequence[str], width: float) -> list[tuple[float, str]]:

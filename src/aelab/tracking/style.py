@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean as mean
 from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+
+from aelab.tracking.wording import plain
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = len(MARKERS)  # more lines than this in one panel are no longer told apart
@@ -40,7 +43,7 @@ LIGHT = Theme(
     quiet="#5c6570",
     faint="#e3e6ea",
     colours=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#332288", "#5e2c00", "#666666"),
-    ramp=(0.0, 0.88),
+    ramp=(0.0, 0.78),
 )
 DARK = Theme(
     name="dark",
@@ -53,7 +56,7 @@ DARK = Theme(
 )
 
 
-def settings(theme: Theme) -> dict[str, Any]:
+def settings(theme: Theme) -> dict[Any, Any]:
     """The matplotlib settings of a theme. Text is never read as mathematics: names may hold any letter."""
     return {
         "text.parse_math": False,
@@ -88,7 +91,7 @@ def settings(theme: Theme) -> dict[str, Any]:
 
 
 def panels(count: int, title: str, unit: str) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` equal panels with shared axes, its title, and the unit of what is drawn upwards."""
+    """A figure of `count` equal panels with shared axes, its title, and the unit of the vertical axis."""
     columns = {1: 1, 2: 2, 4: 2}.get(count, 3)
     lines = -(-count // columns)
     width, height = (6.4, 3.9) if count == 1 else (3.1 * columns + 1.2, 2.6 * lines + 0.6)
@@ -99,13 +102,13 @@ def panels(count: int, title: str, unit: str) -> tuple[Figure, list[Axes]]:
     for axes in grid[:count]:
         axes.tick_params(labelbottom=True, length=3)
         axes.margins(x=0.04)
-    figure.suptitle(title, x=0.012, ha="left", weight="bold", size=11)
-    figure.supylabel(unit, size=9.5)
+    figure.suptitle(plain(title, 60), x=0.012, ha="left", weight="bold", size=11)
+    figure.supylabel(unit if count == 1 or lines > 1 else unit.replace(", ", ",\n"), size=9.5)
     return figure, list(grid[:count])
 
 
 def label_ends(axes: Axes, theme: Theme, ends: Sequence[tuple[float, str, str, str]]) -> None:
-    """Write each (height, label, colour, marker) beside the right end of its line, moved apart where they meet."""
+    """Write each (height, label, colour, marker) beside the end of its line, moved apart where they meet."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     to_fraction = axes.transData + axes.transAxes.inverted()
@@ -116,7 +119,7 @@ def label_ends(axes: Axes, theme: Theme, ends: Sequence[tuple[float, str, str, s
         if marker:
             axes.plot(1.025, height, marker, color=colour, transform=axes.transAxes, clip_on=False)
         axes.annotate(
-            label,
+            plain(label, 32),
             xy=(1.025, height),
             xycoords="axes fraction",
             xytext=(8 if marker else -2, 0),
@@ -129,11 +132,12 @@ def label_ends(axes: Axes, theme: Theme, ends: Sequence[tuple[float, str, str, s
 
 
 def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Move ascending heights upwards until `gap` lies between them, then all down as far as the top overflows."""
-    moved: list[float] = []
-    for height in heights:
-        moved.append(max(height, moved[-1] + gap) if moved else max(height, 0.0))
-    for index in reversed(range(len(moved))):
-        ceiling = moved[index + 1] - gap if index + 1 < len(moved) else 1.0
-        moved[index] = min(moved[index], ceiling)
-    return moved
+    """Move ascending heights as little as needed for `gap` between neighbours; they stay within 0 and 1."""
+    blocks: list[list[float]] = []  # runs of neighbours that touch, as the bottoms they wish for
+    for index, height in enumerate(heights):
+        blocks.append([height - index * gap])
+        while len(blocks) > 1 and mean(blocks[-2]) > mean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    wished = [mean(block) for block in blocks for _ in block]
+    highest = max(0.0, 1.0 - (len(heights) - 1) * gap)
+    return [min(max(0.0, bottom), highest) + index * gap for index, bottom in enumerate(wished)]

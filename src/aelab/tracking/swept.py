@@ -1,13 +1,16 @@
 """Which configuration keys tell the runs of a comparison apart."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aelab.tracking.wording import ABSENT, shown
 
-# What cannot change a result, or is told elsewhere.
-_NOT_CHOICES = {"sweep", "force", "seed", "paths", "logger", "wandb", "hydra", "run_id", "name", "tags", "notes"}
-_PLACES = {"dirpath", "root", "root_dir", "save_dir", "output_dir", "default_root_dir", "enable_progress_bar"}
+# What cannot change a result (where things lie, who watches, which machine works) or is told elsewhere.
+_NOT_CHOICES = {"sweep", "force", "seed", "paths", "logger", "wandb", "hydra", "run_id"}
+_NOT_CHOICES |= {"callbacks", "callbacks.pictures_every", "data.num_workers", "data.root"}
+_NOT_CHOICES |= {"trainer", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
+_WHOLE_GROUPS = {"paths", "logger", "wandb", "hydra"}
+_PLACES = {"dirpath", "root_dir", "save_dir", "output_dir", "default_root_dir", "enable_progress_bar"}
 _HYDRA = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 # Errors are comparable only where these are equal: a difference in them is always told.
 _ALWAYS_TOLD = {"data", "error", "network.code_size"}
@@ -22,6 +25,8 @@ class Configured(Protocol):
     def overrides(self) -> tuple[str, ...]: ...
     @property
     def run_id(self) -> str: ...
+    @property
+    def seed(self) -> Any: ...
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -37,19 +42,11 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def choices(run: Configured) -> dict[str, str]:
-    """What was chosen for a run, as text: its configuration without the seed, places and loggers."""
-    seed = run.config.get("seed")
-    return {
-        key: shown(value)
-        for key, value in run.config.items()
-        if not (
-            key.partition(".")[0] in _NOT_CHOICES
-            or key.rpartition(".")[2] in _PLACES
-            or (key.endswith("seed") and value == seed)
-            or (isinstance(value, str) and len(run.run_id) > 7 and run.run_id in value)
-        )
-    }
+def choices(runs: Sequence[Configured]) -> list[dict[str, str]]:
+    """What was chosen for each run, as text: its configuration without the seed, places and loggers."""
+    keys = {key for run in runs for key in run.config}
+    keys = {key for key in keys if not (_is_no_choice(key) or _is_the_seed(key, runs))}
+    return [{key: shown(value) for key, value in _own(run, keys)} for run in runs]
 
 
 def differing_keys(chosen: Sequence[Mapping[str, str]]) -> list[str]:
@@ -66,10 +63,10 @@ def differing_keys(chosen: Sequence[Mapping[str, str]]) -> list[str]:
 def swept_keys(runs: Sequence[Configured]) -> list[str]:
     """The differing keys without those that only follow from another choice.
 
-    A key follows from a group's choice if it has one value wherever that choice is the same: the weight of a model
-    that has only ever one. What a person typed is a choice of its own, unless it lies inside that group.
+    A key follows from a group's choice if it has one value wherever that choice is the same: the weight of
+    a model that has only ever one. What a person typed is a choice of its own, unless it lies in that group.
     """
-    chosen = [choices(run) for run in runs]
+    chosen = choices(runs)
     typed = {override.partition("=")[0].lstrip("+~") for run in runs for override in run.overrides}
     differing = differing_keys(chosen)
     kept: list[str] = []
@@ -99,8 +96,22 @@ def factors(keys: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+def _is_no_choice(key: str) -> bool:
+    return key in _NOT_CHOICES or key.partition(".")[0] in _WHOLE_GROUPS or key.rpartition(".")[2] in _PLACES
+
+
+def _is_the_seed(key: str, runs: Sequence[Configured]) -> bool:
+    """Keys like data.seed that say the seed again."""
+    return key.endswith("seed") and all(run.config.get(key, run.seed) == run.seed for run in runs)
+
+
+def _own(run: Configured, keys: set[str]) -> Iterator[tuple[str, Any]]:
+    """The values of the keys, without paths that name the run itself."""
+    for key, value in run.config.items():
+        if key in keys and not (isinstance(value, str) and len(run.run_id) > 7 and run.run_id in value):
+            yield key, value
+
+
 def _follows(key: str, group: str, chosen: Sequence[Mapping[str, str]]) -> bool:
-    value_of: dict[str, str] = {}
-    return all(
-        value_of.setdefault(one.get(group, ABSENT), one.get(key, ABSENT)) == one.get(key, ABSENT) for one in chosen
-    )
+    pairs = {(one.get(group, ABSENT), one.get(key, ABSENT)) for one in chosen}
+    return len(pairs) == len({choice for choice, _ in pairs})

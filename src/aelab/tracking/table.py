@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aelab.tracking.comparison import Comparison, Group
 from aelab.tracking.runs import Run, finite
 from aelab.tracking.swept import short_names
-from aelab.tracking.wording import ABSENT, count, estimate, shown
+from aelab.tracking.wording import ABSENT, count, estimate, plain, shown
 
 _METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu")
 
@@ -62,17 +62,18 @@ def print_table(comparison: Comparison, limit: int = 60) -> None:
     for index, heading in enumerate(table.headings):
         drawn.add_column(Text(heading), justify="left" if index < table.texts else "right")
     drawn.add_column("status", overflow="fold")
-    visible = _visible(table.rows, limit)
-    for row in visible:
-        told = f"{row.status}: {row.failure}" if row.failure else row.status
+    drawn_rows = visible(table.rows, limit)
+    for row in drawn_rows:
+        told = plain(f"{row.status}: {row.failure}", 120) if row.failure else row.status
         style = "bold green" if row.best else "" if row.status == "complete" else "red"
         drawn.add_row("★" if row.best else "", *map(Text, row.cells), Text(told), style=style)
     console.print(drawn)
-    if len(visible) < len(table.rows):
-        console.print(f"… and {count(len(table.rows) - len(visible), 'row')} more in comparison.csv", style="dim")
+    if len(drawn_rows) < len(table.rows):
+        hidden = count(len(table.rows) - len(drawn_rows), "row")
+        console.print(f"… and {hidden} more in comparison.csv", style="dim")
 
 
-def _visible(rows: Sequence[Row], limit: int) -> list[Row]:
+def visible(rows: Sequence[Row], limit: int) -> list[Row]:
     """The best rows, and up to a third of the space for those that went wrong."""
     if len(rows) <= limit:
         return list(rows)
@@ -81,10 +82,8 @@ def _visible(rows: Sequence[Row], limit: int) -> list[Row]:
 
 
 def _complete(group: Group, keys: Sequence[str], metrics: Sequence[str], repeated: bool, best: bool) -> Row:
-    numbers = []
-    for metric in metrics:
-        found = group.estimate(metric)
-        numbers.append(estimate(found.mean, found.half if metric != "test/pca_error" else None) if found else ABSENT)
+    found = [group.estimate(metric) for metric in metrics]
+    numbers = [estimate(one.mean, one.half) if one else ABSENT for one in found]
     cells = _keys(group.runs[0], keys) + [str(len(group.runs))] * repeated + numbers
     return Row(group.runs, best, cells, "complete")
 
@@ -94,4 +93,4 @@ def _unfinished(run: Run, keys: Sequence[str], numbers: int) -> Row:
 
 
 def _keys(run: Run, keys: Sequence[str]) -> list[str]:
-    return [shown(run.config[key]) if key in run.config else ABSENT for key in keys]
+    return [plain(shown(run.config[key]), 60) if key in run.config else ABSENT for key in keys]

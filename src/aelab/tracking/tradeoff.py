@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from aelab.tracking.comparison import Estimate, Group
-from aelab.tracking.drawing import Drawing, is_number, numbers, split, unit
-from aelab.tracking.runs import finite
-from aelab.tracking.scale import Scale, dress, scale_of, spans_decades
+from aelab.tracking.drawing import Drawing, numbers, split, unit
+from aelab.tracking.runs import finite, is_number
+from aelab.tracking.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.tracking.style import PANELS, Theme, panels
 from aelab.tracking.verdict import TWO_WAY
-from aelab.tracking.wording import number, shown
+from aelab.tracking.wording import plain, shown
 
 Points = list[tuple[float, Estimate]]
 _MAIN = ("test/error", "test/bias2", "test/variance")
@@ -34,7 +35,7 @@ class Panel(NamedTuple):
 
 
 def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing | None:
-    """One panel per variant (and value of whatever else differs), with shared axes and the least error marked."""
+    """One panel per variant (and value of whatever else differs), shared axes, the least error marked."""
     measured = [group for group in groups if is_number(group.value(key)) and _measured(group)]
     candidates = [
         (min(found.mean for _, found in curves["test/error"]), Panel(title, curves))
@@ -75,7 +76,8 @@ def _curves(groups: Sequence[Group], key: str) -> dict[str, Points]:
         for metric in _NAMES:
             value = group.estimate(metric, two_way=True)
             if metric == "test/error" and value is None:
-                value = Estimate((group.mean("test/bias2") or 0.0) + (group.mean("test/variance") or 0.0), None, 1)
+                parts = (group.mean("test/bias2") or 0.0, group.mean("test/variance") or 0.0)
+                value = Estimate(sum(parts), None, len(group.runs))
             if value is not None and finite(value.mean) and (metric != "test/noise" or value.mean > 0):
                 curves.setdefault(metric, []).append((float(group.value(key)), value))
     return curves
@@ -86,27 +88,25 @@ def _paint(theme: Theme, found: Sequence[Panel], key: str, unit_name: str) -> Fi
     scale = scale_of(xs)
     figure, grid = panels(len(found), f"Bias and variance against {key}", unit_name)
     looks = _looks(theme)
+    means = [value.mean for panel in found for curve in panel.curves.values() for _, value in curve]
+    logarithmic = spans_decades(value.mean for panel in found for _, value in panel.curves["test/error"])
+    floor = 0.7 * min(mean for mean in means if mean > 0) if logarithmic else min(0.0, *means)
     for axes, panel in zip(grid, found, strict=True):
-        axes.set_title(panel.title)
+        axes.set_title(plain(panel.title, 40))
         for metric, curve in panel.curves.items():
-            _line(axes, scale, curve, *looks[metric])
+            _line(axes, scale, curve, floor, *looks[metric])
         dress(axes, theme, scale, xs, 4.9 if len(found) == 1 else 2.6)
-    if spans_decades(value.mean for panel in found for _, value in panel.curves["test/error"]):
-        grid[0].set_yscale("log")
-        lows = [value.mean for panel in found for curve in panel.curves.values() for _, value in curve]
-        grid[0].set_ylim(bottom=0.7 * min(low for low in lows if low > 0))
-    else:
-        low, high = grid[0].get_ylim()
-        grid[0].set_ylim(min(0.0, low) if low < -0.02 * high else 0.0, high * 1.06)
-    for axes, panel in zip(grid, found, strict=True):
         _mark_least(axes, theme, scale, panel.curves["test/error"])
+    grid[0].set_ylim(bottom=floor, top=grid[0].get_ylim()[1] * (2.0 if logarithmic else 1.06))
+    if logarithmic:
+        log_upwards(grid[0])
     present = [metric for metric in _NAMES if any(metric in panel.curves for panel in found)]
-    handles = [
-        grid[0].plot([], [], color=looks[m][0], linestyle=looks[m][1], linewidth=looks[m][2], label=_NAMES[m])[0]
-        for m in present
-    ]
+    handles = []
+    for metric in present:
+        colour, style, width = looks[metric]
+        handles += grid[0].plot([], [], style, color=colour, linewidth=width, label=_NAMES[metric])
     figure.legend(handles=handles, loc="outside right upper")
-    figure.supxlabel(key, size=9.5)
+    figure.supxlabel(plain(key, 60), size=9.5)
     return figure
 
 
@@ -122,12 +122,17 @@ def _looks(theme: Theme) -> dict[str, tuple[str, str, float]]:
     }
 
 
-def _line(axes: Axes, scale: Scale, curve: Points, colour: str, style: str, width: float) -> None:
+def _line(
+    axes: Axes, scale: Scale, curve: Points, floor: float, colour: str, style: str, width: float
+) -> None:
     places = [scale.place(x) for x, _ in curve]
-    means = [value.mean for _, value in curve]
-    axes.plot(places, means, style, color=colour, linewidth=width, marker="o" if width >= 1.8 else "", markersize=3.5)
-    if any(value.half for _, value in curve) and width >= 1.8:
-        lows = [value.mean - (value.half or 0.0) for _, value in curve]
+    means = [max(floor, value.mean) for _, value in curve]
+    axes.plot(places, means, style, color=colour, linewidth=width)
+    if width < 1.8:  # a part of a part: no points, no band
+        return
+    axes.plot(places, means, "o", color=colour, markersize=3.5)
+    if any(value.half for _, value in curve):
+        lows = [max(floor, value.mean - (value.half or 0.0)) for _, value in curve]
         highs = [value.mean + (value.half or 0.0) for _, value in curve]
         axes.fill_between(places, lows, highs, color=colour, alpha=0.16, linewidth=0)
 
@@ -138,12 +143,14 @@ def _mark_least(axes: Axes, theme: Theme, scale: Scale, curve: Points) -> None:
     place = scale.place(x)
     axes.plot(place, value.mean, "o", markersize=9, markerfacecolor="none", markeredgecolor=theme.ink)
     side = "left" if index == 0 else "right" if index == len(curve) - 1 else "center"
-    axes.annotate(
-        f"{number(value.mean)} at {shown(x)}",
+    label = axes.annotate(
+        f"{value.mean:.3g} at {shown(x)}",
         (place, value.mean + (value.half or 0.0)),
         (0, 9),
         textcoords="offset points",
         ha=side,
         size=8.5,
         color=theme.ink,
+        zorder=5,
     )
+    label.set_path_effects([withStroke(linewidth=3, foreground=theme.paper)])

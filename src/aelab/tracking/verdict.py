@@ -1,6 +1,7 @@
 """What a comparison found, in words."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from aelab.tracking.comparison import Comparison, Group
 from aelab.tracking.runs import finite
@@ -18,16 +19,17 @@ def verdict(comparison: Comparison) -> list[str]:
     sentences = [f"{count(len(runs), 'run')}: {parts}."]
     configurations = len(comparison.groups)
     if configurations and any(len(group.runs) > 1 for group in comparison.groups):
-        sentences.append(f"The complete ones are {count(configurations, 'configuration')}, repeated over seeds.")
+        sentences.append(f"The complete ones are {count(configurations, 'configuration')} over seeds.")
     counted = sum(len(group.runs) for group in comparison.groups)
     if twice := statuses["complete"] - counted:
         sentences.append(f"{count(twice, 'run')} with a configuration and seed met before: counted once.")
+    keys = [key for key in comparison.keys if key not in ("data", "error")]
     for problem, groups in comparison.problems().items():
-        sentences += _best(problem, groups[0], [key for key in comparison.keys if key not in ("data", "error")])
+        sentences += _best(problem, groups[0], keys)
     return sentences
 
 
-def seeds_in_words(groups: list[Group]) -> str:
+def seeds_in_words(groups: Sequence[Group]) -> str:
     """What the intervals over seeds mean; empty if no seed was repeated."""
     counts = sorted({len(group.runs) for group in groups if len(group.runs) > 1})
     if not counts:

@@ -1,4 +1,4 @@
-"""Values, numbers and errors as one readable line. Whatever a run holds, nothing here fails or breaks a line."""
+"""Values, numbers and errors as one readable line, whatever a run holds."""
 
 import json
 import math
@@ -16,7 +16,7 @@ def plain(text: str, limit: int = 0) -> str:
 
 
 def shown(value: Any) -> str:
-    """A configuration value as a person would write it; equal values read the same (16 and 16.0, null and none)."""
+    """A configuration value as a person would write it; equal values read the same (16 and 16.0)."""
     if value is None:
         return "none"
     if isinstance(value, bool):

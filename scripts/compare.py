@@ -1,0 +1,8 @@
+"""Compare finished runs: table, curves, report.html. See README.md."""
+
+import sys
+
+from aelab.tracking.compare import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What fitted replicas tell: metrics of every setting with their decomposition, and pictures of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from aelab.evaluation.pca import PCA, fit_pca, pca_error
+from aelab.replicas.measuring import averaged, measure, predictions
+from aelab.replicas.result import Decomposition
+from aelab.replicated import Fitted, Replication
+from aelab.tracking import pictures
+
+PCA_VALUES = 4096  # beyond it the covariance costs more than many a training run
+SHOWN_EXAMPLES = 6
+SHOWN_REPLICAS = 8
+
+
+def fitted_pca(data: Any) -> PCA | None:
+    """PCA of the training part, the baseline beside every error; None where an example has too many values."""
+    train = data.examples("train", limit=60_000)
+    return fit_pca(train) if train.shape[1] <= PCA_VALUES else None
+
+
+def setting_results(replication: Replication, fitted: Fitted) -> list[dict[str, Any]]:
+    """For every setting of the varied hyperparameters: its ``values``, ``metrics``, and which replicas diverged."""
+    pca = fitted_pca(replication.data)
+    test = replication.data.examples("test", limit=60_000)
+    results = []
+    for index, values in enumerate(replication.settings):
+        members = list(range(index * replication.count, (index + 1) * replication.count))
+        kept = [member for member in members if fitted.keep[member]]
+        metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
+        metrics |= averaged(decompositions(replication, fitted, members))
+        if pca is not None:
+            size = values.get("network.code_size", replication.config.network.code_size)
+            metrics["test/pca_error"] = pca_error(pca, test, size)
+        diverged = [member - members[0] for member in members if not fitted.keep[member]]
+        results.append({"values": values, "metrics": metrics, "diverged": diverged})
+    return results
+
+
+def decompositions(replication: Replication, fitted: Fitted, members: list[int]) -> list[Decomposition]:
+    """The decomposition on the test part of one setting's replicas: one for each random partition."""
+    assignment = replication.assignment
+    partitions = assignment.partitions or [0] * replication.count
+    groups = [
+        [m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))
+    ]
+    data_sets = None if assignment.data_sets is None else assignment.data_sets * len(replication.settings)
+    return [
+        measure(
+            fitted.models,
+            replication.data.test_dataloader()[0],
+            fitted.keep,
+            group,
+            data_sets,
+            replication.plan.corrupt_test,
+        )
+        for group in groups
+    ]
+
+
+@torch.no_grad()
+def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str, np.ndarray]:
+    """Test examples of the largest bias and variance with their reconstructions, and maps of both by pixel.
+
+    Of the first setting (and partition). Rows: the example, then its reconstructions by the replicas.
+    """
+    shape = replication.data.shape
+    if not pictures.is_image(shape):
+        return {}
+    members = [m for m in range(replication.count) if fitted.keep[m]]
+    result = decompositions(replication, fitted, list(range(replication.count)))[0]
+    x = replication.data.examples("test")
+    error = fitted.models[0].error
+    sheets = {}
+    for name, values in (("bias", result.per_example.bias2), ("variance", result.per_example.variance)):
+        worst = x[values.topk(min(SHOWN_EXAMPLES, len(x))).indices.to(x.device)]
+        outputs = error.reconstruction(predictions(fitted.models, worst))[members[:SHOWN_REPLICAS]]
+        rows = torch.cat([worst[None].to(outputs), outputs]).transpose(0, 1).flatten(0, 1)
+        sheets[f"largest_{name}"] = pictures.tiles(pictures.to_pixels(rows, shape), columns=1 + len(outputs))
+    for name, values in (("bias", result.bias2_map), ("variance", result.variance_map)):
+        sheets[f"{name}_map"] = pictures.heat(values.reshape(shape).sum(0).cpu().numpy())
+    return sheets

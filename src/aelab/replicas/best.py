@@ -1,0 +1,42 @@
+"""Each replica's weights of its own best epoch, as a lone run keeps them in best.ckpt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from aelab.models import Autoencoder
+
+
+class BestWeights(Callback):
+    """Remembers, for every replica of a stack, the state at its lowest val/error.
+
+    ``errors``: lowest val/error of each replica, ``[K]``, infinite for one that never had a finite one.
+    """
+
+    def __init__(self) -> None:
+        self.errors: Tensor | None = None
+        self.state: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Autoencoder)
+        errors = pl_module.latest["val/error"].detach().clone().nan_to_num(nan=float("inf"))
+        if self.errors is None:
+            self.errors, self.state = errors, {k: v.clone() for k, v in pl_module.state_dict().items()}
+            return
+        better = errors < self.errors.to(errors)
+        if better.any():
+            self.errors = torch.where(better, errors, self.errors.to(errors))
+            for name, value in pl_module.state_dict().items():
+                self.state[name] = self.state[name].to(value.device)
+                self.state[name][better] = value[better]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"errors": self.errors, "state": self.state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.errors, self.state = state_dict["errors"], state_dict["state"]

@@ -1,0 +1,103 @@
+"""The decomposition of trained replicas on a part of the data, streamed batch by batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from aelab.models import Autoencoder
+from aelab.objectives.randomness import seeded_generator
+from aelab.replicas.decomposition import Decomposer
+from aelab.replicas.result import Decomposition
+
+
+@torch.no_grad()
+def predictions(models: Sequence[Autoencoder], x: Tensor) -> Tensor:
+    """Outputs of all replicas for x ``[B, D]``: ``[K, B, D]``, logits for the cross-entropy.
+
+    ``models``: stacks and lone models, in evaluation mode; their replicas in order.
+    """
+    outputs = [model.network.decode(model.encode(x.to(next(model.parameters())))) for model in models]
+    return torch.cat([output if output.ndim == 3 else output[None] for output in outputs])
+
+
+def measure(
+    models: Sequence[Autoencoder],
+    batches: Iterable[Tensor],
+    keep: Sequence[bool],
+    members: Sequence[int],
+    data_sets: Sequence[int] | None = None,
+    corrupted: bool = False,
+) -> Decomposition:
+    """Decompose the error of the replicas ``members`` (indices) on ``batches`` ``[B, D]``, in one pass.
+
+    ``keep``: per replica, False for one that diverged. ``data_sets``: of a nested plan. ``corrupted``: show
+    the replicas inputs corrupted as in training, the same noise for all of them (common random numbers);
+    the target stays clean.
+    """
+    error = models[0].error.name
+    groups = None if data_sets is None else [data_sets[k] for k in members]
+    decomposer = Decomposer(error, len(members), groups, [keep[k] for k in members])
+    generator = seeded_generator(0, 0, device=models[0].device)
+    index = torch.tensor(members)
+    for x in batches:
+        seen = models[0].corruption(x, generator) if corrupted else x
+        decomposer.update(predictions(models, seen)[index.to(models[0].device)], x)
+    return decomposer.result()
+
+
+def averaged(results: Sequence[Decomposition]) -> dict[str, float]:
+    """Metrics of one decomposition, or the means over several random partitions.
+
+    Over P partitions the replicas' standard error is that of the P estimates; examples are shared by all, so
+    theirs is not reduced.
+    """
+    first = results[0].metrics("test/")
+    if len(results) == 1:
+        return first
+    table = [result.metrics("test/") for result in results]
+    means = {name: sum(row[name] for row in table) / len(table) for name in first}
+    for name in [name for name in first if f"{name}_se" in first]:
+        spread = math.sqrt(
+            sum((row[name] - means[name]) ** 2 for row in table) / (len(table) - 1) / len(table)
+        )
+        means[f"{name}_se_replicas"] = spread
+        means[f"{name}_se"] = math.hypot(spread, means[f"{name}_se_examples"])
+    return means
+
+
+class Curves(Callback):
+    """Logs ``val/bias2`` and ``val/variance`` every ``every`` epochs, from the stack in training."""
+
+    def __init__(self, every: int, data_sets: Sequence[int] | None) -> None:
+        self.every = every
+        self.data_sets = data_sets
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if (trainer.current_epoch + 1) % self.every:
+            return
+        assert isinstance(pl_module, Autoencoder)
+        batches = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
+        count = len(pl_module.seed) if isinstance(pl_module.seed, list) else 1
+        keep = [bool(state) for state in _finite_replicas(pl_module, count)]
+        if sum(keep) < 2:
+            return
+        result = measure([pl_module], batches, keep, range(count), self.data_sets)
+        values: dict[str, Any] = {"val/bias2": result.bias2, "val/variance": result.variance}
+        if result.variance_data is not None:
+            values |= {"val/variance_data": result.variance_data, "val/variance_init": result.variance_init}
+        for name, value in values.items():
+            pl_module.log(name, torch.tensor(value, dtype=torch.float64).float())
+
+
+def _finite_replicas(model: Autoencoder, count: int) -> Tensor:
+    finite = torch.ones(count, dtype=torch.bool)
+    for parameter in model.parameters():
+        finite &= parameter.detach().flatten(1).isfinite().all(1).cpu()
+    return finite

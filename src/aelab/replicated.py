@@ -1,0 +1,232 @@
+"""Fit the replicas of a plan - stacked, in chunks or one by one - and decompose their error."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from omegaconf import DictConfig, OmegaConf, open_dict
+from torch import Tensor
+
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer
+from aelab.configuration import instantiate
+from aelab.data.module import DataModule
+from aelab.errors import DivergedError, UserError
+from aelab.models import Autoencoder
+from aelab.replicas.best import BestWeights
+from aelab.replicas.measuring import Curves
+from aelab.replicas.plans import Assignment, Plan
+from aelab.replicas.rates import ELEMENTWISE, with_rates
+from aelab.replicas.stacking import lone_state, stack
+from aelab.tracking.checkpoints import AtomicCheckpointIO, load_checkpoint
+
+# Measured on one CPU core: a stack saves the dispatch of its operations (about 250 us a step) and no arithmetic,
+# so it pays below about 10 MFLOP a step and replica and loses to memory traffic above 20 (docs/performance.md).
+STACKING_PAYS_BELOW = 10e6
+VARIABLE = (
+    "model.weight",
+    "model.target",
+    "corruption.std",
+    "corruption.probability",
+    "optimizer.lr",
+    "network.code_size",
+)
+
+
+class Fitted(NamedTuple):
+    """Trained replicas: ``models`` (stacks and lone ones, replicas in order), their lone ``states``, and
+    whether each stayed finite. ``metrics``: per-replica means of every part, name to ``[K]``."""
+
+    models: list[Autoencoder]
+    states: list[dict[str, Tensor]]
+    keep: list[bool]
+    metrics: dict[str, Tensor]
+
+
+class Replication:
+    """What a run with ``replicas=...`` trains: every setting of the varied hyperparameters times the plan."""
+
+    def __init__(self, config: DictConfig, directory: Path) -> None:
+        self.config = copy.deepcopy(config)
+        self.directory = directory
+        self.plan: Plan = instantiate(config.replicas)
+        self.processes = config.trainer.devices if isinstance(config.trainer.devices, int) else 1
+        with open_dict(self.config):
+            self.config.trainer.devices = 1
+            self.config.trainer.strategy = "auto"
+        self.data: DataModule = build_data(config)
+        if self.plan.needs_generator:
+            self.data.generate_training_sets(self.plan.generator_seeds())  # type: ignore[attr-defined]
+        self.assignment: Assignment = self.plan.assign(self.data.size("train"), config.seed)
+        self.settings = self.plan.settings()
+        self._check()
+        self.chunks = self._chunks()
+
+    @property
+    def count(self) -> int:
+        """Replicas of one setting."""
+        return len(self.assignment.seeds)
+
+    def _check(self) -> None:
+        for key, values in self.plan.vary.items():
+            if key not in VARIABLE or OmegaConf.select(self.config, key) is None:
+                raise UserError(
+                    f"replicas.vary: {key} cannot differ within one fit; choose among {', '.join(VARIABLE)} "
+                    "as far as this model has them, or sweep over it with -m"
+                )
+            if not values:
+                raise UserError(f"replicas.vary: {key} has no values")
+        rows = self.assignment.rows.shape[1]
+        if rows < self.data.batch_size:
+            raise UserError(
+                f"data.batch_size={self.data.batch_size}: each replica has only {rows} training examples; lower it or "
+                "use fewer replicas"
+            )
+
+    def _chunks(self) -> list[list[int]]:
+        """Members (setting-major indices of replicas) that are trained in one fit each."""
+        members = list(range(len(self.settings) * self.count))
+        size = len(members)
+        if not self._stacked():
+            size = 1
+        elif self.plan.chunk:
+            size = min(size, self.plan.chunk)
+        size = min(size, -(-len(members) // self.processes))
+        return [members[start : start + size] for start in range(0, len(members), size)]
+
+    def _stacked(self) -> bool:
+        obstacle = self._obstacle()
+        if self.plan.mode == "stacked" and obstacle:
+            raise UserError(f"replicas.mode=stacked: {obstacle}; use replicas.mode=auto or sequential")
+        if self.plan.mode != "auto" or obstacle:
+            return self.plan.mode == "stacked"
+        if self.config.trainer.accelerator != "cpu":
+            return True
+        return self.flops_per_step() < STACKING_PAYS_BELOW
+
+    def flops_per_step(self) -> float:
+        """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""
+        return 6.0 * self._build(0).network.multiplications() * self.data.batch_size
+
+    def _obstacle(self) -> str | None:
+        """Why replicas cannot share a stack, or None."""
+        optimizer = self.config.optimizer._target_.rpartition(".")[2]
+        if optimizer not in ELEMENTWISE:
+            return f"optimizer {optimizer} mixes parameters, and so would mix replicas"
+        if self.config.callbacks.early_stopping is not None:
+            return "callbacks.early_stopping would stop all replicas at once"
+        if self.config.scheduler.name == "plateau":
+            return "scheduler=plateau would lower the learning rate of all replicas at once"
+        return None
+
+    def _member_config(self, member: int) -> DictConfig:
+        config = copy.deepcopy(self.config)
+        for key, value in self.settings[member // self.count].items():
+            OmegaConf.update(config, key, value)
+        config.seed = self.assignment.seeds[member % self.count]
+        return config
+
+    def _build(self, member: int) -> Autoencoder:
+        examples = self.data.examples("train", limit=INITIALIZATION_EXAMPLES)
+        return build_model(self._member_config(member), self.data.shape, examples)
+
+    # --- fitting ---
+
+    def fit(self, logger: Any) -> Fitted:
+        """Train all chunks, in several processes where ``trainer.devices`` asks for that, and gather them."""
+        if self.processes > 1 and len(self.chunks) > 1:
+            self._fit_in_processes()
+        parts = [self._fit_chunk(index, logger) for index in range(len(self.chunks))]
+        return Fitted(
+            [model for part in parts for model in part.models],
+            [state for part in parts for state in part.states],
+            [kept for part in parts for kept in part.keep],
+            {name: torch.cat([part.metrics[name] for part in parts]) for name in parts[0].metrics},
+        )
+
+    def chunk_directory(self, index: int) -> Path:
+        """Where a chunk keeps its checkpoints: the run's own directory where it is the only one."""
+        return self.directory if len(self.chunks) == 1 else self.directory / "replicas" / f"{index:03d}"
+
+    def _fit_in_processes(self) -> None:
+        """Leave every chunk complete on disk; the chunks are independent, so nothing depends on who trains them."""
+        plain = OmegaConf.to_container(self.config, resolve=True)
+        context = multiprocessing.get_context("spawn")
+        shares = [list(range(rank, len(self.chunks), self.processes)) for rank in range(self.processes)]
+        with ProcessPoolExecutor(self.processes, mp_context=context) as pool:
+            jobs = [
+                pool.submit(_fit_share, plain, self.directory, self.processes, rank, share)
+                for rank, share in enumerate(shares)
+            ]
+            for job in jobs:
+                job.result()
+
+    def _fit_chunk(self, index: int, logger: Any) -> Fitted:
+        members = self.chunks[index]
+        directory = self.chunk_directory(index)
+        lone = [self._build(member) for member in members]
+        rows = [self.assignment.rows[member % self.count] for member in members]
+        best = BestWeights()
+        extra: list[Any] = [best]
+        if len(members) == 1:
+            model = lone[0]
+            self.data.assign(rows[0], model.seed)
+        else:
+            model = stack(lone)
+            if "optimizer.lr" in self.plan.vary:
+                rates = [self._member_config(member).optimizer.lr for member in members]
+                model.make_optimizer = with_rates(model.make_optimizer, rates)
+            self.data.assign(torch.stack(rows), [m.seed for m in lone])  # type: ignore[misc]
+            if len(self.chunks) == 1 and len(self.settings) == 1 and self.assignment.partitions is None:
+                extra.append(Curves(1, self.assignment.data_sets))
+        trainer = build_trainer(self.config, directory, (logger or False) if len(self.chunks) == 1 else False, extra)
+        last = directory / "checkpoints" / "last.ckpt"
+        if last.exists():
+            load_checkpoint(last)
+        keep = [True] * len(members)
+        try:
+            trainer.fit(
+                model, datamodule=self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True
+            )
+        except DivergedError:
+            if len(members) > 1:
+                raise
+            keep = [False]
+        if best.state:
+            model.load_state_dict(best.state)
+            errors = best.errors if best.errors is not None and best.errors.ndim else best.errors[None]  # type: ignore[index]
+            keep = [kept and bool(torch.isfinite(e)) for kept, e in zip(keep, errors, strict=True)]
+        model.eval()
+        trainer.test(model, datamodule=self.data, verbose=False)
+        metrics = {name: value.detach().cpu().reshape(-1) for name, value in model.latest.items()}
+        states = (
+            [lone_state(model, k, like) for k, like in enumerate(lone)]
+            if len(members) > 1
+            else [{name: value.clone() for name, value in model.state_dict().items()}]
+        )
+        return Fitted([model], states, keep, {k: v for k, v in metrics.items() if len(v) == len(members)})
+
+    def save(self, fitted: Fitted) -> None:
+        """Keep every replica's best weights as lone models' states in one checkpoint."""
+        checkpoint = {"replicas": fitted.states, type(self.data).__name__: self.data.state_dict()}
+        AtomicCheckpointIO().save_checkpoint(checkpoint, self.directory / "checkpoints" / "best.ckpt")
+
+
+def _fit_share(
+    plain: dict[str, Any], directory: Path, processes: int, rank: int, share: Sequence[int]
+) -> None:
+    from aelab.tracking.quiet import quiet
+
+    quiet()
+    config = OmegaConf.create(plain)
+    config.trainer.devices = processes
+    replication = Replication(config, directory)
+    if config.trainer.accelerator != "cpu":
+        replication.config.trainer.devices = [rank]
+    for index in share:
+        replication._fit_chunk(index, None)

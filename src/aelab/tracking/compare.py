@@ -1,0 +1,107 @@
+"""The comparison of finished runs, offline: table, figures, report.html; in W&B, too, where asked."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from aelab.errors import UserError
+from aelab.tracking.wandb_mode import wandb_mode as resolve_mode
+
+if TYPE_CHECKING:
+    from aelab.tracking.comparison import Comparison
+
+
+def compare(
+    directories: Sequence[Path], output: Path | None = None, wandb_mode: str | None = None
+) -> "Comparison":
+    """Compare every run under the directories; the last line printed names the report.
+
+    `output` gets comparison.csv, report.html and figures/. It is the directory itself if there is one, else
+    `comparison` in the folder that holds them all. `wandb_mode`: "online", "offline", or None for no W&B.
+    """
+    from aelab.tracking.comparison import gather, over_seeds, rows, write_csv
+    from aelab.tracking.figures import draw_figures
+    from aelab.tracking.report import write_report
+    from aelab.tracking.table import print_table
+    from aelab.tracking.verdict import verdict
+
+    comparison = gather(directories)
+    output = output or _beside(directories)
+    write_csv(rows(comparison, output), output / "comparison.csv")
+    if any(len(group.runs) > 1 for group in comparison.groups):
+        write_csv(over_seeds(comparison), output / "comparison_over_seeds.csv")
+    figures = draw_figures(comparison, output / "figures")
+    report = write_report(comparison, figures, output / "report.html")
+    print_table(comparison)
+    print(*verdict(comparison), sep="\n")
+    if wandb_mode:
+        from aelab.tracking.summary_run import log_summary
+
+        mode = cast(Literal["online", "offline"], wandb_mode)
+        project = os.environ.get("WANDB_PROJECT", "aelab")
+        log_summary(comparison, figures, _wandb_home(output), mode, project)
+    print(f"report: {report}", flush=True)
+    return comparison
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status. Runs that failed are rows, not a failure of the comparison."""
+    parser = argparse.ArgumentParser(
+        prog="compare.py",
+        description="Compare finished runs: a table, curves and one self-contained report.html. Works offline.",
+        epilog="example: python scripts/compare.py outputs/demo wandb=true",
+    )
+    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a folder that holds runs")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where the report goes")
+    parser.add_argument(
+        "--wandb",
+        choices=["true", "false", "online", "offline"],
+        help="log it as one W&B run, too: --wandb or wandb=true, online where there is an API key",
+    )
+    words = sys.argv[1:] if argv is None else argv
+    chosen = parser.parse_args([_as_option(word) for word in words])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ★ is no reason to stop
+    try:
+        compare(chosen.directories, chosen.output, _mode(chosen.wandb))
+    except UserError as problem:
+        return _complain(str(problem), 2)
+    except OSError as problem:
+        return _complain(f"{problem}; --output DIR puts the report elsewhere", 2)
+    except Exception as problem:
+        if not type(problem).__module__.startswith("wandb"):
+            raise
+        return _complain(f"written, but not logged to W&B: {problem}; wandb=offline needs no account", 1)
+    return 0
+
+
+def _as_option(word: str) -> str:
+    """`wandb=true`, as on the command line of training, and a bare `--wandb`."""
+    return "--wandb=true" if word == "--wandb" else f"--{word}" if word.startswith("wandb=") else word
+
+
+def _mode(asked: str | None) -> str | None:
+    if asked == "true":
+        return resolve_mode("auto")
+    return None if asked == "false" else asked
+
+
+def _complain(problem: str, status: int) -> int:
+    print(f"compare: {' '.join(problem.split())}", file=sys.stderr)
+    return status
+
+
+def _beside(directories: Sequence[Path]) -> Path:
+    if len(directories) == 1:
+        return directories[0]
+    return Path(os.path.commonpath([directory.resolve() for directory in directories])) / "comparison"
+
+
+def _wandb_home(output: Path) -> Path:
+    """Where the runs' own W&B folders lie: outputs/ for the sweep outputs/demo."""
+    output = output.resolve()
+    return output if (output / "wandb").is_dir() else output.parent

@@ -1,0 +1,100 @@
+"""One W&B run per sweep: its table, its figures, and its curves as charts that can be restyled there."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from aelab.tracking.comparison import Comparison, rows
+from aelab.tracking.drawing import SavedFigure, file_name
+from aelab.tracking.runs import finite
+
+
+def log_summary(
+    comparison: Comparison,
+    figures: Sequence[SavedFigure],
+    directory: Path,
+    mode: Literal["online", "offline"],
+    project: str = "aelab",
+    entity: str | None = None,
+) -> str:
+    """Log the comparison as the run "<sweep> summary" in the sweep's group; returns its id.
+
+    The id follows from the sweep's name: the next comparison of the same sweep goes on in the same run.
+    W&B's files lie under `directory`/wandb.
+    """
+    import wandb
+
+    directory.mkdir(parents=True, exist_ok=True)
+    # tables are staged where W&B's own default is the home directory, which may not outlive the run
+    staging = str((directory / ".wandb-staging").resolve())
+    os.environ.setdefault("WANDB_DATA_DIR", staging)
+    os.environ.setdefault("WANDB_CACHE_DIR", staging)
+    name = comparison.name[:100]
+    run = wandb.init(
+        project=project,
+        entity=entity,
+        id=summary_id(comparison.name),
+        name=f"{name} summary",
+        group=name,
+        job_type="summary",
+        dir=str(directory),
+        mode=mode,
+        resume="allow",
+        reinit="create_new",
+        settings=wandb.Settings(silent=True, console="off"),
+    )
+    try:
+        run.log(_content(comparison, figures, directory))
+        run.summary.update(_counts(comparison))
+    except BaseException:
+        run.finish(exit_code=1)
+        raise
+    run.finish(exit_code=0)
+    return str(run.id)
+
+
+def summary_id(sweep: str) -> str:
+    """The W&B id of a sweep's summary, the same every time."""
+    return f"summary-{hashlib.sha256(sweep.encode('utf-8', errors='replace')).hexdigest()[:12]}"
+
+
+def _content(comparison: Comparison, figures: Sequence[SavedFigure], directory: Path) -> dict[str, Any]:
+    import wandb
+
+    table = rows(comparison, directory)
+    content: dict[str, Any] = {"comparison": _table(list(table[0]), [list(row.values()) for row in table])}
+    for figure in figures:
+        key = file_name(figure.drawing).replace(".", "_")
+        content[f"figures/{key}"] = wandb.Image(str(figure.light), caption=figure.drawing.caption)
+        for index, (panel, points) in enumerate(_panels(figure)):
+            columns = [figure.drawing.x, "line", "value", "low", "high"]
+            title = f"{figure.drawing.title}: {panel}" if panel else figure.drawing.title
+            chart = wandb.plot.line(_table(columns, points), columns[0], "value", stroke="line", title=title)
+            content[f"charts/{key}{f'_{index}' if panel else ''}"] = chart
+    return content
+
+
+def _panels(figure: SavedFigure) -> Iterator[tuple[str, list[list[Any]]]]:
+    """The points of each panel of a figure over numbers; of training curves, validation only."""
+    if not figure.drawing.x:
+        return
+    drawn = [row for row in figure.drawing.rows if row["x"] is not None and row["metric"] != "train/error"]
+    for panel in dict.fromkeys(row["panel"] for row in drawn):
+        here = [row | {"line": row["line"] or "error"} for row in drawn if row["panel"] == panel]
+        yield panel, [[row[column] for column in ("x", "line", "mean", "low", "high")] for row in here]
+
+
+def _table(columns: Sequence[str], data: Sequence[Sequence[Any]]) -> Any:
+    import wandb
+
+    return wandb.Table(columns=list(columns), data=list(data), allow_mixed_types=True)
+
+
+def _counts(comparison: Comparison) -> dict[str, float]:
+    complete = len(comparison.runs) - len(comparison.unfinished)
+    found: dict[str, float] = {"runs": len(comparison.runs), "complete": complete}
+    problems = list(comparison.problems().values())
+    best = problems[0][0].mean("test/error") if len(problems) == 1 else None
+    return found | ({"best/test/error": best} if finite(best) else {})

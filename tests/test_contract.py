@@ -1,0 +1,280 @@
+"""Every variant in conf/model, found unasked, keeps one contract."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Composer, compose_tiny
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch.testing import assert_close
+
+from aelab.building import build_data, build_model
+from aelab.configuration import conf_dir
+from aelab.errors import UserError
+from aelab.models import Autoencoder, DenoisingAutoencoder
+from aelab.objectives.randomness import seeded_generator
+from aelab.replicas.stacking import stack
+from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.history import read_rows
+from aelab.tracking.identity import run_id
+from aelab.training import run
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+VARIANTS = choices("model")
+CORRUPTIONS = choices("corruption")
+SHAPE = (1, 8, 8)
+SIZES = ("network.code_size=12", "network.hidden=[16]")  # room for a k of 8
+NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden": [16]},
+    "tied mlp": {"hidden": [16], "tied": True},
+    "linear": {"hidden": []},
+    "conv": {"hidden": [3]},
+    "tied conv": {"hidden": [3], "tied": True},
+}
+FURTHER: list[tuple[str, dict[str, Any]]] = [  # settings that change what a variant computes
+    ("sparse_kl", {"mean_activation": "running"}),
+    ("k_sparse", {"k": 3}),
+    ("contractive", {"method": "exact"}),
+    ("contractive", {"method": "probe", "probes": 3}),
+    ("contractive", {"code_activation": "sigmoid"}),
+]
+SETTINGS = [(variant, {}) for variant in VARIANTS] + FURTHER
+STACKS = [("mlp", corruption) for corruption in CORRUPTIONS]
+STACKS += [(network, "gaussian") for network in NETWORKS if network != "mlp"]
+
+
+@cache
+def composed(variant: str) -> DictConfig:
+    return compose_tiny(Path("nowhere"), f"model={variant}", *SIZES)
+
+
+def config_of(
+    variant: str, network: str = "mlp", settings: dict[str, Any] | None = None, **groups: str
+) -> DictConfig:
+    """The config of a variant with another network and other choices of plain groups (Hydra is slow)."""
+    config = composed(variant).copy()
+    config.network = OmegaConf.merge(load("network", network.split()[-1]), {"code_size": 12}, NETWORKS[network])
+    config.model = OmegaConf.merge(config.model, settings or {})
+    for group, name in groups.items():
+        config[group] = load(group, name)
+    return config
+
+
+def load(group: str, name: str) -> Any:
+    return OmegaConf.load(conf_dir() / group / f"{name}.yaml")
+
+
+def model_of(config: DictConfig, seed: int = 0) -> Autoencoder:
+    """A float64 model with weights and noise of its seed."""
+    config.seed = seed
+    return build_model(config, SHAPE, torch.rand(20, 64)).double()
+
+
+def batch(*axes: int) -> Tensor:
+    return torch.rand(*axes, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+
+
+def gradients(model: Autoencoder) -> dict[str, Tensor | None]:
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_name_is_the_file(variant: str) -> None:
+    assert OmegaConf.load(conf_dir() / "model" / f"{variant}.yaml").name == variant
+    assert run_id(config_of(variant)).startswith(f"{variant}-digits-")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("error", choices("error"))
+@pytest.mark.parametrize("network", NETWORKS)
+def test_objective_is_finite_and_differentiable(variant: str, error: str, network: str) -> None:
+    model = model_of(config_of(variant, network, error=error))
+    terms = model.objective(batch(6), torch.Generator().manual_seed(1))
+    assert terms.loss.shape == () and terms.loss.isfinite()
+    assert terms.code.shape == (6, 12)
+    assert_close(terms.loss, terms.error + model.weight * terms.penalty)
+    terms.loss.backward()
+    for name, gradient in gradients(model).items():
+        assert gradient is not None and gradient.isfinite().all(), name
+
+
+@pytest.mark.parametrize("variant, settings", SETTINGS, ids=[f"{v} {s or ''}" for v, s in SETTINGS])
+@pytest.mark.parametrize("network, corruption", STACKS)
+def test_equal_alone_and_stacked(
+    network: str, variant: str, settings: dict[str, Any], corruption: str
+) -> None:
+    config = config_of(variant, network, settings, corruption=corruption)
+    if (variant, corruption) == ("denoising", "none"):
+        with pytest.raises(UserError, match="model=denoising corruption=none: nothing to denoise"):
+            model_of(config)
+        return
+    seeds = [3, 1, 4]
+    lone = [model_of(config, seed) for seed in seeds]
+    stacked = stack(lone)
+    assert stacked.seed == seeds
+    first = [next(model.parameters()) for model in lone]
+    assert all(not torch.equal(a, b) for a, b in pairwise(first))
+    x = batch(3, 6)
+    for training in (True, False):
+        for model in (stacked, *lone):
+            model.train(training).zero_grad()
+        together = stacked.objective(x, [seeded_generator(seed, 0) for seed in seeds])
+        together.loss.sum().backward()
+        stacked.observe(together.code.detach())
+        for k, (model, seed) in enumerate(zip(lone, seeds, strict=True)):
+            alone = model.objective(x[k], seeded_generator(seed, 0))
+            alone.loss.backward()
+            model.observe(alone.code.detach())
+            for ours, reference in zip(together, alone, strict=True):
+                assert_close(ours[k], reference, rtol=1e-12, atol=1e-12)
+            for name, gradient in gradients(model).items():
+                of_all = gradients(stacked)[name]
+                assert of_all is not None
+                assert_close(of_all[k], gradient, rtol=1e-11, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}")
+            for name, value in model.state_dict().items():
+                assert_close(stacked.state_dict()[name][k], value, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("corruption, variant", list(product(CORRUPTIONS, VARIANTS)))
+def test_corruption_changes_what_the_encoder_sees_in_training_only(corruption: str, variant: str) -> None:
+    if (variant, corruption) == ("denoising", "none"):
+        return  # refused, see above
+    model = model_of(config_of(variant, corruption=corruption))
+    x = batch(50)
+    seen = model.corrupt(x, torch.Generator().manual_seed(1))
+    again = model.corrupt(x, torch.Generator().manual_seed(1))
+    other = model.corrupt(x, torch.Generator().manual_seed(2))
+    assert torch.equal(seen, again)
+    assert torch.equal(seen, x) == (corruption == "none") == torch.equal(seen, other)
+    before = model.objective(x, torch.Generator().manual_seed(1)).loss
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+    before.backward()
+    optimizer.step()
+    assert model.objective(x, torch.Generator().manual_seed(1)).loss < before
+    model.eval()
+    assert_close(model.reconstruct(x), model.decode(model.encode(x)), rtol=0, atol=0)
+
+
+# --- a short fit through everything a user's run goes through ---
+
+
+class Fit:
+    """A tiny run of a variant, done for real."""
+
+    def __init__(self, outputs: Path, variant: str, *overrides: str) -> None:
+        extra = ["model.mean_activation=running"] if variant == "sparse_kl" else []  # it keeps a buffer
+        self.config = compose_tiny(
+            outputs, f"model={variant}", *SIZES, "trainer.max_epochs=3", *extra, *overrides
+        )
+        self.value = run(self.config, [])
+        self.directory = outputs / self.config.sweep / run_id(self.config)
+
+    def checkpoint(self, name: str = "last") -> dict[str, Tensor]:
+        state: dict[str, Tensor] = load_checkpoint(self.directory / "checkpoints" / f"{name}.ckpt")["state_dict"]
+        return state
+
+    def bytes(self) -> bytes:
+        return b"".join(value.numpy().tobytes() for value in self.checkpoint().values())
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fit:
+    return Fit(tmp_path_factory.mktemp(request.param), request.param)
+
+
+def test_state_is_restored_exactly(fit: Fit) -> None:
+    data = build_data(fit.config)
+    x = data.examples("test", limit=40)
+    state = fit.checkpoint()
+    models = [build_model(fit.config, SHAPE) for _ in range(2)]
+    assert set(state) == set(models[0].state_dict())
+    for model in models:
+        model.load_state_dict(state)
+        model.eval()
+    for name, value in models[0].state_dict().items():
+        assert torch.equal(value, state[name]) and value.dtype == state[name].dtype, name
+    assert torch.equal(models[0].encode(x), models[1].encode(x))
+    assert torch.equal(models[0].objective(x).loss, models[1].objective(x).loss) or isinstance(
+        models[0], DenoisingAutoencoder
+    )
+
+
+def test_error_falls(fit: Fit) -> None:
+    data = build_data(fit.config)
+    x = data.examples("val")
+    untrained = build_model(fit.config, SHAPE, data.examples("train")).eval()
+    start = untrained.error(untrained.network.decode(untrained.encode(x)), x).mean().item()
+    rows = read_rows(fit.directory / "metrics.jsonl")
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert rows[-1]["val/error"] < 0.9 * start
+    assert rows[-1]["train/error"] < rows[0]["train/error"]
+    assert fit.value == pytest.approx(min(row["val/error"] for row in rows), rel=1e-6)
+
+
+def test_same_seed_same_bytes(fit: Fit, tmp_path: Path) -> None:
+    again = Fit(tmp_path, fit.config.model.name)
+    assert again.bytes() == fit.bytes()
+    assert again.value == fit.value
+    other = Fit(tmp_path, fit.config.model.name, "seed=1")
+    assert other.bytes() != fit.bytes()
+    assert other.directory != again.directory
+
+
+# --- every choice of the other groups ---
+
+STEPPED = [
+    (group, name)
+    for group in ("network", "optimizer", "scheduler", "initialization", "callbacks")
+    for name in choices(group)
+]
+
+
+@pytest.mark.parametrize("group, name", STEPPED, ids=["=".join(pair) for pair in STEPPED])
+def test_every_choice_takes_a_step(compose: Composer, group: str, name: str) -> None:
+    assert 0 < run(compose(f"{group}={name}", "trainer.max_epochs=1"), []) < float("inf")
+
+
+@pytest.mark.parametrize("name", choices("experiment"))
+def test_every_experiment_composes(compose: Composer, name: str) -> None:
+    config = compose(f"experiment={name}")
+    assert run_id(config)
+
+
+@pytest.mark.parametrize("name", choices("trainer"))
+def test_every_trainer_composes(compose: Composer, name: str) -> None:
+    config = compose(f"trainer={name}")
+    assert config.trainer.name == name
+    assert run_id(config) == run_id(compose()), "the machine is no part of a run's identity"
+
+
+@pytest.mark.parametrize("name", choices("debug"))
+def test_every_debug_preset_runs(compose: Composer, name: str) -> None:
+    config = compose(f"debug={name}")
+    assert config.logger.name == "none"
+    assert run(config, []) > 0
+
+
+def test_overfit_really_overfits(compose: Composer, tmp_path: Path) -> None:
+    config = compose("debug=overfit", "trainer.max_epochs=200", "network.code_size=12", "network.hidden=[64]")
+    run(config, [])
+    rows = read_rows(tmp_path / "runs" / run_id(config) / "metrics.jsonl")
+    assert rows[-1]["train/error"] < 0.1 * rows[0]["train/error"]
+    assert rows[-1]["val/error"] > 2 * rows[-1]["train/error"]
+
+
+@pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed"])
+def test_precision_and_clipping(compose: Composer, precision: str) -> None:
+    common = (f"trainer.precision={precision}", "optimizer=sgd", "optimizer.lr=1e-3")
+    free = run(compose(*common), [])
+    clipped = run(compose(*common, "trainer.gradient_clip_val=1e-6"), [])
+    assert 0 < free < clipped  # clipped to nothing it hardly learns
