@@ -189,6 +189,13 @@ def test_confident_and_right_predictions_keep_their_digits(groups: list[str] | N
     assert result.naive_variance == pytest.approx(total(plug_in), rel=1e-10)
 
 
+def test_confident_and_wrong_predictions_keep_their_digits() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sizes = 20 + 2 * torch.rand(3, 50, 4, generator=generator, dtype=torch.double)
+    result = decompose(sizes, torch.zeros(50, 4), "cross_entropy")
+    assert result.error == pytest.approx(total((sizes + torch.exp(-sizes)).mean(0)), rel=1e-13)
+
+
 def test_data_far_from_zero_keep_their_digits() -> None:
     predictions, target = random_problem()
     offset = 2.0**20
@@ -432,7 +439,7 @@ def mean_softplus(mean: float, sd: float) -> float:
 def random_functions(sets: int, inits: int, common: float, generator: torch.Generator) -> Tensor:
     """Standard normal functions on 100 random examples of 2 values: a data set's, and an initialisation's.
 
-    Both [sets * inits, 100, 2]. A function is 8 normal weights on the random features of a value, of length 1: as
+    Both [sets * inits, 100, 2]. A function is 8 normal weights on random features of a value, of length 1: as
     with one trained network, all of a replica's errors come of the same weights. With `common` = 0 they have
     either sign at random; the larger it is, the more they move as one.
     """

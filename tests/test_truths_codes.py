@@ -110,9 +110,8 @@ def test_running_mean_has_its_value_and_the_batch_gradient() -> None:
 def test_l1_is_the_mean_of_sums() -> None:
     """Lasso: sum_j |h_j| averaged over examples, gradient sign(h) / B."""
     code = normal(3, 5, 4).requires_grad_()
-    value = l1(code)
-    assert_close(value, code.abs().sum((1, 2)) / 5, **EXACT)
-    (gradient,) = torch.autograd.grad(value.sum(), code)
+    assert_close(l1(code), code.abs().sum((1, 2)) / 5, **EXACT)
+    (gradient,) = torch.autograd.grad(l1(code).sum(), code)
     assert_close(gradient, code.sign() / 5, **EXACT)
 
 

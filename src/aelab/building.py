@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
@@ -20,6 +20,8 @@ from aelab.tracking.history import History
 from aelab.tracking.progress import Progress
 
 INITIALIZATION_EXAMPLES = 10_000
+STEPS_PER_EXECUTION = 16
+_NEEDS_SINGLE_STEPS = ("fast_dev_run", "max_steps", "limit_train_batches", "accumulate_grad_batches", "overfit_batches")
 
 
 def build_data(config: DictConfig) -> DataModule:
@@ -74,6 +76,30 @@ def _optimizer(config: DictConfig) -> Any:
     return instantiate(config.optimizer)
 
 
+def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None:
+    """Let one Lightning step hold several optimiser steps where nothing needs to look in between.
+
+    The steps and their results are the same; what is saved is Lightning's own work, which on a small network
+    costs as much as the step (docs/performance.md).
+    """
+    wanted = config.trainer.steps_per_execution
+    plain = (
+        config.trainer.devices == 1
+        and config.trainer.strategy == "auto"
+        and config.trainer.gradient_clip_val is None
+        and config.trainer.precision in ("32-true", "64-true", "bf16-mixed")
+        and not any(config.trainer.get(key) for key in _NEEDS_SINGLE_STEPS)
+    )
+    steps = (STEPS_PER_EXECUTION if plain else 1) if wanted == "auto" else wanted
+    if steps < 1 or (steps > 1 and not plain):
+        raise UserError(
+            f"trainer.steps_per_execution={wanted}: more than 1 needs one device, full or bf16-mixed precision, no "
+            "gradient clipping or accumulation and no limits on steps or batches; use auto or 1"
+        )
+    model.automatic_optimization = steps == 1
+    data.batches_per_step = steps
+
+
 def build_trainer(config: DictConfig, directory: Path, logger: Any, extra: list[Callback]) -> pl.Trainer:
     """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -85,8 +111,10 @@ def build_trainer(config: DictConfig, directory: Path, logger: Any, extra: list[
     ]
     if config.callbacks.early_stopping is not None:
         callbacks.append(EarlyStopping("val/error", patience=config.callbacks.early_stopping, mode="min"))
+    own = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key != "steps_per_execution"])
+    own._set_parent(config)
     trainer: pl.Trainer = instantiate(
-        config.trainer,
+        own,
         default_root_dir=directory,
         logger=logger,
         callbacks=callbacks,

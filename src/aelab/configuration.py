@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,9 @@ def instantiate(config: DictConfig, **arguments: Any) -> Any:
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
+        if match := re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__)):
+            key = f"{config._get_full_key('')}.{match[1]}={plain.get(match[1])}"
+            raise UserError(f"{key}: unknown key; {plain['_target_']} takes no such value") from None
         raise
 
 

@@ -6,4 +6,4 @@ class UserError(ValueError):
 
 
 class DivergedError(UserError):
-    """The training loss stopped being a finite number."""
+    """The error stopped being a finite number."""

@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
@@ -184,6 +184,7 @@ class Replication:
             self.data.assign(torch.stack(rows), [m.seed for m in lone])  # type: ignore[misc]
             if len(self.chunks) == 1 and len(self.settings) == 1 and self.assignment.partitions is None:
                 extra.append(Curves(1, self.assignment.data_sets))
+        join_steps(self.config, model, self.data)
         trainer = build_trainer(self.config, directory, (logger or False) if len(self.chunks) == 1 else False, extra)
         last = directory / "checkpoints" / "last.ckpt"
         if last.exists():

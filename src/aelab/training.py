@@ -7,13 +7,14 @@ import os
 import shutil
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters, join_steps
 from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results
 from aelab.errors import UserError
 from aelab.evaluation.pca import pca_error
@@ -80,7 +81,8 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> floa
         raise KeyboardInterrupt(f"interrupted; the same command resumes {directory}") from error
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
-        manifest.close("failed", error=_describe(error))
+        with suppress(OSError):  # on a full disk the line below is all that is left
+            manifest.close("failed", error=_describe(error))
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error
@@ -122,6 +124,7 @@ def _fit_one(config: DictConfig, directory: Path, logger: Any, manifest: Manifes
         ready = {"data_s": round(time.monotonic() - began, 3)}
         manifest.update(data=data.describe(), parameters=count_parameters(model), timings=ready)
     gallery = Gallery(directory / "pictures", data, config.callbacks.pictures_every)
+    join_steps(config, model, data)
     trainer = build_trainer(config, directory, logger or False, [gallery])
     if logger is not None and config.logger.watch:
         logger.watch(model, log="all")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Downloaded(DataModule):
         socket.setdefaulttimeout(self.timeout)
         try:
             self._download()
-        except (OSError, RuntimeError) as error:  # urllib raises OSErrors, torchvision RuntimeErrors
+        except (OSError, HTTPException, RuntimeError) as error:  # urllib's (an OSError), http's, torchvision's
             reason = " ".join(str(error).split())
             raise UserError(
                 f"data={self.name}: {absent} is not in {self.root} and could not be downloaded "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import torch
 from torch import Tensor
@@ -109,6 +109,24 @@ class ResidentLoader(Batches):
     def __iter__(self) -> Iterator[Tensor]:
         for rows in super().__iter__():
             yield to_float(self.values[rows])
+
+
+class Grouped:
+    """Several consecutive batches of a loader at a time, as a list: one Lightning step for all of them."""
+
+    def __init__(self, loader: ResidentLoader, size: int) -> None:
+        self.loader = loader
+        self.sampler = loader.sampler
+        self.batch_sampler = None
+        self.size = size
+
+    def __len__(self) -> int:
+        return -(-len(self.loader) // self.size)
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        batches = iter(self.loader)
+        while group := list(islice(batches, self.size)):
+            yield group
 
 
 def to_float(batch: Tensor) -> Tensor:

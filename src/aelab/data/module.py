@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.loader import EpochOrder, ResidentLoader, to_float
+from aelab.data.loader import EpochOrder, Grouped, ResidentLoader, to_float
 from aelab.data.source import Source
 from aelab.data.splits import fingerprint, split_indices
 from aelab.errors import UserError
@@ -60,6 +60,7 @@ class DataModule(pl.LightningDataModule):
         self.path = path
         self.values: dict[str, Tensor] = {}
         self.order: EpochOrder | None = None
+        self.batches_per_step = 1
         self.labels: dict[str, np.ndarray] = {}
         self.shape: tuple[int, ...] = ()
         self.mean: Tensor | None = None
@@ -155,9 +156,14 @@ class DataModule(pl.LightningDataModule):
         """16 hex digits that name the content of a part."""
         return fingerprint(self.values[part].cpu().numpy())
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        first = batch[0] if isinstance(batch, list) else batch
+        return batch if first.device == device else super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def train_dataloader(self) -> Any:
         order = self.order or EpochOrder(torch.arange(self.size("train")), self.seed)
-        return self._loader("fresh" if "fresh" in self.values else "train", order, self.batch_size)
+        loader = self._loader("fresh" if "fresh" in self.values else "train", order, self.batch_size)
+        return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 
     def assign(self, rows: Tensor, seed: int | list[int]) -> None:
         """Train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds."""

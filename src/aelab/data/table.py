@@ -25,15 +25,15 @@ class Table(DataModule):
 
     def __init__(
         self,
-        columns: Sequence[str] | str | None = None,
-        label: str | None = None,
+        columns: Sequence[str | int] | str | int | None = None,
+        label: str | int | None = None,
         missing: str = "error",
         standardize: bool = True,
         **settings: Any,
     ) -> None:
         super().__init__(standardize=standardize, **settings)
-        self.columns = [columns] if isinstance(columns, str) else columns
-        self.label = label
+        self.columns = [columns] if isinstance(columns, (str, int)) else columns
+        self.label = None if label is None else str(label)
         self.missing = pick("data.missing", missing, ("error", "drop", "mean"))
 
     def label_advice(self) -> str:
@@ -53,7 +53,7 @@ class Table(DataModule):
     def _numeric(self, frame: pd.DataFrame, label: str | None) -> list[str]:
         """The columns that are asked for; UserError where one is unknown, text, empty or the label."""
         wanted = frame.columns if self.columns is None else self.columns
-        names = [pick("data.columns", c, frame.columns) for c in wanted]
+        names = list(dict.fromkeys(pick("data.columns", c, frame.columns) for c in wanted))
         if self.columns is None:
             names = [c for c in names if c != label]
         elif label in names:

@@ -17,6 +17,7 @@ from aelab.objectives import NoCorruption, SquaredError
 from aelab.objectives.randomness import NOISE, Generators, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
+NEVER = 10**9
 
 
 class Terms(NamedTuple):
@@ -37,7 +38,10 @@ class Autoencoder(pl.LightningModule):
     ``network``: encoder and decoder. ``error``: reconstruction error that is minimised. ``corruption``: of
     the encoder's input in training; validation and test see clean inputs. ``code_activation``: applied to the
     encoder's output. ``weight``: of the penalty, a number or a tensor of length K. ``optimizer``,
-    ``scheduler``: callables taking the parameters and the optimiser. ``seed``: of noise in training.
+    ``scheduler``: callables taking the parameters and the optimiser; schedulers step once an epoch. ``seed``: of
+    noise in training.
+
+    With ``automatic_optimization`` false a training batch is a list of batches, each with its optimiser step.
 
     Everything addresses trailing axes: with parameters stacked along a leading axis K and x ``[K, B, D]``,
     ``objective`` gives K losses and the sum of them trains K independent models (see replicas/stacking.py).
@@ -125,7 +129,20 @@ class Autoencoder(pl.LightningModule):
         else:
             self.generator = [seeded_generator(seed, epoch, NOISE, self.device) for seed in self.seed]
 
-    def training_step(self, x: Tensor, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        if self.automatic_optimization:
+            return self._training_loss(batch)
+        optimizer = self.optimizers()
+        for x in batch:
+            optimizer.zero_grad()
+            self._training_loss(x).backward()
+            # Lightning's own step costs as much as a small network's; these two calls keep its step count
+            optimizer._on_before_step()
+            optimizer.optimizer.step()
+            optimizer._on_after_step()
+        return None
+
+    def _training_loss(self, x: Tensor) -> Tensor:
         terms = self.objective(x, self.generator)
         self.observe(terms.code.detach())
         self.step_means.update(x.shape[-2], error=terms.error, penalty=terms.penalty, loss=terms.loss)
@@ -133,12 +150,22 @@ class Autoencoder(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         means = self.step_means.compute(self._sum_over_processes)
-        if not torch.isfinite(means["loss"]).any():
+        error = self.latest.get("val/error", means["error"])  # the last step of an epoch shows only there
+        if not (means["loss"].isfinite() & error.isfinite()).any():
             raise DivergedError(
-                f"the training loss is not finite in epoch {self.current_epoch}; lower optimizer.lr or set "
+                f"the error is not finite in epoch {self.current_epoch}; lower optimizer.lr or set "
                 "trainer.gradient_clip_val=1 (the last good checkpoint is kept)"
             )
         self._log("train", means)
+        self._step_schedulers()
+
+    def _step_schedulers(self) -> None:
+        schedulers = self.lr_schedulers() or []
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                scheduler.step()
+            elif "val/error" in self.latest:
+                scheduler.step(self.latest["val/error"].nanmean())
 
     def validation_step(self, x: Tensor, batch_idx: int) -> None:
         self._measure("val", x)
@@ -158,7 +185,8 @@ class Autoencoder(pl.LightningModule):
         optimizer = self.make_optimizer(self.parameters())
         if self.make_scheduler is None:
             return optimizer
-        scheduler = {"scheduler": self.make_scheduler(optimizer), "monitor": "val/error"}
+        # Lightning would step it after the epoch's checkpoint, which a resumed run then lacks: we step it before
+        scheduler = {"scheduler": self.make_scheduler(optimizer), "monitor": "val/error", "frequency": NEVER}
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def _measure(self, part: str, x: Tensor) -> None:

@@ -18,9 +18,15 @@ from aelab.networks.network import Network
 
 @torch.no_grad()
 def _each_layer(network: Network, fill: Callable[[Tensor], object]) -> None:
-    for layer in [*network.encoder_layers, *network.decoder_layers]:
-        fill(layer.weight)
-        nn.init.zeros_(layer.bias)
+    """``fill`` gets each weight as ``[units, incoming weights ...]``; biases become 0."""
+    for layers, decoder in ((network.encoder_layers, False), (network.decoder_layers, True)):
+        for layer in layers:
+            transposed = decoder and layer.weight.ndim == 4  # convolutions: [incoming, units, 3, 3]
+            weight = layer.weight.transpose(0, 1) if transposed else layer.weight
+            filled = torch.empty_like(weight, memory_format=torch.contiguous_format)
+            fill(filled)
+            weight.copy_(filled)
+            nn.init.zeros_(layer.bias)
 
 
 def default(network: Network, x: Tensor) -> None:
@@ -57,26 +63,28 @@ def sparse(network: Network, x: Tensor, connections: int = 15) -> None:
 def pca(network: Network, x: Tensor) -> None:
     """Principal directions of each layer's input as its encoder weights, transposed in the decoder.
 
-    A linear network starts at the PCA solution. Units beyond the input's dimension keep their default
-    weights in the encoder and weigh nothing in the decoder. Raises UserError for convolutions.
+    A linear network starts at the PCA solution. Units beyond the input's dimension weigh nothing in the next
+    layer and in the decoder; they keep their default weights, or with tied weights their default bias.
+    Raises UserError for convolutions.
     """
     if not isinstance(network, MLP):
         raise UserError("initialization=pca: needs fully connected layers; use network=mlp or network=linear")
     depth = len(network.encoder_layers)
+    inputs = x.shape[1]  # of the next layer, less units beyond the dimension
     for index, layer in enumerate(network.encoder_layers):
-        mean, directions, _ = fit_pca(x)
+        mean, directions, _ = fit_pca(x[:, :inputs])
         mean, directions = mean.to(x), directions[: layer.weight.shape[0]].to(x)
         count = len(directions)
-        layer.weight[:count] = directions
+        layer.weight[: None if network.tied else count] = 0
+        layer.weight[:count, :inputs] = directions
         layer.bias[:count] = -directions @ mean
         mirrored = depth - 1 - index
-        if network.tied:
-            network.decoder_biases[mirrored].copy_(mean)
-        else:
-            decoder = network.decoder_layers[mirrored]
-            decoder.weight.zero_()
-            decoder.weight[:, :count] = directions.mT
-            decoder.bias.copy_(mean)
+        bias = network.decoder_biases[mirrored] if network.tied else network.decoder_layers[mirrored].bias
+        bias[:inputs] = mean
+        if not network.tied:
+            network.decoder_layers[mirrored].weight.zero_()
+            network.decoder_layers[mirrored].weight[:inputs, :count] = directions.mT
+        inputs = count
         x = layer(x)
         if index < depth - 1:
             x = network.activation(x)

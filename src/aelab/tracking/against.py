@@ -11,7 +11,7 @@ from aelab.tracking.comparison import Estimate, Group
 from aelab.tracking.drawing import Drawing, numbers, numeric_keys, split, unit
 from aelab.tracking.runs import finite, is_number
 from aelab.tracking.scale import Scale, dress, log_upwards, scale_of, spans_decades
-from aelab.tracking.style import LINES, MARKERS, PANELS, Theme, label_ends, panels
+from aelab.tracking.style import LINES, MARKERS, PANELS, Theme, label_ends, name_panel, panels
 from aelab.tracking.swept import factors
 from aelab.tracking.verdict import seeds_in_words
 from aelab.tracking.wording import plain
@@ -75,8 +75,8 @@ def error_against(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Dra
     ]
     ordered = len(first) == 1 and bool(numeric_keys(groups, first))
 
-    def paint(theme: Theme) -> Figure:
-        return _paint(theme, found, key, ordered, unit(groups))
+    def paint(theme: Theme, title: str) -> Figure:
+        return _paint(theme, title, found, key, ordered, unit(groups))
 
     return Drawing(f"error-vs-{key}", f"Test error against {key}", caption, rows, paint, x=key)
 
@@ -116,16 +116,23 @@ def _caption(groups: Sequence[Group], found: Sequence[Panel]) -> str:
     return words.strip()
 
 
-def _paint(theme: Theme, found: Sequence[Panel], key: str, ordered: bool, unit_name: str) -> Figure:
+def _paint(
+    theme: Theme,
+    title: str,
+    found: Sequence[Panel],
+    key: str,
+    ordered: bool,
+    unit_name: str,
+) -> Figure:
     names = list(dict.fromkeys(line.label for panel in found for line in panel.lines))
     palette: Sequence[str] = theme.ordered(len(names)) if ordered else theme.colours
     look = {name: (palette[i % len(palette)], MARKERS[i % LINES]) for i, name in enumerate(names)}
     points = [point for panel in found for line in panel.lines for point in line.points]
     xs = [x for x, _ in points]
     scale = scale_of(xs)
-    figure, grid = panels(len(found), f"Test error against {key}", unit_name)
+    figure, grid = panels(len(found), title, unit_name)
     for axes, panel in zip(grid, found, strict=True):
-        axes.set_title(plain(panel.title, 40))
+        name_panel(axes, panel.title)
         for line in panel.lines:
             _draw(axes, line, scale, *look[line.label])
         _dashed(axes, theme, [(scale.place(x), error) for x, error in panel.pca])

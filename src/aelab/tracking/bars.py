@@ -14,6 +14,7 @@ from aelab.tracking.wording import estimate, plain
 
 _MOST = 20
 _PARTS = ("test/bias2", "test/variance")
+_NOISE = "test/noise"  # cross-entropy has it, too
 
 
 def error_bars(groups: Sequence[Group], keys: Sequence[str]) -> Drawing | None:
@@ -34,10 +35,10 @@ def error_bars(groups: Sequence[Group], keys: Sequence[str]) -> Drawing | None:
         if (found := group.estimate(metric))
     ]
 
-    def paint(theme: Theme) -> Figure:
-        return _paint(theme, drawn, keys, parts)
+    def paint(theme: Theme, title: str) -> Figure:
+        return _paint(theme, title, drawn, keys, parts)
 
-    title = "Test error" + (" in its two parts" if parts else "")
+    title = "Test error in its parts" if parts else "Test error"
     return Drawing("error-by-choice", title, caption.strip(), rows, paint)
 
 
@@ -57,10 +58,16 @@ def _caption(drawn: Sequence[Group], parts: bool) -> str:
     return words.strip()
 
 
-def _paint(theme: Theme, groups: Sequence[Group], keys: Sequence[str], parts: bool) -> Figure:
+def _paint(
+    theme: Theme,
+    title: str,
+    groups: Sequence[Group],
+    keys: Sequence[str],
+    parts: bool,
+) -> Figure:
     figure = Figure(figsize=(6.4, 1.3 + 0.42 * len(groups)), layout="constrained")
     axes = figure.subplots()
-    figure.suptitle("Test error", x=0.012, ha="left", weight="bold", size=11)
+    figure.suptitle(plain(title, 60), x=0.012, ha="left", weight="bold", size=11)
     figure.supxlabel(unit(groups), size=9.5)
     axes.grid(False)
     axes.spines["left"].set_visible(False)
@@ -72,28 +79,34 @@ def _paint(theme: Theme, groups: Sequence[Group], keys: Sequence[str], parts: bo
     axes.set_xlim(left=0)
     _pca(axes, theme, [group.mean("test/pca_error") for group in groups])
     if parts:
-        handles = [
-            axes.barh([0], [0], color=colour, label=label)
-            for colour, label in zip(theme.colours, ("bias²", "variance"), strict=False)
-        ]
+        words = ["bias²", "variance"] + ["noise"] * any(group.mean(_NOISE) for group in groups)
+        looks = zip(words, _colours(theme), strict=False)
+        handles = [axes.barh([0], [0], color=colour, label=label) for label, colour in looks]
         figure.legend(handles=handles, loc="outside right upper")
     return figure
+
+
+def _colours(theme: Theme) -> tuple[str, str, str]:
+    return theme.colours[0], theme.colours[1], theme.quiet
 
 
 def _bar(axes: Axes, theme: Theme, row: int, group: Group, parts: bool) -> None:
     found = group.estimate("test/error")
     assert found is not None
     if parts:
-        bias2, variance = (group.mean(part) or 0.0 for part in _PARTS)
-        axes.barh(row, bias2, height=0.6, color=theme.colours[0])
-        axes.barh(row, variance, left=bias2, height=0.6, color=theme.colours[1])
+        left = 0.0
+        for part, colour in zip((*_PARTS, _NOISE), _colours(theme), strict=True):
+            width = group.mean(part) or 0.0
+            axes.barh(row, width, left=left, height=0.6, color=colour)
+            left += width
     else:
         axes.barh(row, found.mean, height=0.6, color=theme.colours[0])
     if found.half:
         axes.errorbar(found.mean, row, xerr=found.half, color=theme.ink, linewidth=1.2, capsize=2.5)
     told = estimate(found.mean, found.half)
     beside = axes.get_yaxis_transform()
-    axes.annotate(told, (1.0, row), (8, 0), beside, "offset points", va="center", size=9, annotation_clip=False)
+    value = axes.annotate(told, (1.0, row), (8, 0), beside, "offset points", va="center", size=9)
+    value.set_annotation_clip(False)
 
 
 def _pca(axes: Axes, theme: Theme, errors: Sequence[float | None]) -> None:

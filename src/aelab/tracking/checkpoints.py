@@ -13,6 +13,9 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from aelab.errors import UserError
 
 
+_PARTS = {"state_dict", "pytorch-lightning_version"}
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes to a temporary file, syncs it and renames it, so that a full disk or a kill costs nothing old."""
 
@@ -56,7 +59,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; train the run first")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(checkpoint, dict) or not _PARTS <= set(checkpoint):
+            raise ValueError(f"it lacks {', '.join(sorted(_PARTS))}")
+        return checkpoint
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

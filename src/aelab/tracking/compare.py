@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def compare(
-    directories: Sequence[Path], output: Path | None = None, wandb_mode: str | None = None
+    directories: Sequence[Path],
+    output: Path | None = None,
+    wandb_mode: str | None = None,
 ) -> "Comparison":
     """Compare every run under the directories; the last line printed names the report.
 
@@ -49,10 +51,10 @@ def compare(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status. Runs that failed are rows, not a failure of the comparison."""
+    """The command line; returns the exit status. Runs that failed are rows, not a failure here."""
     parser = argparse.ArgumentParser(
         prog="compare.py",
-        description="Compare finished runs: a table, curves and one self-contained report.html. Works offline.",
+        description="Compare finished runs: a table, curves and one self-contained report.html, offline.",
         epilog="example: python scripts/compare.py outputs/demo wandb=true",
     )
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a folder that holds runs")

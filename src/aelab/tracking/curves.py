@@ -12,7 +12,7 @@ from aelab.tracking.comparison import Estimate, Group
 from aelab.tracking.drawing import Drawing, numbers, numeric_keys, split, unit
 from aelab.tracking.runs import Run, finite
 from aelab.tracking.scale import log_upwards, spans_decades
-from aelab.tracking.style import LINES, PANELS, Theme, label_ends, panels
+from aelab.tracking.style import LINES, PANELS, Theme, label_ends, name_panel, panels
 from aelab.tracking.swept import factors
 from aelab.tracking.wording import count, plain
 
@@ -32,7 +32,9 @@ Panels = list[tuple[str, list[Line]]]
 
 
 def training_curves(
-    groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]
+    groups: Sequence[Group],
+    unfinished: Sequence[Run],
+    keys: Sequence[str],
 ) -> Drawing | None:
     """One line per configuration, mean over seeds; one panel per variant if more than the variant differs.
 
@@ -73,8 +75,8 @@ def training_curves(
         for epoch, value in curve
     ]
 
-    def paint(theme: Theme) -> Figure:
-        return _paint(theme, found, ordered, unit(candidates))
+    def paint(theme: Theme, title: str) -> Figure:
+        return _paint(theme, title, found, ordered, unit(candidates))
 
     return Drawing("curves", "Training curves", caption, rows, paint, x="epoch")
 
@@ -92,13 +94,13 @@ def _mean_curve(histories: Sequence[list[dict[str, float]]], metric: str) -> Cur
     return [(epoch + 1, sum(values[epoch] for values in by_seed) / len(by_seed)) for epoch in common]
 
 
-def _paint(theme: Theme, found: Panels, ordered: bool, unit_name: str) -> Figure:
+def _paint(theme: Theme, title: str, found: Panels, ordered: bool, unit_name: str) -> Figure:
     names = list(dict.fromkeys(line.label for _, lines in found for line in lines))
     palette: Sequence[str] = theme.ordered(len(names)) if ordered else theme.colours
     colour = {name: palette[index % len(palette)] for index, name in enumerate(names)}
-    figure, grid = panels(len(found), "Training curves", unit_name)
+    figure, grid = panels(len(found), title, unit_name)
     for axes, (panel, lines) in zip(grid, found, strict=True):
-        axes.set_title(plain(panel, 40))
+        name_panel(axes, panel)
         for line in lines:
             _draw(axes, colour[line.label], line)
     drawn = [curve for _, lines in found for line in lines for curve in line.curves.values()]
@@ -107,13 +109,21 @@ def _paint(theme: Theme, found: Panels, ordered: bool, unit_name: str) -> Figure
     grid[0].xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     figure.supxlabel("epoch", size=9.5)
     if len(found) == 1:
-        named = [line for line in found[0][1] if line.label]
-        ends = [(line.curves["val/error"][-1][1], line.label, colour[line.label], "o") for line in named]
-        label_ends(grid[0], theme, ends)
+        label_ends(grid[0], theme, _ends(found[0][1], colour))
     elif any(names):
-        handles: list[Any] = [grid[0].plot([], [], color=colour[name], label=plain(name, 32))[0] for name in names]
+        handles: list[Any] = []
+        for name in names:
+            handles += grid[0].plot([], [], color=colour[name], label=plain(name, 32))
         figure.legend(handles=handles, loc="outside right upper")
     return figure
+
+
+def _ends(lines: Sequence[Line], colour: dict[str, str]) -> list[tuple[float, str, str, str]]:
+    """What to write beside each line; a line that is alone says which of its curves is which."""
+    if len(lines) > 1 or lines[0].label:
+        return [(line.curves["val/error"][-1][1], line.label, colour[line.label], "o") for line in lines]
+    words = {"val/error": "validation", "train/error": "training"}
+    return [(curve[-1][1], words[metric], colour[""], "") for metric, curve in lines[0].curves.items()]
 
 
 def _draw(axes: Axes, colour: str, line: Line) -> None:

@@ -27,13 +27,16 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is to be drawn. `rows` are its numbers; `x` names what runs to the right, if that is a number."""
+    """What is to be drawn. `rows` are its numbers; `x` names what runs to the right if that is a number.
+
+    `paint` is called with a theme and the title.
+    """
 
     name: str
     title: str
     caption: str
     rows: list[dict[str, Any]]
-    paint: Callable[[Theme], Figure]
+    paint: Callable[[Theme, str], Figure]
     x: str = ""
 
 
@@ -111,7 +114,7 @@ def _drawn(drawing: Drawing, theme: Theme, *formats: str) -> list[bytes]:
     with matplotlib.rc_context(rc=settings(theme)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
-        figure = drawing.paint(theme)
+        figure = drawing.paint(theme, drawing.title)
         FigureCanvasAgg(figure)
         contents = []
         for form in formats:

@@ -39,7 +39,9 @@ def drawings(comparison: Comparison) -> Iterator[Drawing]:
 
 
 def _of_one_problem(
-    groups: Sequence[Group], unfinished: Sequence[Run], keys: Sequence[str]
+    groups: Sequence[Group],
+    unfinished: Sequence[Run],
+    keys: Sequence[str],
 ) -> Iterator[Drawing]:
     complete = [group.runs[0] for group in groups]
     swept = _differing(keys, complete)

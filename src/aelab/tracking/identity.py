@@ -25,6 +25,7 @@ _IRRELEVANT = (
     "trainer.devices",
     "trainer.name",
     "trainer.num_nodes",
+    "trainer.steps_per_execution",
     "trainer.strategy",
 )
 

@@ -12,7 +12,7 @@ from aelab.tracking.embedding import embed
 from aelab.tracking.report_runs import run_sections
 from aelab.tracking.table import Row, Table, tabulate, visible
 from aelab.tracking.verdict import seeds_in_words, verdict
-from aelab.tracking.wording import count
+from aelab.tracking.wording import count, plain
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _ROWS = 150
@@ -56,23 +56,23 @@ def _table(comparison: Comparison) -> str:
     table = tabulate(comparison)
     rows = visible(table.rows, _ROWS)
     classes = ["" if index < table.texts else ' class="number"' for index in range(len(table.headings))]
-    failures = any(row.failure for row in rows)
     heads = [f"<th{kind}>{escape(name)}</th>" for name, kind in zip(table.headings, classes, strict=True)]
-    heads += ["<th>status</th>"] + ["<th>failure</th>"] * failures
-    body = "\n".join(_row(row, classes, failures) for row in rows)
+    heads.append("<th>status</th>")
+    body = "\n".join(_row(row, table.texts, classes) for row in rows)
     return (
         f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
         f"</table></div>\n{_below_table(comparison, table, len(rows))}"
     )
 
 
-def _row(row: Row, classes: Sequence[str], failures: bool) -> str:
+def _row(row: Row, texts: int, classes: Sequence[str]) -> str:
+    """A failure takes the place of the numbers it prevented."""
     cells = [f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row.cells, classes, strict=True)]
-    status = "best" if row.best else row.status
+    if row.failure:
+        span = f'colspan="{len(row.cells) - texts}"'
+        cells[texts:] = [f'<td class="wrong failure" {span}>{escape(plain(row.failure, 300))}</td>']
     wrong = "" if row.status in ("complete", "running") else ' class="wrong"'
-    cells.append(f"<td{wrong}>{escape(status)}</td>")
-    if failures:
-        cells.append(f'<td class="wrong failure">{escape(row.failure)}</td>')
+    cells.append(f"<td{wrong}>{escape('best' if row.best else row.status)}</td>")
     best = ' class="best"' if row.best else ""
     return f"<tr{best}>{''.join(cells)}</tr>"
 
@@ -102,7 +102,7 @@ def _figure(figure: SavedFigure, limit: int) -> str:
     title = escape(figure.drawing.title)
     single = " single" if light.width < 1100 else ""
     return f"""<section>
-<h2>{title}</h2>
+<h2 class="unseen">{title}</h2>
 <figure class="chart{single}">
 <div class="scroll"><picture><source srcset="{dark.uri}" media="(prefers-color-scheme: dark)">
 <img src="{light.uri}" alt="{title}"></picture></div>

@@ -3,13 +3,14 @@
 import shlex
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from aelab.tracking.comparison import Comparison
 from aelab.tracking.embedding import embed
 from aelab.tracking.runs import Run, finite
 from aelab.tracking.swept import choices, differing_keys
 from aelab.tracking.table import tabulate, visible
-from aelab.tracking.wording import ABSENT, count, duration, number, plain, shown
+from aelab.tracking.wording import ABSENT, count, duration, number, plain, plain_lines, shown
 
 _SECTIONS = 60
 _WITH_PICTURES = 30
@@ -99,7 +100,7 @@ def _differences(runs: Sequence[Run]) -> dict[int, dict[str, str]]:
 
 def _pictures(run: Run, limit: int) -> str:
     figures = []
-    for path in run.pictures():
+    for path in sorted(run.pictures(), key=_place):
         caption = escape(_CAPTIONS.get(path.stem, plain(path.stem).replace("_", " ").capitalize()))
         picture = embed(path, limit)
         if picture is None:
@@ -110,6 +111,11 @@ def _pictures(run: Run, limit: int) -> str:
             f"<figcaption>{caption}</figcaption></figure>"
         )
     return f'<div class="pictures">{"".join(figures)}</div>\n' if figures else ""
+
+
+def _place(path: Path) -> int:
+    known = list(_CAPTIONS)
+    return known.index(path.stem) if path.stem in known else len(known)
 
 
 def _pairs(title: str, pairs: dict[str, str]) -> str:
@@ -123,7 +129,7 @@ def _pairs(title: str, pairs: dict[str, str]) -> str:
 def _command(run: Run) -> str:
     if run.status == "unreadable":
         return ""
-    command = " ".join(["python scripts/train.py", *map(shlex.quote, run.overrides)])
+    command = " ".join(["python scripts/train.py", *(shlex.quote(plain(one)) for one in run.overrides)])
     return f"<h3>Command</h3>\n<pre>{escape(command)}</pre>\n"
 
 
@@ -131,4 +137,4 @@ def _trace(run: Run) -> str:
     if not run.trace:
         return ""
     cut = "…\n" if len(run.trace) > _TRACE else ""
-    return f"<h3>Trace</h3>\n<pre>{cut}{escape(run.trace[-_TRACE:])}</pre>\n"
+    return f"<h3>Trace</h3>\n<pre>{cut}{escape(plain_lines(run.trace[-_TRACE:]))}</pre>\n"

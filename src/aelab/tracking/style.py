@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean as mean
+from textwrap import fill
 from typing import Any
 
 from matplotlib import colormaps
@@ -105,6 +106,11 @@ def panels(count: int, title: str, unit: str) -> tuple[Figure, list[Axes]]:
     figure.suptitle(plain(title, 60), x=0.012, ha="left", weight="bold", size=11)
     figure.supylabel(unit if count == 1 or lines > 1 else unit.replace(", ", ",\n"), size=9.5)
     return figure, list(grid[:count])
+
+
+def name_panel(axes: Axes, title: str) -> None:
+    """The panel's title, on two lines if it is long."""
+    axes.set_title(fill(plain(title, 54), 28))
 
 
 def label_ends(axes: Axes, theme: Theme, ends: Sequence[tuple[float, str, str, str]]) -> None:

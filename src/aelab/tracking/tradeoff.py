@@ -11,7 +11,7 @@ from aelab.tracking.comparison import Estimate, Group
 from aelab.tracking.drawing import Drawing, numbers, split, unit
 from aelab.tracking.runs import finite, is_number
 from aelab.tracking.scale import Scale, dress, log_upwards, scale_of, spans_decades
-from aelab.tracking.style import PANELS, Theme, panels
+from aelab.tracking.style import PANELS, Theme, name_panel, panels
 from aelab.tracking.verdict import TWO_WAY
 from aelab.tracking.wording import plain, shown
 
@@ -60,8 +60,8 @@ def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing 
         for x, value in curve
     ]
 
-    def paint(theme: Theme) -> Figure:
-        return _paint(theme, found, key, unit(groups))
+    def paint(theme: Theme, title: str) -> Figure:
+        return _paint(theme, title, found, key, unit(groups))
 
     return Drawing(f"bias-variance-vs-{key}", f"Bias and variance against {key}", caption, rows, paint, x=key)
 
@@ -83,16 +83,16 @@ def _curves(groups: Sequence[Group], key: str) -> dict[str, Points]:
     return curves
 
 
-def _paint(theme: Theme, found: Sequence[Panel], key: str, unit_name: str) -> Figure:
+def _paint(theme: Theme, title: str, found: Sequence[Panel], key: str, unit_name: str) -> Figure:
     xs = [x for panel in found for x, _ in panel.curves["test/error"]]
     scale = scale_of(xs)
-    figure, grid = panels(len(found), f"Bias and variance against {key}", unit_name)
+    figure, grid = panels(len(found), title, unit_name)
     looks = _looks(theme)
     means = [value.mean for panel in found for curve in panel.curves.values() for _, value in curve]
     logarithmic = spans_decades(value.mean for panel in found for _, value in panel.curves["test/error"])
     floor = 0.7 * min(mean for mean in means if mean > 0) if logarithmic else min(0.0, *means)
     for axes, panel in zip(grid, found, strict=True):
-        axes.set_title(plain(panel.title, 40))
+        name_panel(axes, panel.title)
         for metric, curve in panel.curves.items():
             _line(axes, scale, curve, floor, *looks[metric])
         dress(axes, theme, scale, xs, 4.9 if len(found) == 1 else 2.6)
@@ -123,7 +123,13 @@ def _looks(theme: Theme) -> dict[str, tuple[str, str, float]]:
 
 
 def _line(
-    axes: Axes, scale: Scale, curve: Points, floor: float, colour: str, style: str, width: float
+    axes: Axes,
+    scale: Scale,
+    curve: Points,
+    floor: float,
+    colour: str,
+    style: str,
+    width: float,
 ) -> None:
     places = [scale.place(x) for x, _ in curve]
     means = [max(floor, value.mean) for _, value in curve]

@@ -15,6 +15,11 @@ def plain(text: str, limit: int = 0) -> str:
     return text if not limit or len(text) <= limit else text[: limit - 1] + "…"
 
 
+def plain_lines(text: str) -> str:
+    """The same for many lines: what is not printable goes, newlines and indentation stay."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text)
+
+
 def shown(value: Any) -> str:
     """A configuration value as a person would write it; equal values read the same (16 and 16.0)."""
     if value is None:

@@ -1,0 +1,168 @@
+"""What a run leaves behind when it goes wrong: one clear line, the status, and the last good checkpoint."""
+
+from __future__ import annotations
+
+import math
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from conftest import Composer, compose_tiny
+from test_runs import directory_of, interrupt_after, keyboard, manifest_of, outcome
+
+from aelab.tracking import manifest as manifest_module
+from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.history import read_rows
+from aelab.training import RunFailed, run
+
+__all__ = ["keyboard"]
+GROWING = (  # a learning rate that explodes after the first epochs
+    "optimizer=sgd",
+    "optimizer.lr=1e-3",
+    "scheduler=cosine",
+    "scheduler._target_=torch.optim.lr_scheduler.ExponentialLR",
+    "~scheduler.T_max",
+    "+scheduler.gamma=1e5",
+)
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """A disk that is full, as far as this process can tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("batch_size", [128, 5000], ids=["within an epoch", "at the last step of an epoch"])
+def test_diverging_run_fails_and_keeps_the_last_good_checkpoint(compose: Composer, batch_size: int) -> None:
+    config = compose(*GROWING, f"data.batch_size={batch_size}", "trainer.max_epochs=9")
+    with pytest.raises(RunFailed, match=r"failed: the .* not finite in epoch \d; lower optimizer.lr") as caught:
+        run(config, [])
+    assert "\n" not in str(caught.value)
+    manifest = manifest_of(config)
+    assert manifest["status"] == "failed"
+    assert "not finite" in manifest["error"]["message"] and "Traceback" in manifest["error"]["trace"]
+    rows = read_rows(directory_of(config) / "metrics.jsonl")
+    assert 1 <= len(rows) < 9 and all(math.isfinite(row["val/error"]) for row in rows)
+    for name in ("last", "best"):
+        checkpoint = load_checkpoint(directory_of(config) / "checkpoints" / f"{name}.ckpt")
+        assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
+        assert checkpoint["epoch"] < len(rows)
+
+
+def test_diverging_from_the_start_leaves_no_checkpoint(compose: Composer) -> None:
+    config = compose("optimizer=sgd", "optimizer.lr=1e20")
+    with pytest.raises(RunFailed, match="not finite in epoch 0"):
+        run(config, [])
+    assert not list(directory_of(config).rglob("*.ckpt"))
+
+
+def test_full_disk_costs_nothing_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None
+) -> None:
+    whole, full = (
+        compose_tiny(tmp_path / name, "trainer.max_epochs=4", "network.hidden=[128]") for name in ("whole", "full")
+    )
+    run(whole, [])
+    with monkeypatch.context() as patch:
+        interrupt_after(2, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(full, [])
+    last = directory_of(full) / "checkpoints" / "last.ckpt"
+    before = last.read_bytes()
+    with files_no_larger_than(len(before) // 2):
+        with pytest.raises(RunFailed, match=r"failed: .*\.ckpt: could not be written .*free some space") as caught:
+            run(full, [])
+        assert "\n" not in str(caught.value)
+        assert manifest_of(full)["status"] == "failed"
+    assert last.read_bytes() == before
+    assert load_checkpoint(last)["epoch"] == 1
+    assert sorted(path.name for path in last.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+    run(full, [])
+    assert outcome(full) == outcome(whole)
+
+
+def test_disk_too_full_for_a_manifest_still_names_the_reason(
+    compose: Composer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = compose()
+    write = manifest_module.Manifest.write
+
+    def no_space(self: Any) -> None:
+        if self.record["status"] == "failed":
+            raise OSError(28, "No space left on device")
+        write(self)
+
+    def broken(*arguments: Any, **settings: Any) -> None:
+        raise RuntimeError("the true reason")
+
+    monkeypatch.setattr(manifest_module.Manifest, "write", no_space)
+    monkeypatch.setattr(pl.Trainer, "fit", broken)
+    with pytest.raises(RunFailed, match="the true reason"):
+        run(config, [])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "noise", "empty", "a list", "a checkpoint of something else"])
+def test_damaged_checkpoint_is_named(
+    compose: Composer, monkeypatch: pytest.MonkeyPatch, keyboard: None, damage: str
+) -> None:
+    config = compose()
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, [])
+    last = directory_of(config) / "checkpoints" / "last.ckpt"
+    content = last.read_bytes()
+    match damage:
+        case "truncated":
+            last.write_bytes(content[: len(content) // 2])
+        case "noise":
+            last.write_bytes(bytes(range(256)) * 100)
+        case "empty":
+            last.write_bytes(b"")
+        case "a list":
+            torch.save([1, 2, 3], last)
+        case _:
+            torch.save({"weight": torch.zeros(3)}, last)
+    with pytest.raises(RunFailed, match=r"last\.ckpt: corrupt or not a checkpoint of aelab .*force=true") as caught:
+        run(config, [])
+    assert "\n" not in str(caught.value)
+    assert manifest_of(config)["status"] == "failed"
+    run(compose("force=true"), [])
+    assert manifest_of(config)["status"] == "complete"
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["network.code_size=0"], "network.code_size=0: must be at least 1"),
+        (["network.hidden=[16,0]"], r"network.hidden=\[16, 0\]: every width must be at least 1"),
+        (["network.code_size=four"], "network.code_size=four: must be int"),
+        (["model=k_sparse", "model.k=99"], "model.k=99: must be between 1 and network.code_size=4"),
+        (["model=denoising", "corruption=none"], "nothing to denoise"),
+        (["network=conv", "initialization=pca"], "initialization=pca: needs fully connected layers"),
+        (["network.activation=rulu"], "network.activation=rulu: unknown activation; choose one of .*relu"),
+        (["corruption=masking", "corruption.probability=2"], "corruption.probability=2: must be a probability"),
+        (["data.batch_size=0"], "data.batch_size=0: must be at least 1"),
+        (["data=arrays"], "data.path"),
+        (["optimizer.lr=-1"], "-1"),
+        (["+model.depth=3"], "model.depth=3: unknown key; aelab.models.Autoencoder takes no such value"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_value_is_named_in_one_line(compose: Composer, overrides: list[str], message: str) -> None:
+    config = compose(*overrides)
+    with pytest.raises(RunFailed, match=message) as caught:
+        run(config, overrides)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+    assert manifest_of(config)["status"] == "failed"

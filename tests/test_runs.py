@@ -1,0 +1,227 @@
+"""The life of a run: recorded, skipped, resumed to the bit, started over, and every way it can end."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from conftest import Composer, compose_tiny
+from omegaconf import DictConfig
+
+from aelab.errors import UserError
+from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.history import History, read_rows
+from aelab.tracking.identity import run_id
+from aelab.tracking.manifest import claim, read_manifest
+from aelab.training import RunFailed, run
+
+ROOT = Path(__file__).parents[1]
+# noise, a schedule that looks at val/error, an annealed k and a buffer: all that a resumed run must find again
+DEMANDING = (
+    "model=k_sparse",
+    "model.k=2",
+    "corruption=gaussian",
+    "scheduler=plateau",
+    "scheduler.patience=1",
+    "callbacks=early_stopping",
+    "callbacks.early_stopping=100",
+)
+
+
+def directory_of(config: DictConfig) -> Path:
+    return Path(config.paths.outputs) / config.sweep / run_id(config)
+
+
+def manifest_of(config: DictConfig) -> dict[str, Any]:
+    manifest = read_manifest(directory_of(config))
+    assert manifest is not None
+    return manifest
+
+
+def outcome(config: DictConfig) -> tuple[bytes, bytes, list[dict[str, Any]], dict[str, float]]:
+    """Bytes of the last and the best weights, the history, the final metrics."""
+    weights = []
+    for name in ("last", "best"):
+        state = load_checkpoint(directory_of(config) / "checkpoints" / f"{name}.ckpt")["state_dict"]
+        weights.append(b"".join(value.numpy().tobytes() for value in state.values()))
+    rows = read_rows(directory_of(config) / "metrics.jsonl")
+    return weights[0], weights[1], rows, manifest_of(config)["metrics"]
+
+
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """Lightning ignores Ctrl-C for good once it was interrupted; pytest should not."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+def interrupt_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C when the row of ``epoch`` is written and its checkpoint is not."""
+    append = History.on_train_epoch_end
+
+    def interrupted(self: History, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        append(self, trainer, module)
+        if trainer.current_epoch == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
+
+
+def test_manifest_tells_all_and_the_run_is_skipped_when_done(
+    compose: Composer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = compose()
+    value = run(config, ["data=digits"])
+    manifest = manifest_of(config)
+    assert {"status", "run_id", "config", "metrics", "versions", "git", "data", "timings", "error"} <= set(manifest)
+    assert (manifest["status"], manifest["error"]) == ("complete", None)
+    assert manifest["run_id"] == directory_of(config).name
+    assert manifest["overrides"] == ["data=digits"]
+    assert manifest["config"]["network"]["code_size"] == 4
+    assert "${" not in json.dumps(manifest["config"])
+    assert manifest["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert {"data_s", "fit_s", "test_s", "total_s", "started", "finished"} <= set(manifest["timings"])
+    assert sorted(manifest["data"]["sizes"]) == ["test", "train", "val"]
+    assert len(set(manifest["data"]["fingerprints"].values())) == 3
+    parts = {f"{part}/{name}" for part in ("train", "val", "test")
+             for name in ("error", "mse", "fvu", "penalty", "loss")}
+    assert parts | {"test/pca_error"} <= set(manifest["metrics"])
+    assert manifest["metrics"]["val/error"] == value
+    assert not [path.name for path in directory_of(config).rglob(".*") if path.name != ".lock"]
+    capsys.readouterr()
+    assert run(config, []) == value
+    assert capsys.readouterr().out.startswith("complete already: test/error")
+    assert manifest_of(config) == manifest
+
+
+def test_force_starts_over(compose: Composer, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = compose()
+    run(config, [])
+    first = outcome(config)
+    stray = directory_of(config) / "pictures" / "stray.png"
+    stray.write_bytes(b"of the run before")
+    fits: list[object] = []
+    fit = pl.Trainer.fit
+    monkeypatch.setattr(pl.Trainer, "fit", lambda self, *a, **k: (fits.append(k["ckpt_path"]), fit(self, *a, **k)))
+    run(compose("force=true"), [])
+    assert fits == [None], "trained again, from no checkpoint"
+    assert outcome(config) == first
+    assert not stray.exists()
+
+
+@pytest.mark.parametrize("epoch", [0, 3, 5])
+def test_resume_after_an_interrupt_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None, epoch: int
+) -> None:
+    whole, broken = (
+        compose_tiny(tmp_path / name, *DEMANDING, "trainer.max_epochs=6") for name in ("whole", "broken")
+    )
+    run(whole, [])
+    with monkeypatch.context() as patch:
+        interrupt_after(epoch, patch)
+        with pytest.raises(KeyboardInterrupt, match=r"interrupted; the same command resumes .*k_sparse-digits-"):
+            run(broken, [])
+    assert manifest_of(broken)["status"] == "interrupted"
+    assert len(read_rows(directory_of(broken) / "metrics.jsonl")) == epoch + 1
+    run(broken, [])
+    assert outcome(broken) == outcome(whole)
+    assert [row["epoch"] for row in outcome(broken)[2]] == list(range(6))
+    assert manifest_of(broken)["timings"]["attempts"] == 2
+
+
+def test_resume_after_the_last_epoch_only_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None
+) -> None:
+    whole, broken = (compose_tiny(tmp_path / name, *DEMANDING) for name in ("whole", "broken"))
+    run(whole, [])
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.Trainer, "test", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(broken, [])
+    run(broken, [])
+    assert outcome(broken) == outcome(whole)
+
+
+def test_killed_run_holds_its_directory_until_it_dies_and_resumes_to_the_bit(tmp_path: Path) -> None:
+    overrides = (*DEMANDING, "trainer.max_epochs=60")
+    config = compose_tiny(tmp_path / "killed", *overrides)
+    rows = directory_of(config) / "metrics.jsonl"
+    code = "import conftest, sys, aelab.training as t; t.run(conftest.compose_tiny(*sys.argv[1:]), [])"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "killed"), *overrides],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    ) as process:
+        try:
+            while len(read_rows(rows)) < 5:
+                assert process.poll() is None
+                time.sleep(0.005)
+            held = rf"{directory_of(config)}: held by process {process.pid} on .*; wait for it or stop it"
+            with pytest.raises(UserError, match=held):
+                run(config, [])
+        finally:
+            process.send_signal(signal.SIGKILL)
+    done = read_rows(rows)
+    assert 5 <= len(done) < 60 and manifest_of(config)["status"] == "running"
+    run(config, [])
+    whole = compose_tiny(tmp_path / "whole", *overrides)
+    run(whole, [])
+    assert outcome(config) == outcome(whole)
+    assert manifest_of(config)["timings"]["attempts"] == 2
+    assert not list(directory_of(config).rglob(".*.ckpt.*")), "no half-written checkpoint stays"
+
+
+def test_claim_ends_with_its_owner(tmp_path: Path) -> None:
+    with claim(tmp_path), pytest.raises(UserError, match=f"held by process {os.getpid()}"), claim(tmp_path):
+        pass
+    with claim(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "paths.outputs=elsewhere",
+        "paths.data=elsewhere",
+        "logger=wandb",
+        "trainer.devices=2",
+        "trainer=gpu",
+        "trainer=ddp",
+        "sweep=another",
+        "force=true",
+        "callbacks.pictures_every=7",
+    ],
+)
+def test_identity_without_what_cannot_change_the_result(compose: Composer, same: str) -> None:
+    assert run_id(compose(same)) == run_id(compose())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "seed=1",
+        "network.code_size=5",
+        "optimizer.lr=0.002",
+        "data.batch_size=64",
+        "data.split_seed=1",
+        "trainer.max_epochs=3",
+        "trainer.precision=64-true",
+        "trainer.gradient_clip_val=1",
+        "callbacks.early_stopping=3",
+        "corruption=masking",
+        "initialization=xavier",
+    ],
+)
+def test_identity_with_what_can(compose: Composer, other: str) -> None:
+    assert run_id(compose(other)) != run_id(compose())
