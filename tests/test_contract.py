@@ -58,9 +58,7 @@ def composed(variant: str) -> DictConfig:
     return compose_tiny(Path("nowhere"), f"model={variant}", *SIZES)
 
 
-def config_of(
-    variant: str, network: str = "mlp", settings: dict[str, Any] | None = None, **groups: str
-) -> DictConfig:
+def config_of(variant: str, network: str = "mlp", settings: dict[str, Any] | None = None, **groups: str) -> DictConfig:
     """The config of a variant with another network and other choices of plain groups (Hydra is slow)."""
     config = composed(variant).copy()
     config.network = OmegaConf.merge(load("network", network.split()[-1]), {"code_size": 12}, NETWORKS[network])
@@ -110,9 +108,7 @@ def test_objective_is_finite_and_differentiable(variant: str, error: str, networ
 
 @pytest.mark.parametrize("variant, settings", SETTINGS, ids=[f"{v} {s or ''}" for v, s in SETTINGS])
 @pytest.mark.parametrize("network, corruption", STACKS)
-def test_equal_alone_and_stacked(
-    network: str, variant: str, settings: dict[str, Any], corruption: str
-) -> None:
+def test_equal_alone_and_stacked(network: str, variant: str, settings: dict[str, Any], corruption: str) -> None:
     config = config_of(variant, network, settings, corruption=corruption)
     if (variant, corruption) == ("denoising", "none"):
         with pytest.raises(UserError, match="model=denoising corruption=none: nothing to denoise"):
@@ -173,9 +169,7 @@ class Fit:
 
     def __init__(self, outputs: Path, variant: str, *overrides: str) -> None:
         extra = ["model.mean_activation=running"] if variant == "sparse_kl" else []  # it keeps a buffer
-        self.config = compose_tiny(
-            outputs, f"model={variant}", *SIZES, "trainer.max_epochs=3", *extra, *overrides
-        )
+        self.config = compose_tiny(outputs, f"model={variant}", *SIZES, "trainer.max_epochs=3", *extra, *overrides)
         self.value = run(self.config, [])
         self.directory = outputs / self.config.sweep / run_id(self.config)
 

@@ -66,9 +66,7 @@ def test_diverging_from_the_start_leaves_no_checkpoint(compose: Composer) -> Non
     assert not list(directory_of(config).rglob("*.ckpt"))
 
 
-def test_full_disk_costs_nothing_old(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None
-) -> None:
+def test_full_disk_costs_nothing_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None) -> None:
     whole, full = (
         compose_tiny(tmp_path / name, "trainer.max_epochs=4", "network.hidden=[128]") for name in ("whole", "full")
     )

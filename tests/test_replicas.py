@@ -69,7 +69,9 @@ def test_noise_is_each_replicas_own(compose: Composer, corruption: str, network:
 
 
 def test_estimated_contraction_probes_are_each_replicas_own(compose: Composer) -> None:
-    stacked, alone = both_modes(compose, "replicas=bootstrap", "model=contractive", "model.method=probe", "model.probes=2")
+    stacked, alone = both_modes(
+        compose, "replicas=bootstrap", "model=contractive", "model.method=probe", "model.probes=2"
+    )
     assert largest_difference(stacked, alone) < 1e-10
 
 
@@ -93,7 +95,11 @@ def test_varied_hyperparameters_train_in_one_stack(compose: Composer, vary: str)
 def test_padded_codes_equal_the_smaller_model(compose: Composer, variant: str) -> None:
     """Zero padding to the widest code, from the unpadded initialisation, changes nothing: 1e-12."""
     stacked, alone = both_modes(
-        compose, "replicas=bootstrap", f"model={variant}", "replicas.vary={network.code_size: [2, 6]}", "trainer.max_epochs=5"
+        compose,
+        "replicas=bootstrap",
+        f"model={variant}",
+        "replicas.vary={network.code_size: [2, 6]}",
+        "trainer.max_epochs=5",
     )
     assert largest_difference(stacked, alone) < 1e-12
 
@@ -110,7 +116,9 @@ def test_chunks_and_processes_change_nothing(compose: Composer) -> None:
         "chunks": ("replicas.chunk=2",),
         "processes": ("trainer.devices=2",),
     }.items():
-        config = compose(*EXACT, "replicas=bootstrap", "replicas.count=5", "trainer.max_epochs=3", f"sweep={name}", *extra)
+        config = compose(
+            *EXACT, "replicas=bootstrap", "replicas.count=5", "trainer.max_epochs=3", f"sweep={name}", *extra
+        )
         OmegaConf.update(config, "paths.outputs", f"{config.paths.outputs}/{name}")
         results.append(fit(config))
     assert [len(replication.chunks) for replication, _ in results] == [1, 3, 2]

@@ -95,8 +95,9 @@ def test_manifest_tells_all_and_the_run_is_skipped_when_done(
     assert {"data_s", "fit_s", "test_s", "total_s", "started", "finished"} <= set(manifest["timings"])
     assert sorted(manifest["data"]["sizes"]) == ["test", "train", "val"]
     assert len(set(manifest["data"]["fingerprints"].values())) == 3
-    parts = {f"{part}/{name}" for part in ("train", "val", "test")
-             for name in ("error", "mse", "fvu", "penalty", "loss")}
+    parts = {
+        f"{part}/{name}" for part in ("train", "val", "test") for name in ("error", "mse", "fvu", "penalty", "loss")
+    }
     assert parts | {"test/pca_error"} <= set(manifest["metrics"])
     assert manifest["metrics"]["val/error"] == value
     assert not [path.name for path in directory_of(config).rglob(".*") if path.name != ".lock"]
@@ -125,9 +126,7 @@ def test_force_starts_over(compose: Composer, monkeypatch: pytest.MonkeyPatch) -
 def test_resume_after_an_interrupt_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None, epoch: int
 ) -> None:
-    whole, broken = (
-        compose_tiny(tmp_path / name, *DEMANDING, "trainer.max_epochs=6") for name in ("whole", "broken")
-    )
+    whole, broken = (compose_tiny(tmp_path / name, *DEMANDING, "trainer.max_epochs=6") for name in ("whole", "broken"))
     run(whole, [])
     with monkeypatch.context() as patch:
         interrupt_after(epoch, patch)

@@ -19,7 +19,8 @@ TRUSTED = (
     "aelab.networks.",
     "aelab.objectives.",
     "aelab.replicas.",
-    "pytorch_lightning.",
+    "pytorch_lightning.Trainer",  # not all of Lightning, which can unpickle whatever file it is pointed at
+    "pytorch_lightning.trainer.trainer.",
     "torch.optim.",
 )
 
@@ -48,8 +49,7 @@ def instantiate(config: DictConfig, **arguments: Any) -> Any:
     from hydra.utils import get_object
     from hydra.utils import instantiate as hydra_instantiate
 
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
+    plain: Any = OmegaConf.to_container(config, resolve=True)
     for target in _targets(plain):
         _check_trusted(target)
     plain.pop("name", None)

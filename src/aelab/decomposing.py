@@ -46,9 +46,7 @@ def decompositions(replication: Replication, fitted: Fitted, members: list[int])
     """The decomposition on the test part of one setting's replicas: one for each random partition."""
     assignment = replication.assignment
     partitions = assignment.partitions or [0] * replication.count
-    groups = [
-        [m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))
-    ]
+    groups = [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
     data_sets = None if assignment.data_sets is None else assignment.data_sets * len(replication.settings)
     return [
         measure(

@@ -11,6 +11,9 @@ from typing import Any
 def explain(error: BaseException) -> str:
     """What went wrong, in one line; Hydra's own multi-line messages are put in our words."""
     text = " ".join(str(part) for part in (error, error.__cause__) if part)
+    if override := getattr(error, "override", None):  # Hydra could not parse it
+        reason = str(error).splitlines()[0]
+        return f"{override}: not key=value ({reason}); a value with special characters needs quotes: key='\"a=b\"'"
     if match := re.search(r"Could not override '([^']+)'", text):
         key = match[1]
         value = re.search(rf"\+{re.escape(key)}=(\S+)", text)
@@ -19,8 +22,6 @@ def explain(error: BaseException) -> str:
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
         group, name, options = match[1], match[2], match[3].split("Config search path")[0].split()
         return f"{group}={name}: no such choice{_nearest(name, options)}; choose one of {', '.join(options)}"
-    if match := re.search(r"Could not override '([^']+)'\.\s+No match in the defaults list", text):
-        return f"{match[1]}: unknown group; --help lists the groups"
     return " ".join(str(error).split()) or type(error).__name__
 
 

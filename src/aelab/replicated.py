@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
@@ -24,6 +25,7 @@ from aelab.replicas.plans import Assignment, Plan
 from aelab.replicas.rates import ELEMENTWISE, with_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.checkpoints import AtomicCheckpointIO, load_checkpoint
+from aelab.tracking.history import mean_history, write_rows
 
 # Measured on one CPU core: a stack saves the dispatch of its operations (about 250 us a step) and no arithmetic,
 # so it pays below about 10 MFLOP a step and replica and loses to memory traffic above 20 (docs/performance.md).
@@ -61,7 +63,7 @@ class Replication:
             self.config.trainer.strategy = "auto"
         self.data: DataModule = build_data(config)
         if self.plan.needs_generator:
-            self.data.generate_training_sets(self.plan.generator_seeds())  # type: ignore[attr-defined]
+            self.data.generate_training_sets(self.plan.generator_seeds())
         self.assignment: Assignment = self.plan.assign(self.data.size("train"), config.seed)
         self.settings = self.plan.settings()
         self._check()
@@ -142,6 +144,8 @@ class Replication:
         if self.processes > 1 and len(self.chunks) > 1:
             self._fit_in_processes()
         parts = [self._fit_chunk(index, logger) for index in range(len(self.chunks))]
+        if len(self.chunks) > 1:
+            self._gather_history(logger)
         return Fitted(
             [model for part in parts for model in part.models],
             [state for part in parts for state in part.states],
@@ -149,13 +153,21 @@ class Replication:
             {name: torch.cat([part.metrics[name] for part in parts]) for name in parts[0].metrics},
         )
 
+    def _gather_history(self, logger: Any) -> None:
+        """The run's own curves: means over its chunks, which each kept theirs."""
+        paths = [self.chunk_directory(index) / "metrics.jsonl" for index in range(len(self.chunks))]
+        rows = mean_history(paths, [len(chunk) for chunk in self.chunks])
+        write_rows(self.directory / "metrics.jsonl", rows)
+        for row in rows if logger else []:
+            logger.log_metrics(row, step=int(row["step"]))
+
     def chunk_directory(self, index: int) -> Path:
         """Where a chunk keeps its checkpoints: the run's own directory where it is the only one."""
         return self.directory if len(self.chunks) == 1 else self.directory / "replicas" / f"{index:03d}"
 
     def _fit_in_processes(self) -> None:
         """Leave every chunk complete on disk; the chunks are independent, so nothing depends on who trains them."""
-        plain = OmegaConf.to_container(self.config, resolve=True)
+        plain: Any = OmegaConf.to_container(self.config, resolve=True)
         context = multiprocessing.get_context("spawn")
         shares = [list(range(rank, len(self.chunks), self.processes)) for rank in range(self.processes)]
         with ProcessPoolExecutor(self.processes, mp_context=context) as pool:
@@ -191,9 +203,7 @@ class Replication:
             load_checkpoint(last)
         keep = [True] * len(members)
         try:
-            trainer.fit(
-                model, datamodule=self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True
-            )
+            trainer.fit(model, datamodule=self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         except DivergedError:
             if len(members) > 1:
                 raise
@@ -214,13 +224,16 @@ class Replication:
 
     def save(self, fitted: Fitted) -> None:
         """Keep every replica's best weights as lone models' states in one checkpoint."""
-        checkpoint = {"replicas": fitted.states, type(self.data).__name__: self.data.state_dict()}
+        checkpoint = {
+            "replicas": len(fitted.states),
+            "state_dict": {f"{k}.{name}": v for k, state in enumerate(fitted.states) for name, v in state.items()},
+            "pytorch-lightning_version": pl.__version__,
+            type(self.data).__name__: self.data.state_dict(),
+        }
         AtomicCheckpointIO().save_checkpoint(checkpoint, self.directory / "checkpoints" / "best.ckpt")
 
 
-def _fit_share(
-    plain: dict[str, Any], directory: Path, processes: int, rank: int, share: Sequence[int]
-) -> None:
+def _fit_share(plain: dict[str, Any], directory: Path, processes: int, rank: int, share: Sequence[int]) -> None:
     from aelab.tracking.quiet import quiet
 
     quiet()

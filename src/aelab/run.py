@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from aelab.building import build_model
@@ -37,23 +38,35 @@ class Run:
 
     def decode(self, code: np.ndarray | Tensor) -> np.ndarray:
         """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data."""
-        return self._restored(self._apply(self.model.decode, torch.as_tensor(code).float()))
+        values = torch.as_tensor(code).float()
+        size = self.model.network.code_size
+        if values.ndim != 2 or values.shape[1] != size:
+            raise UserError(
+                f"{self.directory}: this run's codes have {size} values, [N, {size}]; "
+                f"the array has shape {list(values.shape)}"
+            )
+        return self._restored(self._apply(self.model.decode, values))
 
     def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray:
         """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1])."""
         return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
 
     def _prepared(self, x: np.ndarray | Tensor) -> Tensor:
-        values = to_float(torch.as_tensor(x)).float()
+        values = torch.as_tensor(x)
         size = self.model.network.input_size
-        if values.ndim < 2 or values[0].numel() != size:
+        if not values.ndim or _without_ones(values.shape[1:]) not in ((size,), _without_ones(self.shape)):
             raise UserError(
-                f"{self.directory}: this run takes examples of shape {list(self.shape)} or {size} values, [N, ...]; "
-                f"the array has shape {list(values.shape)}"
+                f"{self.directory}: this run takes examples of shape {list(self.shape)} or {size} values, "
+                f"[N, ...]; the array has shape {list(values.shape)}"
             )
-        values = values.flatten(1)
+        data = self.manifest["config"]["data"]
+        if data["name"] != "table":  # where uint8 is a column of small numbers, not of pixels
+            values = to_float(values)
+        values = values.reshape(len(values), size).float()
         if self._scaling:
             values = ((values.double() - self._scaling["mean"]) / self._scaling["scale"]).float()
+            if data.get("missing") == "mean":
+                values = values.nan_to_num(nan=0.0)
         return values
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
@@ -66,8 +79,24 @@ class Run:
         return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(batch)]).numpy()
 
 
-def load_run(directory: str | Path, device: str = "cpu") -> Run:
+def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _select(config: DictConfig, record: dict[str, Any], count: int, replica: int) -> None:
+    """Give ``config`` the values of the replica's setting."""
+    if not 0 <= replica < count:
+        raise UserError(f"replica={replica}: the run has replicas 0 to {count - 1}")
+    if record["settings"]:
+        for key, value in record["settings"][replica // record["count"]]["values"].items():
+            OmegaConf.update(config, key, value)
+
+
+def load_run(directory: str | Path, device: str = "cpu", replica: int = 0) -> Run:
     """The trained run in a directory. Nothing in it is executed: weights and plain values are all that is read.
+
+    ``replica``: which one, of a run with ``replicas=...``; with varied hyperparameters the first setting's
+    replicas come first.
 
     Raises UserError where the directory holds no complete run or its checkpoint cannot be read.
     """
@@ -79,10 +108,15 @@ def load_run(directory: str | Path, device: str = "cpu") -> Run:
         raise UserError(f"{directory}: the run is {manifest['status']}; run its command again to complete it")
     checkpoint = load_checkpoint(directory / "checkpoints" / "best.ckpt")
     config = OmegaConf.create(manifest["config"])
+    state = checkpoint["state_dict"]
+    if "replicas" in checkpoint:
+        _select(config, manifest["replicas"], checkpoint["replicas"], replica)
+        prefix = f"{replica}."
+        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     model = build_model(config, tuple(manifest["data"]["shape"]))
     try:
-        model.load_state_dict(checkpoint["state_dict"])
-    except (KeyError, RuntimeError) as error:
+        model.load_state_dict(state)
+    except RuntimeError as error:
         raise UserError(f"{directory}: the checkpoint does not fit the manifest's model ({error})") from error
     data_class = config.data._target_.rpartition(".")[2]
     return Run(directory, manifest, model.to(device).eval(), checkpoint.get(data_class) or {})

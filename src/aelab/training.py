@@ -48,9 +48,7 @@ def run(config: DictConfig, overrides: list[str]) -> float:
         if config.force:
             _start_over(directory)
         elif done and done.get("status") == "complete":
-            print(
-                f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)"
-            )
+            print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
             return done["metrics"]["val/error"]
         return _recorded(config, directory, overrides)
 
@@ -70,9 +68,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> floa
         if config.logger.name != "none":
             from aelab.tracking.wandb_run import start_wandb
 
-            logger = start_wandb(
-                config, directory.name, manifest.record["config"], Path(config.paths.outputs)
-            )
+            logger = start_wandb(config, directory.name, manifest.record["config"], Path(config.paths.outputs))
         metrics = _fit_and_test(config, directory, logger, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
@@ -143,13 +139,9 @@ def _fit_one(config: DictConfig, directory: Path, logger: Any, manifest: Manifes
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
     pca = fitted_pca(data)
     if pca is not None:
-        metrics["test/pca_error"] = pca_error(
-            pca, data.examples("test", limit=60_000), model.network.code_size
-        )
+        metrics["test/pca_error"] = pca_error(pca, data.examples("test", limit=60_000), model.network.code_size)
     if manifest:
-        manifest.update(
-            timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)}
-        )
+        manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
     if logger is not None and config.logger.upload_checkpoint:
         from aelab.tracking.wandb_run import upload_checkpoint
 
@@ -167,9 +159,7 @@ def _fit_replicas(config: DictConfig, directory: Path, logger: Any, manifest: Ma
     replication.save(fitted)
     results = setting_results(replication, fitted)
     for name, pixels in decomposition_pictures(replication, fitted).items():
-        keep_picture(
-            directory / "pictures", name, pixels, replication.data.shape, logger, config.trainer.max_epochs
-        )
+        keep_picture(directory / "pictures", name, pixels, replication.data.shape, logger, config.trainer.max_epochs)
     record = {
         "plan": config.replicas.name,
         "count": replication.count,

@@ -47,6 +47,7 @@ class Autoencoder(pl.LightningModule):
     ``objective`` gives K losses and the sum of them trains K independent models (see replicas/stacking.py).
     """
 
+    code_mask: Tensor | None
     varying: tuple[str, ...] = ("weight",)  # hyperparameters that may be tensors of length K
     paddable = True  # whether codes of several sizes may share a stack, zeros making up the difference
 
@@ -132,7 +133,7 @@ class Autoencoder(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         if self.automatic_optimization:
             return self._training_loss(batch)
-        optimizer = self.optimizers()
+        optimizer: Any = self.optimizers()
         for x in batch:
             optimizer.zero_grad()
             self._training_loss(x).backward()
@@ -185,8 +186,10 @@ class Autoencoder(pl.LightningModule):
         optimizer = self.make_optimizer(self.parameters())
         if self.make_scheduler is None:
             return optimizer
-        # Lightning would step it after the epoch's checkpoint, which a resumed run then lacks: we step it before
-        scheduler = {"scheduler": self.make_scheduler(optimizer), "monitor": "val/error", "frequency": NEVER}
+        scheduler = {"scheduler": self.make_scheduler(optimizer)}
+        if self.automatic_optimization:
+            # Lightning would step it after the epoch's checkpoint, which a resumed run then lacks: we step it before
+            scheduler |= {"monitor": "val/error", "frequency": NEVER}
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def _measure(self, part: str, x: Tensor) -> None:

@@ -27,6 +27,7 @@ class KSparseAutoencoder(Autoencoder):
     no training example of the epoch used.
     """
 
+    used: Tensor
     paddable = False  # k falls from the code size, which padding would change
 
     def __init__(self, *args: Any, k: int = 8, anneal: float = 0.5, **kwargs: Any) -> None:

@@ -23,6 +23,7 @@ class SparseAutoencoder(Autoencoder):
     ``running``, an exponential average over batches with ``momentum`` whose gradient is the batch's own.
     """
 
+    running_activation: Tensor
     varying = ("weight", "target")
 
     def __init__(

@@ -62,9 +62,7 @@ def double(x: Tensor, weight: Tensor, bias: Tensor, size: tuple[int, int]) -> Te
     if weight.ndim == 4:
         return F.conv_transpose2d(x, weight, bias, 2, 1, extra)
     replicas = len(weight)
-    out = F.conv_transpose2d(
-        _grouped(x, weight), weight.flatten(0, 1), bias.flatten(), 2, 1, extra, groups=replicas
-    )
+    out = F.conv_transpose2d(_grouped(x, weight), weight.flatten(0, 1), bias.flatten(), 2, 1, extra, groups=replicas)
     return _ungrouped(out, replicas)
 
 

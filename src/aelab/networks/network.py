@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -30,6 +30,10 @@ class Network(nn.Module):
     and its logits for cross-entropy. ``encoder_layers`` and ``decoder_layers`` list the modules with a weight
     from input to code and back; a tied network has no decoder weights.
     """
+
+    encoder_layers: Any  # ModuleLists of layers with a weight and a bias
+    decoder_layers: Any
+    decoder_biases: Any
 
     def __init__(self, shape: Sequence[int], code_size: int, hidden: Sequence[int], tied: bool) -> None:
         super().__init__()

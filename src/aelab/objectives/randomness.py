@@ -10,9 +10,7 @@ from torch import Tensor
 ORDER, NOISE = 0, 1  # separate streams for the order of the examples and for noise
 
 
-def seeded_generator(
-    seed: int, epoch: int, stream: int = ORDER, device: torch.device | str = "cpu"
-) -> torch.Generator:
+def seeded_generator(seed: int, epoch: int, stream: int = ORDER, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator that depends on (seed, epoch, stream) only, so that a resumed epoch repeats itself."""
     return torch.Generator(device=device).manual_seed((seed * 2_000_003 + epoch * 2 + stream) % 2**63)
 

@@ -64,9 +64,7 @@ def averaged(results: Sequence[Decomposition]) -> dict[str, float]:
     table = [result.metrics("test/") for result in results]
     means = {name: sum(row[name] for row in table) / len(table) for name in first}
     for name in [name for name in first if f"{name}_se" in first]:
-        spread = math.sqrt(
-            sum((row[name] - means[name]) ** 2 for row in table) / (len(table) - 1) / len(table)
-        )
+        spread = math.sqrt(sum((row[name] - means[name]) ** 2 for row in table) / (len(table) - 1) / len(table))
         means[f"{name}_se_replicas"] = spread
         means[f"{name}_se"] = math.hypot(spread, means[f"{name}_se_examples"])
     return means

@@ -85,9 +85,7 @@ class Plan:
 
     def settings(self) -> list[dict[str, Any]]:
         """Every combination of the varied hyperparameters; one empty setting where nothing varies."""
-        return [
-            dict(zip(self.vary, values, strict=True)) for values in itertools.product(*self.vary.values())
-        ]
+        return [dict(zip(self.vary, values, strict=True)) for values in itertools.product(*self.vary.values())]
 
     def _generator(self, index: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed * 1_000_003 + index)
@@ -100,9 +98,7 @@ class Bootstrap(Plan):
     """Each replica trains on as many examples as there are, drawn with replacement (Efron 1979)."""
 
     def assign(self, examples: int, seed: int) -> Assignment:
-        draws = [
-            torch.randint(examples, (examples,), generator=self._generator(k)) for k in range(self.count)
-        ]
+        draws = [torch.randint(examples, (examples,), generator=self._generator(k)) for k in range(self.count)]
         return Assignment(torch.stack(draws), self._seeds(seed))
 
 
@@ -160,20 +156,16 @@ class Initializations(Plan):
 class Nested(Plan):
     """``data_sets`` bootstrap resamples x ``initializations`` seeds (Neal et al. 2018)."""
 
-    def __init__(self, *args: Any, data_sets: int = 5, initializations: int = 3, **kwargs: Any) -> None:
+    def __init__(self, data_sets: int = 5, initializations: int = 3, **kwargs: Any) -> None:
         for key, value in (("data_sets", data_sets), ("initializations", initializations)):
             if value < 2:
-                raise UserError(
-                    f"replicas.{key}={value}: a nested plan needs at least 2, or its variance has no split"
-                )
-        super().__init__(*args, count=data_sets * initializations, **kwargs)
+                raise UserError(f"replicas.{key}={value}: a nested plan needs at least 2, or its variance has no split")
+        super().__init__(count=data_sets * initializations, **kwargs)
         self.data_sets = data_sets
         self.initializations = initializations
 
     def assign(self, examples: int, seed: int) -> Assignment:
-        draws = [
-            torch.randint(examples, (examples,), generator=self._generator(s)) for s in range(self.data_sets)
-        ]
+        draws = [torch.randint(examples, (examples,), generator=self._generator(s)) for s in range(self.data_sets)]
         sets = [s for s in range(self.data_sets) for _ in range(self.initializations)]
         return Assignment(torch.stack([draws[s] for s in sets]), self._seeds(seed), data_sets=sets)
 

@@ -38,9 +38,7 @@ def stack(models: Sequence[Autoencoder]) -> Autoencoder:
     sizes = [model.network.code_size for model in models]
     if len(set(sizes)) > 1:
         if not stacked.paddable:
-            raise UserError(
-                f"replicas.vary: network.code_size cannot differ within one fit of this model ({sizes})"
-            )
+            raise UserError(f"replicas.vary: network.code_size cannot differ within one fit of this model ({sizes})")
         stacked.network.code_size = max(sizes)
         stacked.code_mask = (torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]).unsqueeze(1)
     return stacked

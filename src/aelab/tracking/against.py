@@ -97,7 +97,7 @@ def _pca(groups: Sequence[Group], key: str) -> list[tuple[float, float]]:
     """PCA at each x; nothing if the lines of a panel do not share it."""
     at: dict[float, list[float]] = {}
     for group in groups:
-        error = group.mean("test/pca_error")
+        error = group.pca()
         if is_number(group.value(key)) and finite(error):
             at.setdefault(float(group.value(key)), []).append(error)
     shared = all(max(errors) <= 1.05 * min(errors) for errors in at.values())

@@ -53,7 +53,7 @@ def _caption(drawn: Sequence[Group], parts: bool) -> str:
         words += f" Whiskers: {seeds}."
     elif any(found.half for found in errors):
         words += " Whiskers: 95 % intervals" + (f"{TWO_WAY.partition('intervals')[2]}." if parts else ".")
-    if any(finite(group.mean("test/pca_error")) for group in drawn):
+    if any(finite(group.pca()) for group in drawn):
         words += " Dashed: PCA with the same code size."
     return words.strip()
 
@@ -77,7 +77,7 @@ def _paint(
     for row, group in enumerate(groups):
         _bar(axes, theme, row, group, parts)
     axes.set_xlim(left=0)
-    _pca(axes, theme, [group.mean("test/pca_error") for group in groups])
+    _pca(axes, theme, [group.pca() for group in groups])
     if parts:
         words = ["bias²", "variance"] + ["noise"] * any(group.mean(_NOISE) for group in groups)
         looks = zip(words, _colours(theme), strict=False)

@@ -47,13 +47,17 @@ class Group:
         values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
         return math.fsum(values) / len(values) if values else None
 
+    def pca(self) -> float | None:
+        """The error of PCA with the same code size, which is squared: None beside another kind of error."""
+        return self.mean("test/pca_error") if self.value("error") in (None, "squared") else None
+
     def estimate(self, metric: str, two_way: bool = False) -> Estimate | None:
         """Mean and 95 % interval: over seeds (t) if there are several, else from the run's standard error.
 
         `two_way` prefers the runs' own standard errors, over test examples and replicas. Seeds share the
         test examples, so these are averaged over seeds, not shrunk.
         """
-        mean = self.mean(metric)
+        mean = self.pca() if metric == "test/pca_error" else self.mean(metric)
         if mean is None:
             return None
         values = [run.metrics[metric] for run in self.runs if metric in run.metrics]

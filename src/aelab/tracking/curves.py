@@ -39,12 +39,14 @@ def training_curves(
     """One line per configuration, mean over seeds; one panel per variant if more than the variant differs.
 
     The best are drawn where there are too many. Runs that did not finish are drawn as far as they came.
+    The settings of one fit have no curves of their own.
     """
     first, *rest = list(factors(keys).values()) or [[]]
     across, along = (first, list(chain(*rest))) if rest else ([], first)
     found: Panels = []
     drawn = total = 0
-    candidates = [*groups, *(Group((run,)) for run in unfinished if run.config)]
+    trained = [group for group in groups if not group.runs[0].varied]
+    candidates = [*trained, *(Group((run,)) for run in unfinished if run.config)]
     for panel, members in split(candidates, across):
         total += len(members)
         kept = {id(group): curves for group in members[: 2 * LINES] if (curves := _curves(group))}
@@ -60,7 +62,7 @@ def training_curves(
     if not found:
         return None
     caption = "Thick: validation; thin: training."
-    if any(len(group.runs) > 1 for group in groups):
+    if any(len(group.runs) > 1 for group in trained):
         caption += " Each line is the mean over seeds."
     if not all(line.finished for _, lines in found for line in lines):
         caption += " A cross ends a run that has not finished."

@@ -38,12 +38,12 @@ def embed(path: Path, limit: int) -> Embedded | None:
 def _reduced(image: Image.Image, limit: int) -> bytes:
     image = image.convert("L" if image.mode in ("1", "L", "I", "I;16") else "RGB")
     while True:
-        reduced = image if image.mode == "L" else image.quantize(128)
+        reduced = image if image.mode == "L" else image.quantize(128, Image.Quantize.FASTOCTREE)
         buffer = io.BytesIO()
-        reduced.save(buffer, format="PNG", optimize=True)
+        reduced.save(buffer, format="PNG")
         content = buffer.getvalue()
         if len(content) <= limit or image.width <= _SMALLEST:
             return content
-        shrink = min(0.8, 0.95 * math.sqrt(limit / len(content)))
+        shrink = min(0.85, 0.9 * math.sqrt(limit / len(content)))
         size = (max(_SMALLEST, round(image.width * shrink)), max(1, round(image.height * shrink)))
         image = image.resize(size, Image.Resampling.BOX)

@@ -46,7 +46,7 @@ class Gallery(Callback):
         filters = pictures.filters(pl_module)
         if filters is not None:
             self._keep(trainer, "filters", filters)
-        x = self.x.to(pl_module.device, pl_module.dtype)
+        x = self.x.to(next(pl_module.parameters()))
         code = pictures.code_figure(pl_module, x, self.labels)
         self._keep(trainer, "code", code)
 
@@ -54,7 +54,7 @@ class Gallery(Callback):
         assert isinstance(model, Autoencoder)
         training = model.training
         model.eval()
-        pixels = pictures.reconstructions(model, self.shown.to(model.device, model.dtype), self.shape)
+        pixels = pictures.reconstructions(model, self.shown.to(next(model.parameters())), self.shape)
         model.train(training)
         return pixels
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class History(Checkpoint):
         if not trainer.is_global_zero:
             return
         kept = [row for row in read_rows(self.path) if row["epoch"] < trainer.current_epoch]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        write_rows(self.path, kept)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_global_zero:
@@ -53,3 +54,22 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def mean_history(paths: Sequence[Path], weights: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of several metrics files as one: the weighted mean of every metric, epoch by epoch."""
+    gathered: dict[int, list[tuple[int, dict[str, Any]]]] = {}
+    for path, weight in zip(paths, weights, strict=True):
+        for row in read_rows(path):
+            gathered.setdefault(row["epoch"], []).append((weight, row))
+    rows = []
+    for epoch, parts in sorted(gathered.items()):
+        total = sum(weight for weight, _ in parts)
+        names = [name for name in parts[0][1] if all(name in row for _, row in parts)]
+        rows.append(
+            {name: sum(weight * row[name] for weight, row in parts) / total for name in names} | {"epoch": epoch}
+        )
+    return rows
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Replace a metrics file."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -32,7 +32,7 @@ _IRRELEVANT = (
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The config of a run as plain containers, interpolations resolved, without Hydra's own part."""
-    keys = [key for key in config if key != "hydra"]
+    keys = [str(key) for key in config if key != "hydra"]
     plain = OmegaConf.to_container(OmegaConf.masked_copy(config, keys), resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}

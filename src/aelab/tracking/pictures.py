@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,8 +78,8 @@ def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.
             centred = code - code.mean(0)
             plane = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].mT
             names = ("first principal axis of the code", "second")
-        colours = {} if labels is None else {"c": np.unique(labels, return_inverse=True)[1], "cmap": "tab10"}
-        points = axes.scatter(plane[:, 0].numpy(), plane[:, 1].numpy(), s=6, alpha=0.7, linewidths=0, **colours)
+        colours: Any = {} if labels is None else {"c": np.unique(labels, return_inverse=True)[1], "cmap": "tab10"}
+        points: Any = axes.scatter(plane[:, 0].numpy(), plane[:, 1].numpy(), s=6, alpha=0.7, linewidths=0, **colours)
         axes.set(xlabel=names[0], ylabel=names[1])
         if labels is not None and len(np.unique(labels)) <= 10:
             handles = points.legend_elements(num=None)[0]

@@ -32,7 +32,8 @@ def run_sections(comparison: Comparison) -> str:
     """Every run, best first; the ones beyond what a page can hold are counted."""
     rows = visible(tabulate(comparison).rows, _SECTIONS)
     runs = [run for row in rows for run in row.runs][:_SECTIONS]
-    pictured = [run for run in runs if run.pictures()][:_WITH_PICTURES]
+    once = {run.directory: run for run in reversed(runs)}.values()  # settings of one fit share its pictures
+    pictured = [run for run in reversed(once) if run.pictures()][:_WITH_PICTURES]
     limit = _PICTURE_BYTES // max(1, sum(len(run.pictures()) for run in pictured))
     with_pictures = {id(run) for run in pictured}
     differences = _differences(comparison.runs)

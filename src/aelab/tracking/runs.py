@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -17,7 +17,10 @@ _NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}
 
 @dataclass(frozen=True)
 class Run:
-    """One run. `config` is flat (dotted keys), `metrics` holds numbers only."""
+    """One run, or one setting of a fit that carried several (`varied`).
+
+    `config` is flat (dotted keys), `metrics` holds numbers only.
+    """
 
     directory: Path
     status: str
@@ -31,6 +34,7 @@ class Run:
     fit_s: float | None = None
     failure: str = ""
     trace: str = ""
+    varied: bool = False
 
     @property
     def complete(self) -> bool:
@@ -53,20 +57,20 @@ class Run:
 def find_runs(directories: Iterable[Path]) -> list[Run]:
     """Every run under the directories, once. A manifest that cannot be read is a run, too."""
     found = {manifest.resolve(): manifest for top in directories for manifest in _manifests(top)}
-    return [read_run(manifest.parent) for manifest in found.values()]
+    return [run for manifest in found.values() for run in read_runs(manifest.parent)]
 
 
-def read_run(directory: Path) -> Run:
-    """Read one run's manifest."""
+def read_runs(directory: Path) -> list[Run]:
+    """What one manifest tells: one run, or one for each setting that was varied within its fit."""
     path = directory / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
             raise ValueError(f"it holds a {type(manifest).__name__}, not an object")
-        return _from_manifest(directory, manifest)
+        return _settings(_from_manifest(directory, manifest), manifest.get("replicas"))
     except (OSError, ValueError, RecursionError) as problem:
         failure = plain(f"manifest.json cannot be read: {problem}")
-        return Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)
+        return [Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
 
 
 def _manifests(top: Path) -> Iterator[Path]:
@@ -95,6 +99,15 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
         failure=failure,
         trace=trace,
     )
+
+
+def _settings(run: Run, replicas: Any) -> list[Run]:
+    settings = replicas.get("settings") if isinstance(replicas, dict) else None
+    told = [one for one in settings or [] if isinstance(one, dict) and isinstance(one.get("values"), dict)]
+    return [
+        replace(run, config=run.config | one["values"], metrics=_numbers(one.get("metrics")), varied=True)
+        for one in told
+    ] or [run]
 
 
 def _failure(error: Any) -> tuple[str, str]:

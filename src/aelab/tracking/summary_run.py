@@ -93,8 +93,9 @@ def _table(columns: Sequence[str], data: Sequence[Sequence[Any]]) -> Any:
 
 
 def _counts(comparison: Comparison) -> dict[str, float]:
-    complete = len(comparison.runs) - len(comparison.unfinished)
-    found: dict[str, float] = {"runs": len(comparison.runs), "complete": complete}
+    directories = {run.directory for run in comparison.runs}
+    unfinished = {run.directory for run in comparison.unfinished}
+    found: dict[str, float] = {"runs": len(directories), "complete": len(directories - unfinished)}
     problems = list(comparison.problems().values())
     best = problems[0][0].mean("test/error") if len(problems) == 1 else None
     return found | ({"best/test/error": best} if finite(best) else {})

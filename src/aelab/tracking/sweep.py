@@ -36,5 +36,3 @@ class CompareAtEnd(Callback):
         if manifest is None or manifest["status"] == "complete":
             return False
         return manifest["timings"].get("finished", now()) >= self.started
-
-

@@ -9,6 +9,7 @@ from aelab.tracking.wording import ABSENT, shown
 _NOT_CHOICES = {"sweep", "force", "seed", "paths", "logger", "wandb", "hydra", "run_id"}
 _NOT_CHOICES |= {"callbacks", "callbacks.pictures_every", "data.num_workers", "data.root"}
 _NOT_CHOICES |= {"trainer", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
+_NOT_CHOICES |= {"trainer.steps_per_execution", "replicas.chunk", "replicas.mode"}
 _WHOLE_GROUPS = {"paths", "logger", "wandb", "hydra"}
 _PLACES = {"dirpath", "root_dir", "save_dir", "output_dir", "default_root_dir", "enable_progress_bar"}
 _HYDRA = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}

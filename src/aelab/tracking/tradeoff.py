@@ -44,7 +44,7 @@ def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing 
     ]
     if not candidates:
         return None
-    most = 2 * PANELS
+    most = 3 * PANELS // 2
     limit = sorted(least for least, _ in candidates)[:most][-1]
     found = [panel for least, panel in candidates if least <= limit][:most]
     halves = any(value.half for panel in found for curve in panel.curves.values() for _, value in curve)

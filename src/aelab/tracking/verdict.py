@@ -13,15 +13,15 @@ TWO_WAY = "bands: 95 % intervals over test examples and replicas (two-way)"
 
 def verdict(comparison: Comparison) -> list[str]:
     """How many runs there are, which is best, and how it stands to PCA."""
-    runs = comparison.runs
+    runs = list({run.directory: run for run in comparison.runs}.values())
     statuses = Counter(run.status for run in runs)
     parts = ", ".join(f"{statuses[status]:,} {status}" for status in sorted(statuses))
     sentences = [f"{count(len(runs), 'run')}: {parts}."]
     configurations = len(comparison.groups)
     if configurations and any(len(group.runs) > 1 for group in comparison.groups):
         sentences.append(f"The complete ones are {count(configurations, 'configuration')} over seeds.")
-    counted = sum(len(group.runs) for group in comparison.groups)
-    if twice := statuses["complete"] - counted:
+    complete = [run for run in comparison.runs if run.complete]
+    if twice := len(complete) - sum(len(group.runs) for group in comparison.groups):
         sentences.append(f"{count(twice, 'run')} with a configuration and seed met before: counted once.")
     keys = [key for key in comparison.keys if key not in ("data", "error")]
     for problem, groups in comparison.problems().items():
@@ -54,7 +54,7 @@ def _best(problem: str, group: Group, keys: list[str]) -> list[str]:
 
 
 def _against_pca(group: Group, error: float) -> str:
-    pca = group.mean("test/pca_error")
+    pca = group.pca()
     if pca is None or not finite(pca) or pca <= 0:
         return ""
     change = error / pca - 1

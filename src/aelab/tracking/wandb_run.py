@@ -54,7 +54,7 @@ def start_wandb(config: DictConfig, run_id: str, plain: dict[str, Any], outputs:
         config=plain,
         dir=str(outputs),
         resume="allow",
-        mode=wandb_mode(config.logger.mode),
+        mode=wandb_mode(config.logger.mode),  # type: ignore[arg-type]
         settings=wandb.Settings(silent=True, console="off"),
     )
     run.define_metric("epoch")

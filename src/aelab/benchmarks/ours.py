@@ -1,0 +1,68 @@
+"""Our own path, from a config to the optimiser's steps, with a stopwatch on the epochs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
+from aelab.configuration import conf_dir
+from aelab.tracking.gallery import Gallery
+from aelab.tracking.identity import register_resolver
+
+BARE = ("+trainer.limit_val_batches=0", "callbacks.pictures_every=0")
+
+
+def compose(*overrides: str) -> DictConfig:
+    """The config of ``scripts/train.py`` with these overrides and no W&B."""
+    register_resolver()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return hydra.compose("train", ["logger=none", *overrides])
+
+
+class Stopwatch(Callback):
+    """CPU seconds from the start of each epoch to the start of the next, or the end of the training."""
+
+    def __init__(self) -> None:
+        self.marks: list[float] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.marks.append(time.process_time())
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.marks.append(time.process_time())
+
+    def seconds_per_step(self, steps: int) -> float:
+        """Mean over all epochs but the first, of ``steps`` optimiser steps each."""
+        return (self.marks[-1] - self.marks[1]) / (len(self.marks) - 2) / steps
+
+
+def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]:
+    """Seconds per optimiser step of ``trainer.fit``; ``everything``: validation, checkpoints and pictures too."""
+    config = compose(*overrides, *(() if everything else BARE))
+    data = build_data(config)
+    steps = -(-data.size("train") // data.batch_size)
+    examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
+
+    def run() -> float:
+        model = build_model(config, data.shape, examples)
+        join_steps(config, model, data)
+        folder = Path(tempfile.mkdtemp())
+        gallery = [Gallery(folder / "pictures", data, config.callbacks.pictures_every)] if everything else []
+        stopwatch = Stopwatch()
+        trainer = build_trainer(config, folder, False, [stopwatch, *gallery])
+        if not everything:
+            trainer.callbacks = [each for each in trainer.callbacks if not isinstance(each, ModelCheckpoint)]
+        trainer.fit(model, datamodule=data)
+        shutil.rmtree(folder)
+        return stopwatch.seconds_per_step(steps)
+
+    return run

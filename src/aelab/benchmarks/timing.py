@@ -1,0 +1,65 @@
+"""Cases measured in turn, so that whatever disturbs the machine disturbs them alike."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+
+
+class Case(NamedTuple):
+    """``run`` does the work once and returns seconds per unit of it; ``against``: cases it is compared with."""
+
+    name: str
+    run: Callable[[], float]
+    against: tuple[str, ...] = ()
+
+
+def measure(group: str, cases: Sequence[Case], rounds: int) -> list[Row]:
+    """The median of each case over ``rounds`` after one warm-up, and the median ratio within the rounds.
+
+    Every round runs all cases, beginning with another one each time.
+    """
+    seconds: dict[str, list[float]] = {case.name: [] for case in cases}
+    for round_number in range(rounds + 1):
+        first = round_number % len(cases)
+        for case in (*cases[first:], *cases[:first]):
+            with silenced():
+                elapsed = case.run()
+            if round_number:
+                seconds[case.name].append(elapsed)
+    return [
+        row(group, case.name, seconds[case.name], other, seconds) for case in cases for other in case.against or ("",)
+    ]
+
+
+def row(group: str, name: str, own: Sequence[float], against: str, seconds: dict[str, list[float]]) -> Row:
+    """One line of the table; ``ratio`` is the time over that of ``against``."""
+    pairs = zip(own, seconds.get(against, ()), strict=False)
+    ratios = [mine / other for mine, other in pairs]
+    return {
+        "name": f"{group}: {name}",
+        "median_s": statistics.median(own),
+        "ratio": statistics.median(ratios) if ratios else None,
+        "against": against or None,
+        "n": len(own),
+    }
+
+
+def cpu_seconds(work: Callable[[], object], units: int = 1) -> float:
+    """CPU seconds of this process per unit of ``work``: nearly immune to busy neighbours."""
+    began = time.process_time()
+    work()
+    return (time.process_time() - began) / units
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Neither bars nor messages of what is measured."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
