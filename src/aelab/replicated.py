@@ -209,7 +209,8 @@ class Replication:
                 raise
             keep = [False]
         if best.state:
-            model.load_state_dict(best.state)
+            if self.plan.weights == "best":
+                model.load_state_dict(best.state)
             errors = best.errors if best.errors is not None and best.errors.ndim else best.errors[None]  # type: ignore[index]
             keep = [kept and bool(torch.isfinite(e)) for kept, e in zip(keep, errors, strict=True)]
         model.eval()
@@ -220,6 +221,9 @@ class Replication:
             if len(members) > 1
             else [{name: value.clone() for name, value in model.state_dict().items()}]
         )
+        # the last weights may have diverged after the best
+        finite = [all(bool(value.isfinite().all()) for value in state.values()) for state in states]
+        keep = [kept and ok for kept, ok in zip(keep, finite, strict=True)]
         return Fitted([model], states, keep, {k: v for k, v in metrics.items() if len(v) == len(members)})
 
     def save(self, fitted: Fitted) -> None:

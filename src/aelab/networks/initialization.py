@@ -79,11 +79,13 @@ def pca(network: Network, x: Tensor) -> None:
         layer.weight[:count, :inputs] = directions
         layer.bias[:count] = -directions @ mean
         mirrored = depth - 1 - index
-        bias = network.decoder_biases[mirrored] if network.tied else network.decoder_layers[mirrored].bias
-        bias[:inputs] = mean
-        if not network.tied:
-            network.decoder_layers[mirrored].weight.zero_()
-            network.decoder_layers[mirrored].weight[:inputs, :count] = directions.mT
+        if network.tied:
+            network.decoder_biases[mirrored][:inputs] = mean
+        else:
+            decoder = network.decoder_layers[mirrored]
+            decoder.weight.zero_()
+            decoder.weight[:inputs, :count] = directions.mT
+            decoder.bias[:inputs] = mean
         inputs = count
         x = layer(x)
         if index < depth - 1:

@@ -50,7 +50,8 @@ class Plan:
     all at once, ``sequential`` one by one, ``auto`` whichever is faster (see fitting.py). ``chunk``: at most so
     many in one stack, which bounds memory. ``vary``: hyperparameters that differ among replicas: every
     combination of the listed values gets the whole plan. ``corrupt_test``: decompose the error on test inputs
-    corrupted as in training (the same noise for all replicas) instead of clean ones.
+    corrupted as in training (the same noise for all replicas) instead of clean ones. ``weights``: each replica's
+    ``best``, those of its epoch of the lowest val/error, which is early stopping in retrospect, or its ``last``.
     """
 
     needs_generator = False
@@ -63,6 +64,7 @@ class Plan:
         chunk: int | None = None,
         vary: dict[str, list[Any]] | None = None,
         corrupt_test: bool = False,
+        weights: str = "best",
     ) -> None:
         if count < 2:
             raise UserError(
@@ -72,12 +74,15 @@ class Plan:
             raise UserError(f"replicas.mode={mode}: choose auto, stacked or sequential")
         if chunk is not None and chunk < 1:
             raise UserError(f"replicas.chunk={chunk}: must be at least 1")
+        if weights not in ("best", "last"):
+            raise UserError(f"replicas.weights={weights}: choose best or last")
         self.count = count
         self.seed = seed
         self.mode = mode
         self.chunk = chunk
         self.vary = vary or {}
         self.corrupt_test = corrupt_test
+        self.weights = weights
 
     def assign(self, examples: int, seed: int) -> Assignment:
         """Rows and seeds of all replicas, for ``examples`` training examples and the run's ``seed``."""

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aelab.tracking.comparison import Estimate, Group
-from aelab.tracking.drawing import Drawing, numbers, numeric_keys, split, unit
+from aelab.tracking.drawing import Drawing, leading, numbers, numeric_keys, split, unit
 from aelab.tracking.runs import finite, is_number
 from aelab.tracking.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.tracking.style import LINES, MARKERS, PANELS, Theme, label_ends, name_panel, panels
@@ -47,14 +47,14 @@ def error_against(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Dra
     first, *rest = list(factors(other for other in keys if other != key).values()) or [[]]
     everything = [
         Panel(title, _lines(members, key, first), _pca(members, key))
-        for title, members in split(groups, list(chain(*rest)))
+        for title, members in split(leading(groups, first), list(chain(*rest)))
     ]
     worthwhile = [panel for panel in everything if any(len(line.points) > 1 for line in panel.lines)]
     if not worthwhile:
         return None
-    found = [panel._replace(lines=panel.lines[:LINES]) for panel in worthwhile[:PANELS]]
+    found = worthwhile[:PANELS]
     caption = _caption(groups, found)
-    if len(worthwhile) > len(found) or any(len(panel.lines) > LINES for panel in worthwhile):
+    if len(worthwhile) > PANELS or len(split(groups, first)) > LINES:
         caption += f" At most {PANELS} panels of {LINES} lines are drawn; comparison.csv has all numbers."
     rows = [
         numbers(panel.title, line.label, (key, x), "test/error", value)

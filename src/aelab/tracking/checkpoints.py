@@ -12,7 +12,6 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from aelab.errors import UserError
 
-
 _PARTS = {"state_dict", "pytorch-lightning_version"}
 
 
@@ -21,7 +20,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary = target.with_name(f".{target.name}.part")  # what a kill leaves of it, the next write replaces
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from aelab.tracking.comparison import Estimate, Group
-from aelab.tracking.drawing import Drawing, numbers, numeric_keys, split, unit
+from aelab.tracking.drawing import Drawing, leading, numbers, numeric_keys, split, unit
 from aelab.tracking.runs import Run, finite
 from aelab.tracking.scale import log_upwards, spans_decades
-from aelab.tracking.style import LINES, PANELS, Theme, label_ends, name_panel, panels
+from aelab.tracking.style import PANELS, Theme, label_ends, name_panel, panels
 from aelab.tracking.swept import factors
 from aelab.tracking.wording import count, plain
 
@@ -43,31 +43,28 @@ def training_curves(
     """
     first, *rest = list(factors(keys).values()) or [[]]
     across, along = (first, list(chain(*rest))) if rest else ([], first)
+    candidates = [group for group in groups if not group.runs[0].varied]
+    candidates += [Group((run,)) for run in unfinished if run.config]
     found: Panels = []
-    drawn = total = 0
-    trained = [group for group in groups if not group.runs[0].varied]
-    candidates = [*trained, *(Group((run,)) for run in unfinished if run.config)]
-    for panel, members in split(candidates, across):
-        total += len(members)
-        kept = {id(group): curves for group in members[: 2 * LINES] if (curves := _curves(group))}
-        chosen = [group for group in members if id(group) in kept][:LINES]
+    for panel, members in split(leading(candidates, along), across)[:PANELS]:
         lines = [
-            Line(label, kept[id(group)], group.runs[0].complete)
-            for label, alike in split(chosen, along)
-            for group in alike
+            Line(label, curves, group.runs[0].complete)
+            for label, alike in split(members, along)
+            for group in alike[:2]
+            if (curves := _curves(group))
         ]
-        if lines and len(found) < PANELS:
+        if lines:
             found.append((panel, lines))
-            drawn += len(lines)
     if not found:
         return None
     caption = "Thick: validation; thin: training."
-    if any(len(group.runs) > 1 for group in trained):
+    if any(len(group.runs) > 1 for group in candidates):
         caption += " Each line is the mean over seeds."
     if not all(line.finished for _, lines in found for line in lines):
         caption += " A cross ends a run that has not finished."
-    if drawn < total:
-        caption += f" {drawn} of {count(total, 'line')} drawn: the lowest test errors in each panel."
+    drawn = sum(len(lines) for _, lines in found)
+    if drawn < len(candidates):
+        caption += f" {drawn} of {count(len(candidates), 'configuration')} are drawn."
     ordered = len(along) == 1 and bool(numeric_keys(groups, along))
     rows = [
         numbers(panel, line.label, ("epoch", epoch), metric, Estimate(value, None, 1))

@@ -19,7 +19,7 @@ from PIL import Image
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.comparison import Estimate, Group, write_csv
 from aelab.tracking.runs import finite, is_number
-from aelab.tracking.style import DARK, LIGHT, Theme, settings
+from aelab.tracking.style import DARK, LIGHT, LINES, Theme, settings
 
 UNITS = {
     "squared": "squared error per example, summed over values",
@@ -94,6 +94,18 @@ def split(groups: Iterable[Group], keys: Sequence[str]) -> list[tuple[str, list[
     for group in groups:
         found.setdefault(tuple(_sortable(group.value(key)) for key in keys), []).append(group)
     return [(found[values][0].label(keys), found[values]) for values in sorted(found)]
+
+
+def leading(groups: Iterable[Group], keys: Sequence[str]) -> list[Group]:
+    """The groups with one of the first `LINES` values of the keys: the best, since groups come best first."""
+    kept: set[tuple[Any, ...]] = set()
+    found = []
+    for group in groups:
+        values = tuple(_sortable(group.value(key)) for key in keys)
+        if values in kept or len(kept) < LINES:
+            kept.add(values)
+            found.append(group)
+    return found
 
 
 def numeric_keys(groups: Sequence[Group], keys: Iterable[str]) -> list[str]:

@@ -28,9 +28,12 @@ def now() -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write whole or not at all: to a temporary file beside, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_manifest(directory: Path) -> dict[str, Any] | None:

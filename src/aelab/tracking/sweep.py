@@ -10,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from aelab.tracking.manifest import now, read_manifest
+from aelab.tracking.wandb_mode import wandb_mode
 
 
 class CompareAtEnd(Callback):
@@ -24,15 +25,23 @@ class CompareAtEnd(Callback):
         directory = Path(config.paths.outputs) / config.sweep
         if not any(directory.glob("*/manifest.json")):
             return
-        compare([directory])
+        problem = None
+        tracked = config.logger.name == "wandb"
+        try:
+            compare([directory], wandb_mode=wandb_mode(config.logger.mode) if tracked else None)
+        except Exception as error:  # Hydra would only log it
+            problem = f"no comparison of {directory}: {' '.join(str(error).split()) or type(error).__name__}"
         failed = [path.name for path in sorted(directory.iterdir()) if self._failed_now(path)]
         print(f"sweep: {directory}", flush=True)
         if failed:
             print(f"{len(failed)} of this sweep's runs did not complete: {', '.join(failed)}", file=sys.stderr)
+        if problem:
+            print(problem, file=sys.stderr)
+        if failed or problem:
             raise SystemExit(1)
 
     def _failed_now(self, directory: Path) -> bool:
-        manifest = read_manifest(directory)
-        if manifest is None or manifest["status"] == "complete":
-            return False
-        return manifest["timings"].get("finished", now()) >= self.started
+        manifest = read_manifest(directory) or {"status": "complete"}
+        timings = manifest.get("timings") or {}
+        latest = timings.get("finished") or timings.get("started") or ""  # an older attempt is no job of this sweep
+        return manifest.get("status") != "complete" and latest >= self.started

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from aelab.tracking.wording import ABSENT, shown
+from aelab.tracking.wording import ABSENT, plain, shown
 
 # What cannot change a result (where things lie, who watches, which machine works) or is told elsewhere.
 _NOT_CHOICES = {"sweep", "force", "seed", "paths", "logger", "wandb", "hydra", "run_id"}
@@ -84,7 +84,8 @@ def short_names(keys: Iterable[str]) -> dict[str, str]:
     """The last part of each key, or the whole key where the last part would be ambiguous."""
     keys = list(keys)
     last = [key.rpartition(".")[2] for key in keys]
-    return {key: part if last.count(part) == 1 else key for key, part in zip(keys, last, strict=True)}
+    named = [part if last.count(part) == 1 else key for key, part in zip(keys, last, strict=True)]
+    return {key: plain(name, 40) for key, name in zip(keys, named, strict=True)}
 
 
 def factors(keys: Iterable[str]) -> dict[str, list[str]]:
