@@ -20,6 +20,9 @@ CONFIG: dict[str, Any] = {
     "data": {"_target_": "aelab.data.MNIST5k", "name": "mnist5k", "batch_size": 128, "split_seed": 0},
     "trainer": {"name": "cpu", "max_epochs": 3},
 }
+SPARSE = {"_target_": "aelab.models.Sparse", "name": "sparse_l1", "weight": 0.1}
+MASKING = {"name": "masking", "probability": 0.3}
+HOSTILE = '<script>alert(1)</script>" onload="x" $\\frac{ [red]b[/] \x1b[31m\n\u202e =1+1 \ud800'
 
 
 def configured(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_runs import write_run
+from fake_runs import HOSTILE, MASKING, SPARSE, write_run
 
 from aelab.errors import UserError
 from aelab.tracking.compare import compare, main
@@ -22,9 +22,6 @@ from aelab.tracking.runs import find_runs, read_runs
 from aelab.tracking.table import tabulate
 
 ROOT = Path(__file__).parents[1]
-SPARSE = {"_target_": "aelab.models.Sparse", "name": "sparse_l1", "weight": 0.1}
-MASKING = {"name": "masking", "probability": 0.3}
-HOSTILE = '<script>alert(1)</script>" onload="x" $\\frac{ [red]b[/] \x1b[31m\n\u202e =1+1 \ud800'
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -110,7 +107,8 @@ def test_a_diverged_seed_is_not_swept_under_the_mean(tmp_path: Path) -> None:
         write_run(tmp_path / f"s{seed}", metrics={"test/error": error}, seed=seed)
     write_run(tmp_path / "other", {"network.code_size": 8}, {"test/error": 9.0})
     rows = tabulate(gather([tmp_path])).rows
-    assert [(row.cells, row.best) for row in rows] == [(["8", "1", "9"], True), (["16", "2", "nan"], False)]
+    assert [row.cells for row in rows] == [["8", "1", "9"], ["16", "2", "nan"]]
+    assert [row.best for row in rows] == [True, False]
 
 
 def test_errors_of_different_kinds_are_never_ranked_together(tmp_path: Path) -> None:
@@ -133,7 +131,8 @@ def test_the_settings_of_one_fit_are_compared_like_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b'{"status": "comp', b"[1]", b"\xff\xfe", b"[" * 100_000, b'{"config": 3, "metrics": []}']
+    "content",
+    [b"", b'{"status": "comp', b"[1]", b"\xff\xfe", b"[" * 100_000, b'{"config": 3, "metrics": []}'],
 )
 def test_a_manifest_that_cannot_be_read_is_a_row(tmp_path: Path, content: bytes) -> None:
     write_run(tmp_path / "good", metrics={"test/error": 1.0})
@@ -194,7 +193,10 @@ def test_several_sweeps_are_compared_in_the_folder_that_holds_them(tmp_path: Pat
     assert [row["directory"] for row in rows] == ["../one/a", "../two/b"]
 
 
-def test_mistakes_are_one_line_that_names_the_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_one_line_that_names_the_path(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     missing = tmp_path / "missing"
     assert main([str(missing)]) == 2
     assert capsys.readouterr().err.splitlines() == [
@@ -218,13 +220,11 @@ def test_the_program_imports_no_torch_and_helps_at_once(tmp_path: Path) -> None:
         " if name in sys.modules]]))"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == [0, []]
     started = time.monotonic()
-    helped = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "compare.py"), "--help"], env=environment, capture_output=True
-    )
+    command = [sys.executable, str(ROOT / "scripts" / "compare.py"), "--help"]
+    helped = subprocess.run(command, env=environment, capture_output=True)
     assert helped.returncode == 0 and b"report.html" in helped.stdout
     assert time.monotonic() - started < 5  # 0.1 s on an idle machine

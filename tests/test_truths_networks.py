@@ -181,7 +181,7 @@ def test_pca_start_of_a_linear_network_is_pca(tied: bool, hidden: tuple[int, ...
 def test_units_beyond_pca_can_still_learn(tied: bool) -> None:
     """Units that PCA leaves over add nothing at the start but are no dead end: their gradient is not 0."""
     x = normal(50, 6) + 3
-    model = Autoencoder(MLP((6,), 9, tied=tied).double(), code_activation="relu")
+    model = Autoencoder(MLP((6,), 9, tied=tied).double(), code_activation="sigmoid")
     initialization.pca(model.network, x)
     layer = (model.network.encoder_layers if tied else model.network.decoder_layers)[0]
     (gradient,) = torch.autograd.grad(model.objective(x).loss, layer.weight)

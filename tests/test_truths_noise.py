@@ -148,7 +148,7 @@ def test_small_noise_needs_the_laplacian() -> None:
     short = jacobian.square().sum()
     full = short + (model.reconstruct(x[0]) - x[0]) @ laplacian
     assert_close(added, full.detach(), rtol=0.02, atol=0)
-    assert abs(added - short) > 0.5 * short, "the short form must be far off here"
+    assert abs(added - short) > 0.3 * short, "the short form must be far off here"
 
 
 def test_code_moves_by_the_contractive_penalty() -> None:

@@ -69,4 +69,11 @@ def read_log(path: Path) -> Log:
 
 
 def values(items: Any) -> dict[str, Any]:
-    return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
+    found: dict[str, Any] = {}
+    for item in items:
+        *parents, last = item.nested_key or [item.key]
+        node = found
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = json.loads(item.value_json)
+    return found

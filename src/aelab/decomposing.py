@@ -12,6 +12,7 @@ from aelab.replicas.measuring import averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.replicated import Fitted, Replication
 from aelab.tracking import pictures
+from aelab.tracking.gallery import model_pictures
 
 PCA_VALUES = 4096  # beyond it the covariance costs more than many a training run
 SHOWN_EXAMPLES = 6
@@ -63,18 +64,19 @@ def decompositions(replication: Replication, fitted: Fitted, members: list[int])
 
 @torch.no_grad()
 def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str, np.ndarray]:
-    """Test examples of the largest bias and variance with their reconstructions, and maps of both by pixel.
+    """The pictures of one replica; test examples of the largest bias and variance with their reconstructions,
+    and maps of both by pixel.
 
     Of the first setting (and partition). Rows: the example, then its reconstructions by the replicas.
     """
     shape = replication.data.shape
-    if not pictures.is_image(shape):
-        return {}
     members = [m for m in range(replication.count) if fitted.keep[m]]
+    if not pictures.is_image(shape):
+        return model_pictures(replication.lone(fitted, members[0]), replication.data)
     result = decompositions(replication, fitted, list(range(replication.count)))[0]
     x = replication.data.examples("test")
     error = fitted.models[0].error
-    sheets = {}
+    sheets = model_pictures(replication.lone(fitted, members[0]), replication.data)
     for name, values in (("bias", result.per_example.bias2), ("variance", result.per_example.variance)):
         worst = x[values.topk(min(SHOWN_EXAMPLES, len(x))).indices.to(x.device)]
         outputs = error.reconstruction(predictions(fitted.models, worst))[members[:SHOWN_REPLICAS]]

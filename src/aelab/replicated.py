@@ -226,6 +226,12 @@ class Replication:
         keep = [kept and ok for kept, ok in zip(keep, finite, strict=True)]
         return Fitted([model], states, keep, {k: v for k, v in metrics.items() if len(v) == len(members)})
 
+    def lone(self, fitted: Fitted, member: int) -> Autoencoder:
+        """A trained replica as a model of its own, in evaluation mode."""
+        model = self._build(member)
+        model.load_state_dict(fitted.states[member])
+        return model.eval()
+
     def save(self, fitted: Fitted) -> None:
         """Keep every replica's best weights as lone models' states in one checkpoint."""
         checkpoint = {

@@ -129,7 +129,7 @@ def _fit_one(config: DictConfig, directory: Path, logger: Any, manifest: Manifes
     if last.exists():
         load_checkpoint(last)  # a torn file is named before Lightning trips over it
     began = time.monotonic()
-    with relaunchable(directory):
+    with relaunchable(trainer):
         trainer.fit(model, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         fitted = time.monotonic()
         best = checkpoints / "best.ckpt"

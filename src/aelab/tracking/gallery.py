@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 
 from aelab.data.module import DataModule
@@ -24,43 +23,45 @@ class Gallery(Callback):
 
     def __init__(self, directory: Path, data: DataModule, every: int) -> None:
         self.directory = directory
+        self.data = data
         self.every = every
-        self.shape = data.shape
-        self.x = data.examples("test", limit=SCATTERED)
-        chosen = data.chosen("test", SCATTERED).numpy()
-        self.labels = np.asarray(data.labels["test"])[chosen] if "test" in data.labels else None
-        spread = torch.linspace(0, len(self.x) - 1, min(pictures.EXAMPLES, len(self.x))).long()
-        self.shown = self.x[spread]
+        self.shown = data.examples("test", limit=pictures.EXAMPLES)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         due = self.every and (trainer.current_epoch + 1) % self.every == 0
-        if due and trainer.is_global_zero and pictures.is_image(self.shape):
-            self._keep(trainer, "reconstructions", self._reconstructions(pl_module))
+        if due and trainer.is_global_zero and pictures.is_image(self.data.shape):
+            assert isinstance(pl_module, Autoencoder)
+            training = pl_module.training
+            pl_module.eval()
+            shown = self.shown.to(next(pl_module.parameters()))
+            self._keep(trainer, "reconstructions", pictures.reconstructions(pl_module, shown, self.data.shape))
+            pl_module.train(training)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        assert isinstance(pl_module, Autoencoder)
-        if pictures.is_image(self.shape):
-            self._keep(trainer, "reconstructions", self._reconstructions(pl_module))
-        filters = pictures.filters(pl_module)
-        if filters is not None:
-            self._keep(trainer, "filters", filters)
-        x = self.x.to(next(pl_module.parameters()))
-        code = pictures.code_figure(pl_module, x, self.labels)
-        self._keep(trainer, "code", code)
-
-    def _reconstructions(self, model: pl.LightningModule) -> np.ndarray:
-        assert isinstance(model, Autoencoder)
-        training = model.training
-        model.eval()
-        pixels = pictures.reconstructions(model, self.shown.to(next(model.parameters())), self.shape)
-        model.train(training)
-        return pixels
+        if trainer.is_global_zero:
+            assert isinstance(pl_module, Autoencoder)
+            for name, pixels in model_pictures(pl_module, self.data).items():
+                self._keep(trainer, name, pixels)
 
     def _keep(self, trainer: pl.Trainer, name: str, pixels: np.ndarray) -> None:
-        logger = trainer.logger
-        keep_picture(self.directory, name, pixels, self.shape, logger, trainer.current_epoch)
+        keep_picture(self.directory, name, pixels, self.data.shape, trainer.logger, trainer.current_epoch)
+
+
+def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray]:
+    """Reconstructions and filters, of images, and the codes of test examples."""
+    sheets = {}
+    parameter = next(model.parameters())
+    if pictures.is_image(data.shape):
+        shown = data.examples("test", limit=pictures.EXAMPLES).to(parameter)
+        sheets["reconstructions"] = pictures.reconstructions(model, shown, data.shape)
+    filters = pictures.filters(model)
+    if filters is not None:
+        sheets["filters"] = filters
+    labels = None
+    if "test" in data.labels:
+        labels = np.asarray(data.labels["test"])[data.chosen("test", SCATTERED).numpy()]
+    sheets["code"] = pictures.code_figure(model, data.examples("test", limit=SCATTERED).to(parameter), labels)
+    return sheets
 
 
 def keep_picture(

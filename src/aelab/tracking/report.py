@@ -16,6 +16,7 @@ from aelab.tracking.wording import count, plain
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _ROWS = 150
+_PIXEL = 0.7  # of the page for one of a figure: text in figures is then nearly as large as text on the page
 _FIGURE_BYTES = 1_200_000  # of all figures together, before base64
 
 
@@ -105,7 +106,7 @@ def _figure(figure: SavedFigure, limit: int) -> str:
 <h2 class="unseen">{title}</h2>
 <figure class="chart{single}">
 <div class="scroll"><picture><source srcset="{dark.uri}" media="(prefers-color-scheme: dark)">
-<img src="{light.uri}" alt="{title}"></picture></div>
+<img src="{light.uri}" width="{round(_PIXEL * light.width)}" alt="{title}"></picture></div>
 <figcaption>{escape(figure.drawing.caption)}</figcaption>
 </figure>
 </section>"""

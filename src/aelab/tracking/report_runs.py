@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from aelab.tracking.comparison import Comparison
+from aelab.tracking.comparison import Comparison, Group
 from aelab.tracking.embedding import embed
 from aelab.tracking.runs import Run, finite
 from aelab.tracking.swept import choices, differing_keys
@@ -76,9 +76,9 @@ def _body(run: Run, differences: dict[str, str], pictures: str) -> str:
 
 
 def _name(run: Run, keys: Sequence[str]) -> str:
-    told = [shown(run.config[key]) for key in keys or ["model"] if key in run.config]
-    seed = [] if run.seed is None else [f"seed {shown(run.seed)}"]
-    return ", ".join(told + seed) or plain(run.run_id)
+    seed = "" if run.seed is None else f"seed {shown(run.seed)}"
+    told = (Group((run,)).label(keys or ["model"]), seed)
+    return ", ".join(part for part in told if part) or plain(run.run_id)
 
 
 def _facts(run: Run) -> str:

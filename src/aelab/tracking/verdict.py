@@ -58,6 +58,8 @@ def _against_pca(group: Group, error: float) -> str:
     if pca is None or not finite(pca) or pca <= 0:
         return ""
     change = error / pca - 1
+    if change > 1:
+        return f", {change + 1:.1f} times the error of PCA with the same code size ({number(pca)})"
     if abs(change) < 0.005:
         return f", as good as PCA with the same code size ({number(pca)})"
     side = "below" if change < 0 else "above"
