@@ -180,7 +180,8 @@ class Autoencoder(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         for part in PARTS:
             if self.metrics[part].count:  # the loggers' curves of the other parts are those of training
-                self._log(part, self.metrics[part].compute(self._sum_over_processes), logger=part == "test")
+                logger = None if part == "test" else False
+                self._log(part, self.metrics[part].compute(self._sum_over_processes), logger)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameters())
@@ -217,7 +218,7 @@ class Autoencoder(pl.LightningModule):
         for gradient in gradients:  # a norm over the whole stack would let replicas meddle with one another
             gradient.mul_(per_replica(factors, gradient))
 
-    def _log(self, part: str, values: dict[str, Tensor], logger: bool = True) -> None:
+    def _log(self, part: str, values: dict[str, Tensor], logger: bool | None = None) -> None:
         """Keep each ``[...]`` for the replicas and log the mean over those that have not diverged."""
         self.latest |= {f"{part}/{name}": value for name, value in values.items()}
         means = {f"{part}/{name}": value.nanmean().float() for name, value in values.items()}

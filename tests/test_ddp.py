@@ -1,0 +1,71 @@
+"""Two real processes on the CPU give one run, and the same run as one process does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, compose_tiny
+
+from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.history import read_rows
+from aelab.tracking.identity import run_id
+from aelab.training import run
+
+ROOT = Path(__file__).parents[1]
+# a float64 contractive autoencoder with clipped gradients: a difference in any gradient would show
+OVERRIDES = ("model=contractive", "trainer.precision=64-true", "trainer.gradient_clip_val=5", "data.batch_size=64")
+DIVERGING, GOOD = 1e300, 1e-3
+
+
+def test_multirun_of_two_processes_each(tmp_path: Path) -> None:
+    """The first job fails on both processes; the second still runs and equals the run of one process."""
+    outputs = tmp_path / "two = 2"  # a name that a shell and Hydra would both like quoted
+    done = subprocess.run(
+        [
+            sys.executable, str(ROOT / "scripts" / "train.py"), "-m", *TINY, *OVERRIDES, "trainer=ddp_cpu",
+            f"paths.outputs='{outputs}'", f"optimizer.lr={DIVERGING},{GOOD}",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    common = (*OVERRIDES, "trainer=ddp_cpu", f"paths.outputs='{outputs}'")
+    failed, good = (
+        outputs / "runs" / run_id(compose_tiny(outputs, *common, f"optimizer.lr={lr}")) for lr in (DIVERGING, GOOD)
+    )
+
+    said = done.stdout.splitlines()
+    assert said.count(f"run: {good}") == 1, "of two processes one speaks"
+    assert said[-1] == f"sweep: {outputs}/runs"
+    errors = [line for line in done.stderr.splitlines() if "not finite" in line]
+    assert len(errors) == 1 and errors[0].startswith(f"{failed}: failed: the error is not finite in epoch 0")
+    assert not [line for line in done.stderr.splitlines() if "Traceback" in line or "Warning" in line]
+
+    runs = sorted(path.parent for path in outputs.rglob("manifest.json"))
+    assert runs == sorted([failed, good])
+    assert sorted(path for path in (outputs / "runs").iterdir() if path.is_dir()) == sorted(
+        [failed, good, outputs / "runs" / "figures"]
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [outputs.name], "no stray directory of the second process"
+    manifests = {path: json.loads((path / "manifest.json").read_text()) for path in runs}
+    assert {path: manifest["status"] for path, manifest in manifests.items()} == {failed: "failed", good: "complete"}
+
+    alone = compose_tiny(tmp_path / "one", *OVERRIDES, f"optimizer.lr={GOOD}")
+    assert run_id(alone) == good.name, "how many processes do the work is no part of a run's identity"
+    run(alone, [])
+    reference = tmp_path / "one" / "runs" / good.name
+    rows, expected = (read_rows(folder / "metrics.jsonl") for folder in (good, reference))
+    assert len(rows) == len(expected) == 2
+    for row, other in zip(rows, expected, strict=True):
+        assert row == pytest.approx(other, rel=1e-6)  # logged in float32
+    metrics = json.loads((reference / "manifest.json").read_text())["metrics"]
+    assert manifests[good]["metrics"] == pytest.approx(metrics, rel=1e-6)
+    for name in ("best", "last"):
+        weights, others = (load_checkpoint(d / "checkpoints" / f"{name}.ckpt")["state_dict"] for d in (good, reference))
+        for key, value in weights.items():
+            torch.testing.assert_close(value, others[key], rtol=1e-8, atol=1e-10)
