@@ -2,7 +2,7 @@
 
 import sys
 
-from aelab.tracking.compare import main
+from aelab.comparison.compare import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,10 +6,10 @@ example: python scripts/peaks.py outputs/multiple_descents network.hidden
 import sys
 from pathlib import Path
 
+from aelab.comparison.drawing import split
+from aelab.comparison.groups import Group, gather
 from aelab.errors import UserError
 from aelab.replicas.peaks import describe
-from aelab.tracking.comparison import Group, gather
-from aelab.tracking.drawing import split
 
 METRICS = {"test/error": "error", "test/bias2": "bias²", "test/variance": "variance"}
 

@@ -9,21 +9,18 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Composer, compose_tiny
+from conftest import compose_tiny
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.testing import assert_close
 
-from aelab.building import build_data, build_model
+from aelab.building import build_model
 from aelab.configuration import conf_dir
 from aelab.errors import UserError
-from aelab.models import Autoencoder, DenoisingAutoencoder
+from aelab.models import Autoencoder
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.stacking import stack
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
-from aelab.training import run
 
 
 def choices(group: str) -> list[str]:
@@ -58,10 +55,14 @@ def composed(variant: str) -> DictConfig:
     return compose_tiny(Path("nowhere"), f"model={variant}", *SIZES)
 
 
-def config_of(variant: str, network: str = "mlp", settings: dict[str, Any] | None = None, **groups: str) -> DictConfig:
+def config_of(
+    variant: str, network: str = "mlp", settings: dict[str, Any] | None = None, **groups: str
+) -> DictConfig:
     """The config of a variant with another network and other choices of plain groups (Hydra is slow)."""
     config = composed(variant).copy()
-    config.network = OmegaConf.merge(load("network", network.split()[-1]), {"code_size": 12}, NETWORKS[network])
+    config.network = OmegaConf.merge(
+        load("network", network.split()[-1]), {"code_size": 12}, NETWORKS[network]
+    )
     config.model = OmegaConf.merge(config.model, settings or {})
     for group, name in groups.items():
         config[group] = load(group, name)
@@ -108,7 +109,9 @@ def test_objective_is_finite_and_differentiable(variant: str, error: str, networ
 
 @pytest.mark.parametrize("variant, settings", SETTINGS, ids=[f"{v} {s or ''}" for v, s in SETTINGS])
 @pytest.mark.parametrize("network, corruption", STACKS)
-def test_equal_alone_and_stacked(network: str, variant: str, settings: dict[str, Any], corruption: str) -> None:
+def test_equal_alone_and_stacked(
+    network: str, variant: str, settings: dict[str, Any], corruption: str
+) -> None:
     config = config_of(variant, network, settings, corruption=corruption)
     if (variant, corruption) == ("denoising", "none"):
         with pytest.raises(UserError, match="model=denoising corruption=none: nothing to denoise"):
@@ -159,116 +162,3 @@ def test_corruption_changes_what_the_encoder_sees_in_training_only(corruption: s
     assert model.objective(x, torch.Generator().manual_seed(1)).loss < before
     model.eval()
     assert_close(model.reconstruct(x), model.decode(model.encode(x)), rtol=0, atol=0)
-
-
-# --- a short fit through everything a user's run goes through ---
-
-
-class Fit:
-    """A tiny run of a variant, done for real."""
-
-    def __init__(self, outputs: Path, variant: str, *overrides: str) -> None:
-        extra = ["model.mean_activation=running"] if variant == "sparse_kl" else []  # it keeps a buffer
-        self.config = compose_tiny(outputs, f"model={variant}", *SIZES, "trainer.max_epochs=3", *extra, *overrides)
-        self.value = run(self.config, [])
-        self.directory = outputs / self.config.sweep / run_id(self.config)
-
-    def checkpoint(self, name: str = "last") -> dict[str, Tensor]:
-        state: dict[str, Tensor] = load_checkpoint(self.directory / "checkpoints" / f"{name}.ckpt")["state_dict"]
-        return state
-
-    def bytes(self) -> bytes:
-        return b"".join(value.numpy().tobytes() for value in self.checkpoint().values())
-
-
-@pytest.fixture(scope="module", params=VARIANTS)
-def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fit:
-    return Fit(tmp_path_factory.mktemp(request.param), request.param)
-
-
-def test_state_is_restored_exactly(fit: Fit) -> None:
-    data = build_data(fit.config)
-    x = data.examples("test", limit=40)
-    state = fit.checkpoint()
-    models = [build_model(fit.config, SHAPE) for _ in range(2)]
-    assert set(state) == set(models[0].state_dict())
-    for model in models:
-        model.load_state_dict(state)
-        model.eval()
-    for name, value in models[0].state_dict().items():
-        assert torch.equal(value, state[name]) and value.dtype == state[name].dtype, name
-    assert torch.equal(models[0].encode(x), models[1].encode(x))
-    assert torch.equal(models[0].objective(x).loss, models[1].objective(x).loss) or isinstance(
-        models[0], DenoisingAutoencoder
-    )
-
-
-def test_error_falls(fit: Fit) -> None:
-    data = build_data(fit.config)
-    x = data.examples("val")
-    untrained = build_model(fit.config, SHAPE, data.examples("train")).eval()
-    start = untrained.error(untrained.network.decode(untrained.encode(x)), x).mean().item()
-    rows = read_rows(fit.directory / "metrics.jsonl")
-    assert [row["epoch"] for row in rows] == [0, 1, 2]
-    assert rows[-1]["val/error"] < 0.9 * start
-    assert rows[-1]["train/error"] < rows[0]["train/error"]
-    assert fit.value == pytest.approx(min(row["val/error"] for row in rows), rel=1e-6)
-
-
-def test_same_seed_same_bytes(fit: Fit, tmp_path: Path) -> None:
-    again = Fit(tmp_path, fit.config.model.name)
-    assert again.bytes() == fit.bytes()
-    assert again.value == fit.value
-    other = Fit(tmp_path, fit.config.model.name, "seed=1")
-    assert other.bytes() != fit.bytes()
-    assert other.directory != again.directory
-
-
-# --- every choice of the other groups ---
-
-STEPPED = [
-    (group, name)
-    for group in ("network", "optimizer", "scheduler", "initialization", "callbacks")
-    for name in choices(group)
-]
-
-
-@pytest.mark.parametrize("group, name", STEPPED, ids=["=".join(pair) for pair in STEPPED])
-def test_every_choice_takes_a_step(compose: Composer, group: str, name: str) -> None:
-    assert 0 < run(compose(f"{group}={name}", "trainer.max_epochs=1"), []) < float("inf")
-
-
-@pytest.mark.parametrize("name", choices("experiment"))
-def test_every_experiment_composes(compose: Composer, name: str) -> None:
-    config = compose(f"experiment={name}")
-    assert run_id(config)
-
-
-@pytest.mark.parametrize("name", choices("trainer"))
-def test_every_trainer_composes(compose: Composer, name: str) -> None:
-    config = compose(f"trainer={name}")
-    assert config.trainer.name == name
-    assert run_id(config) == run_id(compose()), "the machine is no part of a run's identity"
-
-
-@pytest.mark.parametrize("name", choices("debug"))
-def test_every_debug_preset_runs(compose: Composer, name: str) -> None:
-    config = compose(f"debug={name}")
-    assert config.logger.name == "none"
-    assert run(config, []) > 0
-
-
-def test_overfit_really_overfits(compose: Composer, tmp_path: Path) -> None:
-    config = compose("debug=overfit", "trainer.max_epochs=200", "network.code_size=12", "network.hidden=[64]")
-    run(config, [])
-    rows = read_rows(tmp_path / "runs" / run_id(config) / "metrics.jsonl")
-    assert rows[-1]["train/error"] < 0.1 * rows[0]["train/error"]
-    assert rows[-1]["val/error"] > 2 * rows[-1]["train/error"]
-
-
-@pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed"])
-def test_precision_and_clipping(compose: Composer, precision: str) -> None:
-    common = (f"trainer.precision={precision}", "optimizer=sgd", "optimizer.lr=1e-3")
-    free = run(compose(*common), [])
-    clipped = run(compose(*common, "trainer.gradient_clip_val=1e-6"), [])
-    assert 0 < free < clipped  # clipped to nothing it hardly learns

@@ -9,17 +9,26 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from conftest import TINY, compose_tiny
 
+from aelab.building import build_model
 from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
 from aelab.training import run
 
 ROOT = Path(__file__).parents[1]
-# a float64 contractive autoencoder with clipped gradients: a difference in any gradient would show
-OVERRIDES = ("model=contractive", "trainer.precision=64-true", "trainer.gradient_clip_val=5", "data.batch_size=64")
+# a float64 contractive autoencoder with clipped gradients: a difference in any gradient would show; an even
+# number of examples, of which two processes leave none out, and a last batch that is not full
+OVERRIDES = (
+    "model=contractive",
+    "trainer.precision=64-true",
+    "trainer.gradient_clip_val=5",
+    "data.batch_size=64",
+    "data.train_size=1290",
+)
 DIVERGING, GOOD = 1e300, 1e-3
 
 
@@ -69,3 +78,15 @@ def test_multirun_of_two_processes_each(tmp_path: Path) -> None:
         weights, others = (load_checkpoint(d / "checkpoints" / f"{name}.ckpt")["state_dict"] for d in (good, reference))
         for key, value in weights.items():
             torch.testing.assert_close(value, others[key], rtol=1e-8, atol=1e-10)
+
+
+def test_processes_see_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_model(compose_tiny(Path("nowhere")), (1, 8, 8))
+    model.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, barebones=True)
+    seeds = []
+    for rank in (0, 1):
+        monkeypatch.setattr(pl.Trainer, "global_rank", rank)
+        model.on_train_epoch_start()
+        assert isinstance(model.generator, torch.Generator)
+        seeds.append(model.generator.initial_seed())
+    assert seeds[0] != seeds[1]

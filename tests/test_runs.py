@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -24,9 +23,8 @@ from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.history import History, read_rows
 from aelab.tracking.identity import run_id
 from aelab.tracking.manifest import claim, read_manifest
-from aelab.training import RunFailed, run
+from aelab.training import run
 
-ROOT = Path(__file__).parents[1]
 # noise, a schedule that looks at val/error, an annealed k and a buffer: all that a resumed run must find again
 DEMANDING = (
     "model=k_sparse",
@@ -67,14 +65,16 @@ def keyboard() -> Iterator[None]:
     signal.signal(signal.SIGINT, handler)
 
 
-def interrupt_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C when the row of ``epoch`` is written and its checkpoint is not."""
+def interrupt_after(epoch: int, monkeypatch: pytest.MonkeyPatch, terminated: bool = False) -> None:
+    """Ctrl-C when the row of ``epoch`` is written and its checkpoint is not, or a SIGTERM at that moment."""
     append = History.on_train_epoch_end
 
     def interrupted(self: History, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         append(self, trainer, module)
         if trainer.current_epoch == epoch:
-            raise KeyboardInterrupt
+            if not terminated:
+                raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(History, "on_train_epoch_end", interrupted)
 
@@ -122,14 +122,14 @@ def test_force_starts_over(compose: Composer, monkeypatch: pytest.MonkeyPatch) -
     assert not stray.exists()
 
 
-@pytest.mark.parametrize("epoch", [0, 3, 5])
+@pytest.mark.parametrize("epoch, terminated", [(0, False), (2, True), (3, False), (5, False)])
 def test_resume_after_an_interrupt_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None, epoch: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None, epoch: int, terminated: bool
 ) -> None:
     whole, broken = (compose_tiny(tmp_path / name, *DEMANDING, "trainer.max_epochs=6") for name in ("whole", "broken"))
     run(whole, [])
     with monkeypatch.context() as patch:
-        interrupt_after(epoch, patch)
+        interrupt_after(epoch, patch, terminated)
         with pytest.raises(KeyboardInterrupt, match=r"interrupted; the same command resumes .*k_sparse-digits-"):
             run(broken, [])
     assert manifest_of(broken)["status"] == "interrupted"
@@ -154,7 +154,7 @@ def test_resume_after_the_last_epoch_only_tests(
 
 
 def test_killed_run_holds_its_directory_until_it_dies_and_resumes_to_the_bit(tmp_path: Path) -> None:
-    overrides = (*DEMANDING, "trainer.max_epochs=60")
+    overrides = (*DEMANDING, "trainer.max_epochs=40")
     config = compose_tiny(tmp_path / "killed", *overrides)
     rows = directory_of(config) / "metrics.jsonl"
     code = "import conftest, sys, aelab.training as t; t.run(conftest.compose_tiny(*sys.argv[1:]), [])"
@@ -172,7 +172,7 @@ def test_killed_run_holds_its_directory_until_it_dies_and_resumes_to_the_bit(tmp
         finally:
             process.send_signal(signal.SIGKILL)
     done = read_rows(rows)
-    assert 5 <= len(done) < 60 and manifest_of(config)["status"] == "running"
+    assert 5 <= len(done) < 40 and manifest_of(config)["status"] == "running"
     run(config, [])
     whole = compose_tiny(tmp_path / "whole", *overrides)
     run(whole, [])

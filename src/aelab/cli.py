@@ -57,10 +57,3 @@ def train() -> int:
         print(explain(error), file=sys.stderr)
         return 1
     return 1 if _failures else 0
-
-
-def compare() -> int:
-    """Table, curves and report of finished runs; returns the exit status."""
-    from aelab.tracking.compare import main
-
-    return main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from aelab.objectives import NoCorruption, SquaredError
 from aelab.objectives.randomness import NOISE, Generators, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
+RANK_STRIDE = 7919
 NEVER = 10**9
 
 
@@ -123,10 +125,15 @@ class Autoencoder(pl.LightningModule):
 
     # --- training ---
 
+    def on_train_start(self) -> None:
+        if self.device.type == "cpu":  # Lightning sets it to 1, and every optimiser step then looks for a GPU's driver
+            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
     def on_train_epoch_start(self) -> None:
         epoch = self.current_epoch
         if isinstance(self.seed, int):
-            self.generator = seeded_generator(self.seed, epoch, NOISE, self.device)
+            seed = self.seed + RANK_STRIDE * self.trainer.global_rank  # processes see noise of their own
+            self.generator = seeded_generator(seed, epoch, NOISE, self.device)
         else:
             self.generator = [seeded_generator(seed, epoch, NOISE, self.device) for seed in self.seed]
 
@@ -134,20 +141,23 @@ class Autoencoder(pl.LightningModule):
         if self.automatic_optimization:
             return self._training_loss(batch)
         optimizer: Any = self.optimizers()
+        # Lightning's own step costs as much as a small network's; these two calls keep its step count
+        before, step, after = optimizer._on_before_step, optimizer.optimizer.step, optimizer._on_after_step
+        parameters = list(self.parameters())
         for x in batch:
-            optimizer.zero_grad()
+            for parameter in parameters:  # zero_grad, without its record for a profiler
+                parameter.grad = None
             self._training_loss(x).backward()
-            # Lightning's own step costs as much as a small network's; these two calls keep its step count
-            optimizer._on_before_step()
-            optimizer.optimizer.step()
-            optimizer._on_after_step()
+            before()
+            step()
+            after()
         return None
 
     def _training_loss(self, x: Tensor) -> Tensor:
         terms = self.objective(x, self.generator)
         self.observe(terms.code.detach())
         self.step_means.update(x.shape[-2], error=terms.error, penalty=terms.penalty, loss=terms.loss)
-        return terms.loss.sum()
+        return terms.loss.sum() if terms.loss.ndim else terms.loss
 
     def on_train_epoch_end(self) -> None:
         means = self.step_means.compute(self._sum_over_processes)

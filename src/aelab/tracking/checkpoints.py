@@ -59,7 +59,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such checkpoint; train the run first")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(checkpoint, dict) or not _PARTS <= set(checkpoint):
+        if not isinstance(checkpoint, dict) or not set(checkpoint) >= _PARTS:
             raise ValueError(f"it lacks {', '.join(sorted(_PARTS))}")
         return checkpoint
     except Exception as error:

@@ -8,26 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-# What cannot change the result: where things lie, who watches, and which machine does the work.
-_IRRELEVANT = (
-    "callbacks.name",
-    "callbacks.pictures_every",
-    "data.num_workers",
-    "data.root",
-    "force",
-    "hydra",
-    "logger",
-    "paths",
-    "replicas.chunk",
-    "replicas.mode",
-    "sweep",
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.name",
-    "trainer.num_nodes",
-    "trainer.steps_per_execution",
-    "trainer.strategy",
-)
+from aelab.tracking.irrelevant import IRRELEVANT
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -41,7 +22,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 def run_id(config: DictConfig) -> str:
     """The identity of a run; equal for configs that differ only in what cannot change the result."""
     plain = resolved(config)
-    for dotted in _IRRELEVANT:
+    for dotted in IRRELEVANT:
         *parents, last = dotted.split(".")
         node = plain
         for parent in parents:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aelab.errors import UserError
+from aelab.tracking.atomic import write_whole
 
 FILE = "manifest.json"
 PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
@@ -24,16 +25,6 @@ PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
 def now() -> str:
     """The present time, UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write whole or not at all: to a temporary file beside, then renamed."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_manifest(directory: Path) -> dict[str, Any] | None:
@@ -100,7 +91,7 @@ class Manifest:
         self.update(status=status, timings=took, **values)
 
     def write(self) -> None:
-        write_json(self.path, self.record)
+        write_whole(self.path, json.dumps(self.record, indent=1, allow_nan=True) + "\n")
 
 
 def versions() -> dict[str, str]:

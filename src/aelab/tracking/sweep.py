@@ -20,7 +20,7 @@ class CompareAtEnd(Callback):
         self.started = now()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from aelab.tracking.compare import compare
+        from aelab.comparison.compare import compare
 
         directory = Path(config.paths.outputs) / config.sweep
         if not any(directory.glob("*/manifest.json")):

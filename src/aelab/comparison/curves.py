@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from aelab.tracking.comparison import Estimate, Group
-from aelab.tracking.drawing import Drawing, leading, numbers, numeric_keys, split, unit
-from aelab.tracking.runs import Run, finite
-from aelab.tracking.scale import log_upwards, spans_decades
-from aelab.tracking.style import PANELS, Theme, label_ends, name_panel, panels
-from aelab.tracking.swept import factors
-from aelab.tracking.wording import count, plain
+from aelab.comparison.drawing import Drawing, leading, numbers, numeric_keys, split, unit
+from aelab.comparison.groups import Estimate, Group
+from aelab.comparison.runs import Run, finite
+from aelab.comparison.scale import log_upwards, spans_decades
+from aelab.comparison.style import PANELS, Theme, label_ends, name_panel, panels
+from aelab.comparison.swept import factors
+from aelab.comparison.wording import count, plain
 
 Curve = list[tuple[float, float]]
 _METRICS = ("val/error", "train/error")

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from aelab.tracking.against import error_against
-from aelab.tracking.bars import error_bars
-from aelab.tracking.comparison import Comparison, Group
-from aelab.tracking.curves import training_curves
-from aelab.tracking.drawing import Drawing, SavedFigure, numeric_keys, save
-from aelab.tracking.runs import Run
-from aelab.tracking.swept import choices, differing_keys
-from aelab.tracking.tradeoff import tradeoff
-from aelab.tracking.wording import shown
+from aelab.comparison.against import error_against
+from aelab.comparison.bars import error_bars
+from aelab.comparison.curves import training_curves
+from aelab.comparison.drawing import Drawing, SavedFigure, numeric_keys, save
+from aelab.comparison.groups import Comparison, Group
+from aelab.comparison.runs import Run
+from aelab.comparison.swept import choices, differing_keys
+from aelab.comparison.tradeoff import tradeoff
+from aelab.comparison.wording import shown
 
 _MOST_KEYS = 4  # figures of each kind
 

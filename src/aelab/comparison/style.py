@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from aelab.tracking.wording import plain
+from aelab.comparison.wording import plain
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = len(MARKERS)  # more lines than this in one panel are no longer told apart

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from aelab.tracking.comparison import Comparison, rows
-from aelab.tracking.drawing import SavedFigure, file_name
-from aelab.tracking.runs import finite
+from aelab.comparison.drawing import SavedFigure, file_name
+from aelab.comparison.groups import Comparison, rows
+from aelab.comparison.runs import finite
 
 
 def log_summary(

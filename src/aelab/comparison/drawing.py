@@ -16,10 +16,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
+from aelab.comparison.groups import Estimate, Group, write_csv
+from aelab.comparison.runs import finite, is_number
+from aelab.comparison.style import DARK, LIGHT, LINES, Theme, settings
 from aelab.tracking.atomic import write_whole
-from aelab.tracking.comparison import Estimate, Group, write_csv
-from aelab.tracking.runs import finite, is_number
-from aelab.tracking.style import DARK, LIGHT, LINES, Theme, settings
 
 UNITS = {
     "squared": "squared error per example, summed over values",

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from aelab.tracking.comparison import Comparison, Group
-from aelab.tracking.runs import finite
-from aelab.tracking.wording import count, estimate, number
+from aelab.comparison.groups import Comparison, Group
+from aelab.comparison.runs import finite
+from aelab.comparison.wording import count, estimate, number
 
 OVER_SEEDS = "mean ± 95 % t-interval over {} seeds"
 TWO_WAY = "bands: 95 % intervals over test examples and replicas (two-way)"

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+from aelab.comparison.drawing import SavedFigure
+from aelab.comparison.embedding import embed
+from aelab.comparison.groups import Comparison
+from aelab.comparison.report_runs import run_sections
+from aelab.comparison.table import Row, Table, tabulate, visible
+from aelab.comparison.verdict import seeds_in_words, verdict
+from aelab.comparison.wording import count, plain
 from aelab.tracking.atomic import write_whole
-from aelab.tracking.comparison import Comparison
-from aelab.tracking.drawing import SavedFigure
-from aelab.tracking.embedding import embed
-from aelab.tracking.report_runs import run_sections
-from aelab.tracking.table import Row, Table, tabulate, visible
-from aelab.tracking.verdict import seeds_in_words, verdict
-from aelab.tracking.wording import count, plain
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _ROWS = 150

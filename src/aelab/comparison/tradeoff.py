@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from aelab.tracking.comparison import Estimate, Group
-from aelab.tracking.drawing import Drawing, numbers, split, unit
-from aelab.tracking.runs import finite, is_number
-from aelab.tracking.scale import Scale, dress, log_upwards, scale_of, spans_decades
-from aelab.tracking.style import PANELS, Theme, name_panel, panels
-from aelab.tracking.verdict import TWO_WAY
-from aelab.tracking.wording import plain, shown
+from aelab.comparison.drawing import Drawing, numbers, split, unit
+from aelab.comparison.groups import Estimate, Group
+from aelab.comparison.runs import finite, is_number
+from aelab.comparison.scale import Scale, dress, log_upwards, scale_of, spans_decades
+from aelab.comparison.style import PANELS, Theme, name_panel, panels
+from aelab.comparison.verdict import TWO_WAY
+from aelab.comparison.wording import plain, shown
 
 Points = list[tuple[float, Estimate]]
 _MAIN = ("test/error", "test/bias2", "test/variance")

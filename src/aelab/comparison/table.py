@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aelab.tracking.comparison import Comparison, Group
-from aelab.tracking.runs import Run, finite
-from aelab.tracking.swept import short_names
-from aelab.tracking.wording import ABSENT, count, estimate, plain, shown
+from aelab.comparison.groups import Comparison, Group
+from aelab.comparison.runs import Run, finite
+from aelab.comparison.swept import short_names
+from aelab.comparison.wording import ABSENT, count, estimate, plain, shown
 
 _METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu")
 

@@ -7,14 +7,14 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aelab.tracking.comparison import Estimate, Group
-from aelab.tracking.drawing import Drawing, leading, numbers, numeric_keys, split, unit
-from aelab.tracking.runs import finite, is_number
-from aelab.tracking.scale import Scale, dress, log_upwards, scale_of, spans_decades
-from aelab.tracking.style import LINES, MARKERS, PANELS, Theme, label_ends, name_panel, panels
-from aelab.tracking.swept import factors
-from aelab.tracking.verdict import seeds_in_words
-from aelab.tracking.wording import plain
+from aelab.comparison.drawing import Drawing, leading, numbers, numeric_keys, split, unit
+from aelab.comparison.groups import Estimate, Group
+from aelab.comparison.runs import finite, is_number
+from aelab.comparison.scale import Scale, dress, log_upwards, scale_of, spans_decades
+from aelab.comparison.style import LINES, MARKERS, PANELS, Theme, label_ends, name_panel, panels
+from aelab.comparison.swept import factors
+from aelab.comparison.verdict import seeds_in_words
+from aelab.comparison.wording import plain
 
 
 class Line(NamedTuple):

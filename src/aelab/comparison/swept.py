@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from aelab.tracking.wording import ABSENT, plain, shown
+from aelab.comparison.wording import ABSENT, plain, shown
+from aelab.tracking.irrelevant import IRRELEVANT
 
 # What cannot change a result (where things lie, who watches, which machine works) or is told elsewhere.
-_NOT_CHOICES = {"sweep", "force", "seed", "paths", "logger", "wandb", "hydra", "run_id"}
-_NOT_CHOICES |= {"callbacks", "callbacks.pictures_every", "data.num_workers", "data.root"}
-_NOT_CHOICES |= {"trainer", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"}
-_NOT_CHOICES |= {"trainer.steps_per_execution", "replicas.chunk", "replicas.mode"}
+_NOT_CHOICES = {*IRRELEVANT, "callbacks", "run_id", "seed", "trainer", "wandb"}
 _WHOLE_GROUPS = {"paths", "logger", "wandb", "hydra"}
 _PLACES = {"dirpath", "root_dir", "save_dir", "output_dir", "default_root_dir", "enable_progress_bar"}
 _HYDRA = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}

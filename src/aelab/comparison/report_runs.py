@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from aelab.tracking.comparison import Comparison, Group
-from aelab.tracking.embedding import embed
-from aelab.tracking.runs import Run, finite
-from aelab.tracking.swept import choices, differing_keys
-from aelab.tracking.table import tabulate, visible
-from aelab.tracking.wording import ABSENT, count, duration, number, plain, plain_lines, shown
+from aelab.comparison.embedding import embed
+from aelab.comparison.groups import Comparison, Group
+from aelab.comparison.runs import Run, finite
+from aelab.comparison.swept import choices, differing_keys
+from aelab.comparison.table import tabulate, visible
+from aelab.comparison.wording import ABSENT, count, duration, number, plain, plain_lines, shown
 
 _SECTIONS = 60
 _WITH_PICTURES = 30

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aelab.tracking.comparison import Group
-from aelab.tracking.drawing import Drawing, numbers, unit
-from aelab.tracking.runs import finite
-from aelab.tracking.style import Theme
-from aelab.tracking.verdict import TWO_WAY, seeds_in_words
-from aelab.tracking.wording import estimate, plain
+from aelab.comparison.drawing import Drawing, numbers, unit
+from aelab.comparison.groups import Group
+from aelab.comparison.runs import finite
+from aelab.comparison.style import Theme
+from aelab.comparison.verdict import TWO_WAY, seeds_in_words
+from aelab.comparison.wording import estimate, plain
 
 _MOST = 20
 _PARTS = ("test/bias2", "test/variance")

@@ -12,7 +12,7 @@ from aelab.errors import UserError
 from aelab.tracking.wandb_mode import wandb_mode as resolve_mode
 
 if TYPE_CHECKING:
-    from aelab.tracking.comparison import Comparison
+    from aelab.comparison.groups import Comparison
 
 
 def compare(
@@ -25,11 +25,11 @@ def compare(
     `output` gets comparison.csv, report.html and figures/. It is the directory itself if there is one, else
     `comparison` in the folder that holds them all. `wandb_mode`: "online", "offline", or None for no W&B.
     """
-    from aelab.tracking.comparison import gather, over_seeds, rows, write_csv
-    from aelab.tracking.figures import draw_figures
-    from aelab.tracking.report import write_report
-    from aelab.tracking.table import print_table
-    from aelab.tracking.verdict import verdict
+    from aelab.comparison.figures import draw_figures
+    from aelab.comparison.groups import gather, over_seeds, rows, write_csv
+    from aelab.comparison.report import write_report
+    from aelab.comparison.table import print_table
+    from aelab.comparison.verdict import verdict
 
     comparison = gather(directories)
     output = output or _beside(directories)
@@ -41,7 +41,7 @@ def compare(
     print_table(comparison)
     print(*verdict(comparison), sep="\n")
     if wandb_mode:
-        from aelab.tracking.summary_run import log_summary
+        from aelab.comparison.summary_run import log_summary
 
         mode = cast(Literal["online", "offline"], wandb_mode)
         project = os.environ.get("WANDB_PROJECT", "aelab")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from aelab.tracking.swept import flatten
-from aelab.tracking.wording import plain
+from aelab.comparison.swept import flatten
+from aelab.comparison.wording import plain
 
 UNREADABLE = "unreadable"
 _NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from aelab.tracking.style import Theme
-from aelab.tracking.wording import shown
+from aelab.comparison.style import Theme
+from aelab.comparison.wording import shown
 
 SPAN = 1.5  # decades beyond which a linear scale hides the small values
 

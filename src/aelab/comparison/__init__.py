@@ -1,0 +1,1 @@
+"""Finished runs side by side: table, curves, report, offline; imports neither torch nor Lightning."""

@@ -1,0 +1,22 @@
+"""Config keys that cannot change a result: they neither name a run nor tell two runs apart."""
+
+# What cannot change the result: where things lie, who watches, and which machine does the work.
+IRRELEVANT = (
+    "callbacks.name",
+    "callbacks.pictures_every",
+    "data.num_workers",
+    "data.root",
+    "force",
+    "hydra",
+    "logger",
+    "paths",
+    "replicas.chunk",
+    "replicas.mode",
+    "sweep",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.name",
+    "trainer.num_nodes",
+    "trainer.steps_per_execution",
+    "trainer.strategy",
+)
