@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 SOURCES := src scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format typecheck benchmark clean
+.PHONY: help setup demo test test-slow lint format typecheck benchmark benchmark-peers clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # uv resolves torch and torchvision as a matching pair; bytecode is compiled here because some machines set
 # PYTHONDONTWRITEBYTECODE, and every process would then compile Lightning anew for 10 s and more.
@@ -44,5 +44,15 @@ typecheck: $(STAMP)  ## mypy
 benchmark: $(STAMP)  ## time against the bare loop and the usual way; table and outputs/benchmark.json
 	$(BIN)/python scripts/benchmark.py
 
-clean:  ## remove .venv and caches; outputs stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+# pythae and PyOD get an environment of their own, so that nothing of theirs reaches ours.
+PEERS := .venv-peers
+$(PEERS)/.installed: $(STAMP)
+	$(PYTHON) -m venv $(PEERS)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python -e . pythae pyod
+	touch $(PEERS)/.installed
+
+benchmark-peers: $(PEERS)/.installed  ## the training benchmark with pythae and PyOD, in .venv-peers
+	$(PEERS)/bin/python scripts/benchmark.py training
+
+clean:  ## remove environments and caches; outputs stay
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache

@@ -55,14 +55,10 @@ def composed(variant: str) -> DictConfig:
     return compose_tiny(Path("nowhere"), f"model={variant}", *SIZES)
 
 
-def config_of(
-    variant: str, network: str = "mlp", settings: dict[str, Any] | None = None, **groups: str
-) -> DictConfig:
+def config_of(variant: str, network: str = "mlp", settings: dict[str, Any] | None = None, **groups: str) -> DictConfig:
     """The config of a variant with another network and other choices of plain groups (Hydra is slow)."""
     config = composed(variant).copy()
-    config.network = OmegaConf.merge(
-        load("network", network.split()[-1]), {"code_size": 12}, NETWORKS[network]
-    )
+    config.network = OmegaConf.merge(load("network", network.split()[-1]), {"code_size": 12}, NETWORKS[network])
     config.model = OmegaConf.merge(config.model, settings or {})
     for group, name in groups.items():
         config[group] = load(group, name)
@@ -109,9 +105,7 @@ def test_objective_is_finite_and_differentiable(variant: str, error: str, networ
 
 @pytest.mark.parametrize("variant, settings", SETTINGS, ids=[f"{v} {s or ''}" for v, s in SETTINGS])
 @pytest.mark.parametrize("network, corruption", STACKS)
-def test_equal_alone_and_stacked(
-    network: str, variant: str, settings: dict[str, Any], corruption: str
-) -> None:
+def test_equal_alone_and_stacked(network: str, variant: str, settings: dict[str, Any], corruption: str) -> None:
     config = config_of(variant, network, settings, corruption=corruption)
     if (variant, corruption) == ("denoising", "none"):
         with pytest.raises(UserError, match="model=denoising corruption=none: nothing to denoise"):

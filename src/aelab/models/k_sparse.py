@@ -30,7 +30,7 @@ class KSparseAutoencoder(Autoencoder):
     used: Tensor
     paddable = False  # k falls from the code size, which padding would change
 
-    def __init__(self, *args: Any, k: int = 8, anneal: float = 0.5, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, k: int = 4, anneal: float = 0.5, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not 1 <= k <= self.network.code_size:
             raise UserError(f"model.k={k}: must be between 1 and network.code_size={self.network.code_size}")

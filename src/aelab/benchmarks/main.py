@@ -1,0 +1,60 @@
+"""Runs groups of measurements, prints their table and writes outputs/benchmark.json."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from aelab.benchmarks.timing import Row
+from aelab.tracking.quiet import quiet
+
+GROUPS = ("training", "contractive", "replicas", "decomposition", "startup")
+ROUNDS = 7
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="CPU time on one thread, medians of interleaved rounds.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all if none is named")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"measured rounds (default {ROUNDS})")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.groups) - set(GROUPS):
+        parser.error(f"{', '.join(sorted(unknown))}: no such group; choose among {', '.join(GROUPS)}")
+    if arguments.rounds < 1:
+        parser.error(f"--rounds {arguments.rounds}: must be at least 1")
+    quiet()
+    torch.set_num_threads(1)
+    rows: list[Row] = []
+    for group in arguments.groups or GROUPS:
+        found: list[Row] = importlib.import_module(f"aelab.benchmarks.{group}").benchmark(arguments.rounds)
+        rows += [{**row, "name": f"{group} {row['name']}"} for row in found]
+        Console().print(table(group, found))
+    path = Path("outputs", "benchmark.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1) + "\n")
+    print(path)
+
+
+def table(group: str, rows: list[Row]) -> Table:
+    drawn = Table(title=group, title_justify="left")
+    drawn.add_column("")
+    for heading in ("median", "ratio"):
+        drawn.add_column(heading, justify="right")
+    drawn.add_column("against")
+    for row in rows:
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        drawn.add_row(row["name"], duration(row["median_s"]), ratio, row["against"])
+    return drawn
+
+
+def duration(seconds: float) -> str:
+    """In the unit that leaves at least one digit before the point."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"

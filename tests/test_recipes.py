@@ -1,0 +1,39 @@
+"""Every recipe names its own folder and its sweep, and grows with size=paper."""
+
+from __future__ import annotations
+
+import hydra
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from aelab.configuration import conf_dir
+from aelab.tracking.identity import register_resolver
+
+RECIPES = sorted(path.stem for path in (conf_dir() / "size" / "paper").glob("*.yaml"))
+
+
+def composed(*overrides: str) -> DictConfig:
+    register_resolver()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return hydra.compose("train", list(overrides), return_hydra_config=True)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_names_its_sweep_and_what_it_costs(name: str) -> None:
+    config = composed(f"experiment={name}")
+    assert config.sweep == name and config.hydra.sweeper.params
+    header = (conf_dir() / "experiment" / f"{name}.yaml").read_text().split("defaults:")[0]
+    assert header.startswith("# @package _global_\n")
+    assert f"python scripts/train.py -m experiment={name}" in header and "on 2 cores" in header
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_size_paper_scales_a_recipe_up(name: str) -> None:
+    small, paper = composed(f"experiment={name}"), composed(f"experiment={name}", "size=paper")
+    assert paper.sweep == f"{name}_paper"
+    assert paper.replicas.count > small.replicas.count
+    params = [OmegaConf.to_container(config.hydra.sweeper.params) for config in (small, paper)]
+    assert set(params[0]) <= set(params[1])
+    assert all(str(params[1][key]).count(",") >= str(values).count(",") for key, values in params[0].items())
+    changed = composed(f"experiment={name}", "size=paper", "replicas.count=3")
+    assert changed.replicas.count == 3, "the command line wins"
