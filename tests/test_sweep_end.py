@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aelab.comparison import compare as comparing
 from aelab.tracking.manifest import now
-from aelab.tracking.sweep import CompareAtEnd
+from aelab.comparison.sweep import CompareAtEnd
 
 
 @pytest.fixture
