@@ -9,8 +9,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from aelab.comparison import compare as comparing
-from aelab.tracking.manifest import now
 from aelab.comparison.sweep import CompareAtEnd
+from aelab.tracking.manifest import now
 
 
 @pytest.fixture

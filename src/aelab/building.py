@@ -84,7 +84,8 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
     """
     wanted = config.trainer.steps_per_execution
     plain = (
-        config.trainer.devices == 1
+        data.resident
+        and config.trainer.devices == 1
         and config.trainer.strategy == "auto"
         and config.trainer.gradient_clip_val is None
         and config.trainer.precision in ("32-true", "64-true", "bf16-mixed")
@@ -93,8 +94,8 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
     steps = (STEPS_PER_EXECUTION if plain else 1) if wanted == "auto" else wanted
     if steps < 1 or (steps > 1 and not plain):
         raise UserError(
-            f"trainer.steps_per_execution={wanted}: more than 1 needs one device, full or bf16-mixed precision, no "
-            "gradient clipping or accumulation and no limits on steps or batches; use auto or 1"
+            f"trainer.steps_per_execution={wanted}: more than 1 needs data in memory, one device, full or "
+            "bf16-mixed precision, no gradient clipping or accumulation and no limits on steps or batches; use auto or 1"
         )
     model.automatic_optimization = steps == 1
     data.batches_per_step = steps

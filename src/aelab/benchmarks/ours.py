@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -10,11 +9,15 @@ from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
 from aelab.configuration import conf_dir
+from aelab.models import Autoencoder
+from aelab.replicas.stacking import stack
+from aelab.replicated import Replication
 from aelab.tracking.gallery import Gallery
 from aelab.tracking.identity import register_resolver
 
@@ -46,23 +49,35 @@ class Stopwatch(Callback):
 
 
 def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]:
-    """Seconds per optimiser step of ``trainer.fit``; ``everything``: validation, checkpoints and pictures too."""
+    """Seconds per optimiser step of ``trainer.fit``; ``everything``: validation, checkpoints and pictures too.
+
+    With ``replicas=...`` all of them train in one stack.
+    """
     config = compose(*overrides, *(() if everything else BARE))
-    data = build_data(config)
-    steps = -(-data.size("train") // data.batch_size)
+    replication = Replication(config, Path()) if config.replicas.name != "none" else None
+    data = replication.data if replication else build_data(config)
     examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
+    steps = -(-data.size("train") // data.batch_size)
 
     def run() -> float:
-        model = build_model(config, data.shape, examples)
+        model = _stack(replication) if replication else build_model(config, data.shape, examples)
         join_steps(config, model, data)
-        folder = Path(tempfile.mkdtemp())
-        gallery = [Gallery(folder / "pictures", data, config.callbacks.pictures_every)] if everything else []
         stopwatch = Stopwatch()
-        trainer = build_trainer(config, folder, False, [stopwatch, *gallery])
-        if not everything:
-            trainer.callbacks = [each for each in trainer.callbacks if not isinstance(each, ModelCheckpoint)]
-        trainer.fit(model, datamodule=data)
-        shutil.rmtree(folder)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            gallery = [Gallery(folder / "pictures", data, config.callbacks.pictures_every)] if everything else []
+            trainer = build_trainer(config, folder, False, [stopwatch, *gallery])
+            if not everything:
+                trainer.callbacks = [each for each in trainer.callbacks if not isinstance(each, ModelCheckpoint)]
+            trainer.fit(model, datamodule=data)
         return stopwatch.seconds_per_step(steps)
 
     return run
+
+
+def _stack(replication: Replication) -> Autoencoder:
+    members = range(len(replication.settings) * replication.count)
+    rows = [replication.assignment.rows[member % replication.count] for member in members]
+    seeds = [replication.assignment.seeds[member % replication.count] for member in members]
+    replication.data.assign(torch.stack(rows), seeds)
+    return stack([replication._build(member) for member in members])

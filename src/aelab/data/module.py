@@ -33,6 +33,7 @@ class DataModule(pl.LightningDataModule):
     """
 
     evaluation_batch_size = 1024
+    resident = True  # whether the values stay in memory; streamed batches come one at a time
     name: str
 
     def __init__(

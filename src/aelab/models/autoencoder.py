@@ -18,8 +18,14 @@ from aelab.objectives import NoCorruption, SquaredError
 from aelab.objectives.randomness import NOISE, Generators, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
-RANK_STRIDE = 7919
+RANK_STRIDE = 7919  # between the noise seeds of the processes of one run, whose noise must not be the same
 NEVER = 10**9
+
+
+def process_rank() -> int:
+    """Which of the processes that train one model this is; 0 where it is alone."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_rank() if distributed else 0
 
 
 class Terms(NamedTuple):
@@ -132,7 +138,7 @@ class Autoencoder(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         epoch = self.current_epoch
         if isinstance(self.seed, int):
-            seed = self.seed + RANK_STRIDE * self.trainer.global_rank  # processes see noise of their own
+            seed = self.seed + RANK_STRIDE * process_rank()
             self.generator = seeded_generator(seed, epoch, NOISE, self.device)
         else:
             self.generator = [seeded_generator(seed, epoch, NOISE, self.device) for seed in self.seed]
