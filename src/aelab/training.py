@@ -87,7 +87,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> floa
             from aelab.tracking.wandb_run import finish_wandb
 
             finish_wandb(logger, metrics, exit_code)
-    print(_summary(metrics, manifest.record["timings"]["total_s"]))
+    print(_summary(metrics, config.error.name, manifest.record["timings"]["total_s"]))
     return metrics["val/error"]
 
 
@@ -95,8 +95,9 @@ def _describe(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
 
 
-def _summary(metrics: dict[str, float], seconds: float) -> str:
-    beside = f"  (PCA {metrics['test/pca_error']:.4g})" if "test/pca_error" in metrics else ""
+def _summary(metrics: dict[str, float], error: str, seconds: float) -> str:
+    comparable = error == "squared" and "test/pca_error" in metrics
+    beside = f"  (PCA {metrics['test/pca_error']:.4g})" if comparable else ""
     return f"test/error {metrics['test/error']:.4g}{beside}  {seconds:.1f} s"
 
 

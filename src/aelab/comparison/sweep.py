@@ -30,7 +30,11 @@ class CompareAtEnd(Callback):
         try:
             compare([directory], wandb_mode=wandb_mode(config.logger.mode) if tracked else None)
         except Exception as error:  # Hydra would only log it
-            problem = f"no comparison of {directory}: {' '.join(str(error).split()) or type(error).__name__}"
+            if type(error).__module__.startswith("wandb"):  # a tracker that is down costs a picture, not the sweep
+                print(f"the comparison is written, but not logged to W&B: {error}", file=sys.stderr)
+            else:
+                reason = " ".join(str(error).split()) or type(error).__name__
+                problem = f"no comparison of {directory}: {reason}"
         failed = [path.name for path in sorted(directory.iterdir()) if self._failed_now(path)]
         print(f"sweep: {directory}", flush=True)
         if failed:

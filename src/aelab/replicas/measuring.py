@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from aelab.data.loader import to_float
 from aelab.models import Autoencoder
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
@@ -46,7 +47,8 @@ def measure(
     decomposer = Decomposer(error, len(members), groups, [keep[k] for k in members])
     generator = seeded_generator(0, 0, device=models[0].device)
     index = torch.tensor(members)
-    for x in batches:
+    for batch in batches:
+        x = to_float(batch.to(models[0].device))
         seen = models[0].corruption(x, generator) if corrupted else x
         decomposer.update(predictions(models, seen)[index.to(models[0].device)], x)
     return decomposer.result()
