@@ -4,7 +4,7 @@ import os
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # read when NumPy and PyTorch are imported
 
-from aelab.benchmarks.main import main  # noqa: E402
+from aelab.benchmarks.main import main
 
 if __name__ == "__main__":
     main()

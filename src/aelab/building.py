@@ -95,7 +95,7 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
     if steps < 1 or (steps > 1 and not plain):
         raise UserError(
             f"trainer.steps_per_execution={wanted}: more than 1 needs data in memory, one device, full or "
-            "bf16-mixed precision, no gradient clipping or accumulation and no limits on steps or batches; use auto or 1"
+            "bf16-mixed precision, no gradient clipping or accumulation, no limits on steps or batches; use auto or 1"
         )
     model.automatic_optimization = steps == 1
     data.batches_per_step = steps
