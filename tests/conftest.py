@@ -45,6 +45,12 @@ def compose(tmp_path: Path) -> Composer:
 
 
 @pytest.fixture(autouse=True)
+def _a_checkpoint_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny epochs would be over before the next one is due."""
+    monkeypatch.setattr("aelab.tracking.checkpoints.SECONDS_BETWEEN", 0.0)
+
+
+@pytest.fixture(autouse=True)
 def _wandb_environment() -> Iterator[None]:
     """Variables that a run sets for W&B end with the test."""
     before = {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}

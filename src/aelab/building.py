@@ -15,7 +15,7 @@ from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
-from aelab.tracking.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
+from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, best_checkpoint
 from aelab.tracking.history import History
 from aelab.tracking.progress import Progress
 
@@ -101,14 +101,20 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
     data.batches_per_step = steps
 
 
-def build_trainer(config: DictConfig, directory: Path, logger: Any, extra: list[Callback]) -> pl.Trainer:
-    """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``."""
+def build_trainer(
+    config: DictConfig, directory: Path, logger: Any, extra: list[Callback], keep_best: bool = True
+) -> pl.Trainer:
+    """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``.
+
+    ``keep_best``: write ``best.ckpt`` too; a stack of replicas remembers the best epoch of each instead.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     callbacks: list[Callback] = [
         Progress(),
         *extra,
         History(directory / "metrics.jsonl"),
-        *checkpoint_callbacks(directory),
+        *([best_checkpoint(directory)] if keep_best else []),
+        LastCheckpoint(directory),
     ]
     if config.callbacks.early_stopping is not None:
         callbacks.append(EarlyStopping("val/error", patience=config.callbacks.early_stopping, mode="min"))

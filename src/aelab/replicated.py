@@ -197,7 +197,8 @@ class Replication:
             if len(self.chunks) == 1 and len(self.settings) == 1 and self.assignment.partitions is None:
                 extra.append(Curves(1, self.assignment.data_sets))
         join_steps(self.config, model, self.data)
-        trainer = build_trainer(self.config, directory, (logger or False) if len(self.chunks) == 1 else False, extra)
+        own_logger = logger if logger and len(self.chunks) == 1 else False
+        trainer = build_trainer(self.config, directory, own_logger, extra, keep_best=False)
         last = directory / "checkpoints" / "last.ckpt"
         if last.exists():
             load_checkpoint(last)

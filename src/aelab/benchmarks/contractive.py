@@ -42,7 +42,9 @@ def benchmark(rounds: int) -> list[Row]:
             Case("estimate, 1 probe", step_case(size, "contractive", "model.method=probe"), (PLAIN,)),
         ]
         if size.exact == "quadratic form":
-            cases.append(Case("exact: chain", step_case(size, "contractive", "model.method=exact", chain=True), (PLAIN,)))
+            cases.append(
+                Case("exact: chain", step_case(size, "contractive", "model.method=exact", chain=True), (PLAIN,))
+            )
         rows += measure(f"{'-'.join(map(str, size.sizes))}, batch {size.batch}", cases, rounds)
     return rows
 

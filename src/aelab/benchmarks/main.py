@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import torch
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -40,15 +41,23 @@ def main() -> None:
     print(path)
 
 
-def table(group: str, rows: list[Row]) -> Table:
-    drawn = Table(title=group, title_justify="left")
+def table(title: str, rows: list[Row]) -> Table:
+    """A section for each group of cases that were measured together."""
+    drawn = Table(title=title, title_justify="left", box=SIMPLE)
     drawn.add_column("")
     for heading in ("median", "ratio"):
         drawn.add_column(heading, justify="right")
     drawn.add_column("against")
+    section = ""
     for row in rows:
+        group, _, name = row["name"].partition(": ")
+        if group != section:
+            drawn.add_section()
+            drawn.add_row(f"[bold]{group}[/bold]")
+            section = group
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        drawn.add_row(row["name"], duration(row["median_s"]), ratio, row["against"])
+        against = f"{row['peak_mb']:.0f} MB" if "peak_mb" in row else row["against"]
+        drawn.add_row(f"  {name}", duration(row["median_s"]), ratio, against)
     return drawn
 
 

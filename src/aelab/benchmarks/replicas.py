@@ -71,9 +71,7 @@ def _whole_runs(rounds: int) -> list[Row]:
 def _code_sizes(rounds: int) -> list[Row]:
     overrides = (*TINY, "trainer.max_epochs=11")
     alone = [ours.train_case(*overrides, f"network.code_size={size}") for size in CODE_SIZES]
-    together = ours.train_case(
-        *overrides, *_plan(4), f"replicas.vary={{network.code_size: {list(CODE_SIZES)}}}"
-    )
+    together = ours.train_case(*overrides, *_plan(4), f"replicas.vary={{network.code_size: {list(CODE_SIZES)}}}")
     cases = [
         Case(ALONE, lambda: sum(each() for each in alone) / len(alone)),
         Case("padded into one stack", _per_replica(together, 4 * len(CODE_SIZES)), (ALONE,)),
@@ -108,7 +106,9 @@ def _break_even(rounds: int) -> list[Row]:
             Case("one stack", _per_replica(ours.train_case(*overrides, *_plan(COUNT)), COUNT), (ALONE,)),
         ]
         shape = "-".join(map(str, (64 if data == "data=digits" else 784, *hidden, code_size)))
-        rows += measure(f"K = {COUNT}, {network} {shape}, batch {batch}, {flops / 1e6:.1f} MFLOP, auto: {choice}", cases, rounds)
+        rows += measure(
+            f"K = {COUNT}, {network} {shape}, batch {batch}, {flops / 1e6:.1f} MFLOP, auto: {choice}", cases, rounds
+        )
     return rows
 
 

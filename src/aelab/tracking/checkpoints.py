@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from aelab.errors import UserError
 
 _PARTS = {"state_dict", "pytorch-lightning_version"}
+
+SECONDS_BETWEEN = 1.0
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -36,18 +40,38 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             ) from error
 
 
-def checkpoint_callbacks(directory: Path) -> list[ModelCheckpoint]:
-    """``best.ckpt`` by val/error, then ``last.ckpt``, at the end of every epoch."""
-    common: dict[str, Any] = {
-        "dirpath": directory / "checkpoints",
-        "save_on_train_epoch_end": True,
-        "enable_version_counter": False,
-        "auto_insert_metric_name": False,
-    }
-    return [
-        ModelCheckpoint(filename="best", monitor="val/error", mode="min", save_top_k=1, **common),
-        ModelCheckpoint(filename="last", save_top_k=1, **common),
-    ]
+class LastCheckpoint(Checkpoint):
+    """``last.ckpt``: at the end of an epoch, at most one a second and always the last epoch's.
+
+    A small network's epoch takes a few milliseconds, a checkpoint as much; more often buys nothing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "checkpoints" / "last.ckpt"
+        self.saved = float("-inf")
+
+    @property
+    def state_key(self) -> str:
+        return "last"
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        due = trainer.strategy.broadcast(ends or time.monotonic() - self.saved >= SECONDS_BETWEEN)
+        if due and not getattr(trainer, "fast_dev_run", False):
+            trainer.save_checkpoint(self.path)
+            self.saved = time.monotonic()
+
+
+def best_checkpoint(directory: Path) -> ModelCheckpoint:
+    """``best.ckpt``: the epoch of the lowest val/error."""
+    return ModelCheckpoint(
+        dirpath=directory / "checkpoints",
+        filename="best",
+        monitor="val/error",
+        mode="min",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
