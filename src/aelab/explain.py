@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ def explain(error: BaseException) -> str:
         key = match[1]
         value = re.search(rf"\+{re.escape(key)}=(\S+)", text)
         given = f"{key}={value[1]}" if value else key
+        group = key.partition(".")[0]
+        if any(re.match(rf"{re.escape(group)}=.*,", argument) for argument in sys.argv):
+            return f"{given}: unknown to the {group} of the defaults; where {group} itself is swept write ++{given}"
         return f"{given}: unknown key{_nearest(key, list(_known_keys()))}; --cfg job shows them all"
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
         group, name, options = match[1], match[2], match[3].split("Config search path")[0].split()

@@ -27,9 +27,9 @@ from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.checkpoints import AtomicCheckpointIO, load_checkpoint
 from aelab.tracking.history import mean_history, write_rows
 
-# Measured on one CPU core: a stack saves the dispatch of its operations (about 250 us a step) and no arithmetic,
-# so it pays below about 10 MFLOP a step and replica and loses to memory traffic above 20 (docs/performance.md).
-STACKING_PAYS_BELOW = 10e6
+# Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
+# step and replica it won 1.6 times and more; above 80 MFLOP it lost to memory traffic (docs/performance.md).
+STACKING_PAYS_BELOW = 30e6
 VARIABLE = (
     "model.weight",
     "model.target",

@@ -74,7 +74,7 @@ def step_case(size: Size, variant: str, *overrides: str, chain: bool = False) ->
             optimizer.step()
 
         step()
-        return cpu_seconds(lambda: [step() for _ in range(size.steps)], size.steps)
+        return cpu_seconds(step, size.steps)
 
     return run
 

@@ -32,7 +32,10 @@ def benchmark(rounds: int) -> list[Row]:
     rows = []
     for stacked in (False, True):
         models = replicas(16, stacked)
-        cases = [Case(FORWARD, partial(timed, forward, models, x)), Case(STREAMED, partial(timed, stream, models, x), (FORWARD,))]
+        cases = [
+            Case(FORWARD, partial(timed, forward, models, x)),
+            Case(STREAMED, partial(timed, stream, models, x), (FORWARD,)),
+        ]
         form = "one stack" if stacked else "lone models"
         rows += measure(f"K = 16, 784-256-64, 10,000 examples, {form}", cases, rounds)
     return rows + ([memory(count) for count in COUNTS] if PEAK.exists() else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from aelab.tracking.quiet import quiet
 
 GROUPS = ("training", "contractive", "replicas", "decomposition", "startup")
 ROUNDS = 7
+PATH = Path("outputs", "benchmark.json")
 
 
 def main() -> None:
@@ -30,15 +32,22 @@ def main() -> None:
         parser.error(f"--rounds {arguments.rounds}: must be at least 1")
     quiet()
     torch.set_num_threads(1)
-    rows: list[Row] = []
     for group in arguments.groups or GROUPS:
-        found: list[Row] = importlib.import_module(f"aelab.benchmarks.{group}").benchmark(arguments.rounds)
-        rows += [{**row, "name": f"{group} {row['name']}"} for row in found]
-        Console().print(table(group, found))
-    path = Path("outputs", "benchmark.json")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(rows, indent=1) + "\n")
-    print(path)
+        benchmark = importlib.import_module(f"aelab.benchmarks.{group}").benchmark
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's import is not to slow down the others' steps
+        rows = benchmark(arguments.rounds)
+        save(group, rows)
+        Console().print(table(group, rows))
+    print(PATH)
+
+
+def save(group: str, rows: list[Row]) -> None:
+    """Replace the rows of this group in the file and keep those of the others."""
+    PATH.parent.mkdir(exist_ok=True)
+    saved: list[Row] = json.loads(PATH.read_text()) if PATH.exists() else []
+    others = [row for row in saved if not row["name"].startswith(f"{group} ")]
+    found = [{**row, "name": f"{group} {row['name']}"} for row in rows]
+    PATH.write_text(json.dumps([*others, *found], indent=1) + "\n")
 
 
 def table(title: str, rows: list[Row]) -> Table:

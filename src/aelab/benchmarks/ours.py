@@ -68,7 +68,8 @@ def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]
             gallery = [Gallery(folder / "pictures", data, config.callbacks.pictures_every)] if everything else []
             trainer = build_trainer(config, folder, False, [stopwatch, *gallery])
             if not everything:
-                trainer.callbacks = [each for each in trainer.callbacks if not isinstance(each, ModelCheckpoint)]
+                callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+                trainer.callbacks = [each for each in callbacks if not isinstance(each, ModelCheckpoint)]  # type: ignore[attr-defined]
             trainer.fit(model, datamodule=data)
         return stopwatch.seconds_per_step(steps)
 

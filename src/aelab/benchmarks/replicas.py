@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from aelab.benchmarks import bare, ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure
@@ -17,17 +19,49 @@ COUNT = 16
 TINY = ("data=digits", "network.hidden=[32]", "network.code_size=8", "data.batch_size=32")
 CODE_SIZES = (1, 2, 4, 8, 16)
 ALONE = "one by one"
-# encoder, batch size, training examples, epochs that are timed: arithmetic from 0.9 to 670 MFLOP a step
-MLPS = (
-    ((64, 32, 8), 32, 1024, 10),
-    ((64, 128, 16), 32, 1024, 8),
-    ((64, 32, 8), 256, 1024, 20),
-    ((784, 32, 8), 32, 1024, 4),
-    ((784, 64, 16), 32, 1024, 3),
-    ((784, 256, 64), 32, 512, 2),
-    ((784, 256, 64), 256, 1024, 2),
+
+
+class Size(NamedTuple):
+    """A network's hidden widths and code size, the batch size, training examples and epochs that are timed."""
+
+    network: str
+    inputs: int
+    hidden: tuple[int, ...]
+    code_size: int
+    batch: int
+    examples: int
+    epochs: int
+
+    def overrides(self) -> tuple[str, ...]:
+        return (
+            "data=digits" if self.inputs == 64 else pictures()[0],
+            f"network={self.network}",
+            f"network.hidden={list(self.hidden)}",
+            f"network.code_size={self.code_size}",
+            f"data.batch_size={self.batch}",
+            f"data.train_size={self.examples}",
+            f"trainer.max_epochs={self.epochs + 1}",
+        )
+
+    def __str__(self) -> str:
+        widths = "-".join(map(str, (self.inputs, *self.hidden, self.code_size)))
+        return f"{self.network} {widths}, batch {self.batch}"
+
+
+# arithmetic from 1 to 670 MFLOP a step
+SIZES = (
+    Size("mlp", 64, (32,), 8, 32, 1024, 10),
+    Size("mlp", 64, (128,), 16, 32, 1024, 8),
+    Size("mlp", 64, (32,), 8, 256, 1024, 20),
+    Size("mlp", 784, (64,), 16, 32, 1024, 3),
+    Size("mlp", 64, (128,), 16, 256, 1024, 6),
+    Size("mlp", 784, (128,), 32, 32, 1024, 2),
+    Size("mlp", 784, (64,), 16, 128, 1024, 4),
+    Size("mlp", 784, (256,), 64, 32, 512, 2),
+    Size("mlp", 784, (256,), 64, 256, 1024, 2),
+    Size("conv", 64, (8,), 16, 32, 512, 4),
+    Size("conv", 784, (16, 32), 16, 64, 256, 1),
 )
-CONVS = (("data=digits", (8,), 32, 512, 4), ("", (16, 32), 64, 256, 1))
 
 
 def benchmark(rounds: int) -> list[Row]:
@@ -58,7 +92,7 @@ def _whole_runs(rounds: int) -> list[Row]:
     def runs(*variants: tuple[str, ...]) -> float:
         with tempfile.TemporaryDirectory() as folder:
             configs = [ours.compose(*overrides, *variant, f"paths.outputs='{folder}'") for variant in variants]
-            return cpu_seconds(lambda: [run(config, []) for config in configs], steps)
+            return sum(cpu_seconds(partial(run, config, [])) for config in configs) / steps
 
     cases = [
         Case(f"{COUNT} ordinary runs", lambda: runs(*((f"seed={seed}",) for seed in range(COUNT)))),
@@ -80,35 +114,17 @@ def _code_sizes(rounds: int) -> list[Row]:
 
 
 def _break_even(rounds: int) -> list[Row]:
+    """Where stacking stops paying on this processor, beside what ``replicas.mode=auto`` chooses."""
     rows = []
-    settings = [
-        ("data=digits" if sizes[0] == 64 else pictures()[0], "mlp", sizes[1:-1], sizes[-1], batch, examples, epochs)
-        for sizes, batch, examples, epochs in MLPS
-    ]
-    settings += [
-        (data or pictures()[0], "conv", channels, 16, batch, examples, epochs)
-        for data, channels, batch, examples, epochs in CONVS
-    ]
-    for data, network, hidden, code_size, batch, examples, epochs in settings:
-        overrides = (
-            data,
-            f"network={network}",
-            f"network.hidden={list(hidden)}",
-            f"network.code_size={code_size}",
-            f"data.batch_size={batch}",
-            f"data.train_size={examples}",
-            f"trainer.max_epochs={epochs + 1}",
-        )
+    for size in SIZES:
+        overrides = size.overrides()
         flops = Replication(ours.compose(*overrides, *_plan(2)), Path()).flops_per_step()
         choice = "stacked" if flops < STACKING_PAYS_BELOW else "sequential"
-        cases = [
-            Case(ALONE, ours.train_case(*overrides)),
-            Case("one stack", _per_replica(ours.train_case(*overrides, *_plan(COUNT)), COUNT), (ALONE,)),
-        ]
-        shape = "-".join(map(str, (64 if data == "data=digits" else 784, *hidden, code_size)))
-        rows += measure(
-            f"K = {COUNT}, {network} {shape}, batch {batch}, {flops / 1e6:.1f} MFLOP, auto: {choice}", cases, rounds
-        )
+        cases = [Case(ALONE, ours.train_case(*overrides))]
+        for count in (COUNT, 50) if size.network == "mlp" else (COUNT,):
+            stacked = _per_replica(ours.train_case(*overrides, *_plan(count)), count)
+            cases.append(Case(f"stack of {count}", stacked, (ALONE,)))
+        rows += measure(f"{size}, {flops / 1e6:.1f} MFLOP, auto: {choice}", cases, rounds)
     return rows
 
 

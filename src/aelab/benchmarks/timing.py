@@ -22,7 +22,7 @@ class Case(NamedTuple):
 
 
 def measure(group: str, cases: Sequence[Case], rounds: int) -> list[Row]:
-    """The median of each case over ``rounds`` after one warm-up, and the median ratio within the rounds.
+    """The median of each case over ``rounds`` after one warm-up, and the median of its ratios within the rounds.
 
     Every round runs all cases, beginning with another one each time.
     """
@@ -34,29 +34,28 @@ def measure(group: str, cases: Sequence[Case], rounds: int) -> list[Row]:
                 elapsed = case.run()
             if round_number:
                 seconds[case.name].append(elapsed)
-    return [
-        row(group, case.name, seconds[case.name], other, seconds) for case in cases for other in case.against or ("",)
-    ]
+    return [_row(group, case.name, other, seconds) for case in cases for other in case.against or (None,)]
 
 
-def row(group: str, name: str, own: Sequence[float], against: str, seconds: dict[str, list[float]]) -> Row:
-    """One line of the table; ``ratio`` is the time over that of ``against``."""
-    pairs = zip(own, seconds.get(against, ()), strict=False)
-    ratios = [mine / other for mine, other in pairs]
+def _row(group: str, name: str, against: str | None, seconds: dict[str, list[float]]) -> Row:
+    own, ratio = seconds[name], None
+    if against:
+        ratio = statistics.median(mine / other for mine, other in zip(own, seconds[against], strict=True))
     return {
         "name": f"{group}: {name}",
         "median_s": statistics.median(own),
-        "ratio": statistics.median(ratios) if ratios else None,
-        "against": against or None,
+        "ratio": ratio,
+        "against": against,
         "n": len(own),
     }
 
 
-def cpu_seconds(work: Callable[[], object], units: int = 1) -> float:
-    """CPU seconds of this process per unit of ``work``: nearly immune to busy neighbours."""
+def cpu_seconds(work: Callable[[], object], times: int = 1) -> float:
+    """CPU seconds of this process for ``work``, the mean of ``times``: busy neighbours hardly touch them."""
     began = time.process_time()
-    work()
-    return (time.process_time() - began) / units
+    for _ in range(times):
+        work()
+    return (time.process_time() - began) / times
 
 
 @contextmanager

@@ -37,8 +37,14 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if key in _HYDRA or (key == "name" and prefix):
             continue
         dotted = f"{prefix}.{key}" if prefix else key
-        flat |= flatten(value, dotted) if isinstance(value, dict) else {dotted: value}
+        flat |= flatten(value, dotted) if isinstance(value, dict) else {dotted: _single(value)}
     return flat
+
+
+def _single(value: Any) -> Any:
+    """A list of one number as that number, so that the width of a single hidden layer is an axis."""
+    one = isinstance(value, list) and len(value) == 1 and isinstance(value[0], int | float)
+    return value[0] if one else value
 
 
 def choices(runs: Sequence[Configured]) -> list[dict[str, str]]:

@@ -57,6 +57,8 @@ def _against_pca(group: Group, error: float) -> str:
     pca = group.pca()
     if pca is None or not finite(pca) or pca <= 0:
         return ""
+    if pca < 1e-6 * error:
+        return "; PCA with the same code size loses nothing"
     change = error / pca - 1
     if change > 1:
         return f", {change + 1:.1f} times the error of PCA with the same code size ({number(pca)})"

@@ -166,6 +166,8 @@ class Autoencoder(pl.LightningModule):
         return terms.loss.sum() if terms.loss.ndim else terms.loss
 
     def on_train_epoch_end(self) -> None:
+        if not self.step_means.counts:  # resumed behind the epoch's last batch
+            return
         means = self.step_means.compute(self._sum_over_processes)
         error = self.latest.get("val/error", means["error"])  # the last step of an epoch shows only there
         if not (means["loss"].isfinite() & error.isfinite()).any():

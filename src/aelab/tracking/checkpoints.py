@@ -56,6 +56,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        ends |= 0 <= trainer.max_steps <= trainer.global_step
         due = trainer.strategy.broadcast(ends or time.monotonic() - self.saved >= SECONDS_BETWEEN)
         if due and not getattr(trainer, "fast_dev_run", False):
             trainer.save_checkpoint(self.path)

@@ -1,0 +1,53 @@
+"""Commands from start to end: wall time of processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+
+from aelab.benchmarks import ours
+from aelab.benchmarks.timing import Case, Row, measure
+from aelab.building import build_data
+
+ROUNDS = 3
+ONE_JOB = "one job, 2 epochs"
+JOB = ("data=digits", "network.hidden=[16]", "network.code_size=4", "trainer.max_epochs=2", "logger=none")
+
+
+def benchmark(rounds: int) -> list[Row]:
+    rounds = min(rounds, ROUNDS)
+    cases = [
+        Case("--help", partial(command, "--help")),
+        Case("--cfg job", partial(command, "--cfg", "job")),
+        Case("a wrong key", partial(command, "modle.weight=1", status=1)),
+        Case(ONE_JOB, partial(command, *JOB)),
+        Case("the same in a multirun of 8", partial(command, "-m", *JOB, "seed=range(8)"), (ONE_JOB,)),
+        Case("reading mnist5k", reading(ours.compose("data=mnist5k"))),
+    ]
+    return measure("wall time", cases, rounds)
+
+
+def command(*arguments: str, status: int = 0) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        line = [sys.executable, "-m", "aelab", *arguments]
+        if "data=digits" in arguments:
+            line.append(f"paths.outputs='{folder}'")
+        began = time.perf_counter()
+        done = subprocess.run(line, capture_output=True, text=True, cwd=folder)
+        elapsed = time.perf_counter() - began
+    if done.returncode != status:
+        raise RuntimeError(f"{' '.join(line)} ended with {done.returncode}: {done.stderr}")
+    return elapsed
+
+
+def reading(config: ours.DictConfig) -> Callable[[], float]:
+    def run() -> float:
+        began = time.perf_counter()
+        build_data(config)
+        return time.perf_counter() - began
+
+    return run
