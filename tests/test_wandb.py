@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,10 @@ def test_checkpoint_goes_up_and_gradients_are_watched_when_asked(sweep: Sweep, t
     run(config, [])
     [file] = tmp_path.glob("wandb/offline-*/*.wandb")
     log = read_log(file)
+    patience = time.monotonic() + 20  # W&B's own process writes an artifact's record when it gets to it
+    while "artifact" not in log.kinds and time.monotonic() < patience:
+        time.sleep(0.2)
+        log = read_log(file)
     assert "artifact" in log.kinds
     assert [key for row in log.history for key in row if key.startswith("gradients/")]
 
