@@ -47,7 +47,7 @@ class Plan:
     """Base of all plans. Subclasses override ``assign``.
 
     ``count``: replicas K. ``seed``: of the resampling, apart from the run's seed. ``mode``: ``stacked`` trains
-    all at once, ``sequential`` one by one, ``auto`` whichever is faster (see fitting.py). ``chunk``: at most so
+    all at once, ``sequential`` one by one, ``auto`` whichever is faster (see replicated.py). ``chunk``: at most so
     many in one stack, which bounds memory. ``vary``: hyperparameters that differ among replicas: every
     combination of the listed values gets the whole plan. ``corrupt_test``: decompose the error on test inputs
     corrupted as in training (the same noise for all replicas) instead of clean ones. ``weights``: each replica's
