@@ -124,7 +124,7 @@ def _break_even(rounds: int) -> list[Row]:
         for count in (COUNT, 50) if size.network == "mlp" else (COUNT,):
             stacked = _per_replica(ours.train_case(*overrides, *_plan(count)), count)
             cases.append(Case(f"stack of {count}", stacked, (ALONE,)))
-        rows += measure(f"{size}, {flops / 1e6:.1f} MFLOP, auto: {choice}", cases, rounds)
+        rows += measure(f"{size}, {flops / 1e6:.1f} MFLOP, auto {choice}", cases, rounds)
     return rows
 
 

@@ -17,6 +17,9 @@ from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
 from aelab.replicas.result import Decomposition
 
+VALUES_AT_A_TIME = 2**22
+"""Predictions in memory at a time, of all replicas together: 16 MiB, whatever their number."""
+
 
 @torch.no_grad()
 def predictions(models: Sequence[Autoencoder], x: Tensor) -> Tensor:
@@ -50,7 +53,9 @@ def measure(
     for batch in batches:
         x = to_float(batch.to(models[0].device))
         seen = models[0].corruption(x, generator) if corrupted else x
-        decomposer.update(predictions(models, seen)[index.to(models[0].device)], x)
+        size = max(1, VALUES_AT_A_TIME // (len(keep) * x.shape[1]))
+        for part, target in zip(seen.split(size), x.split(size), strict=True):
+            decomposer.update(predictions(models, part)[index.to(models[0].device)], target)
     return decomposer.result()
 
 
