@@ -22,26 +22,30 @@ ALONE = "one by one"
 
 
 class Size(NamedTuple):
-    """A network's hidden widths and code size, the batch size, training examples and epochs that are timed."""
+    """A network's inputs, hidden widths and code size, the batch size, and epochs of 32 steps that are timed."""
 
     network: str
     inputs: int
     hidden: tuple[int, ...]
     code_size: int
     batch: int
-    examples: int
     epochs: int
 
     def overrides(self) -> tuple[str, ...]:
         return (
-            "data=digits" if self.inputs == 64 else pictures()[0],
+            *self.data(),
             f"network={self.network}",
             f"network.hidden={list(self.hidden)}",
             f"network.code_size={self.code_size}",
             f"data.batch_size={self.batch}",
-            f"data.train_size={self.examples}",
+            f"data.train_size={32 * self.batch}",
             f"trainer.max_epochs={self.epochs + 1}",
         )
+
+    def data(self) -> tuple[str, ...]:
+        if self.network == "conv":
+            return ("data=digits",) if self.inputs == 64 else (pictures()[0],)
+        return ("data=subspace", f"data.size={self.inputs}", f"data.train_examples={36 * self.batch}")
 
     def __str__(self) -> str:
         widths = "-".join(map(str, (self.inputs, *self.hidden, self.code_size)))
@@ -50,17 +54,17 @@ class Size(NamedTuple):
 
 # arithmetic from 1 to 670 MFLOP a step
 SIZES = (
-    Size("mlp", 64, (32,), 8, 32, 1024, 10),
-    Size("mlp", 64, (128,), 16, 32, 1024, 8),
-    Size("mlp", 64, (32,), 8, 256, 1024, 20),
-    Size("mlp", 784, (64,), 16, 32, 1024, 3),
-    Size("mlp", 64, (128,), 16, 256, 1024, 6),
-    Size("mlp", 784, (128,), 32, 32, 1024, 2),
-    Size("mlp", 784, (64,), 16, 128, 1024, 4),
-    Size("mlp", 784, (256,), 64, 32, 512, 2),
-    Size("mlp", 784, (256,), 64, 256, 1024, 2),
-    Size("conv", 64, (8,), 16, 32, 512, 4),
-    Size("conv", 784, (16, 32), 16, 64, 256, 1),
+    Size("mlp", 64, (32,), 8, 32, 10),
+    Size("mlp", 64, (128,), 16, 32, 8),
+    Size("mlp", 64, (32,), 8, 256, 5),
+    Size("mlp", 784, (64,), 16, 32, 3),
+    Size("mlp", 64, (128,), 16, 256, 2),
+    Size("mlp", 784, (128,), 32, 32, 2),
+    Size("mlp", 784, (64,), 16, 128, 2),
+    Size("mlp", 784, (256,), 64, 32, 1),
+    Size("mlp", 784, (256,), 64, 256, 1),
+    Size("conv", 64, (8,), 16, 32, 4),
+    Size("conv", 784, (16, 32), 16, 64, 1),
 )
 
 
