@@ -1,0 +1,80 @@
+"""What an evaluation is: a question asked of codes and reconstructions, of the autoencoder and its baselines alike.
+
+Pure functions of arrays: nothing here knows Lightning, Hydra or W&B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from aelab.errors import UserError
+
+
+class Coder(Protocol):
+    """Anything that turns examples ``[N, D]`` into codes ``[N, H]`` and back; a trained run, PCA, the raw values."""
+
+    code_size: int
+
+    def encode(self, x: np.ndarray) -> np.ndarray: ...
+
+    def decode(self, code: np.ndarray) -> np.ndarray: ...
+
+    def reconstruct(self, x: np.ndarray) -> np.ndarray: ...
+
+
+class Part(NamedTuple):
+    """One part of a data set: examples ``x`` ``[N, D]`` as the model sees them, ``labels`` ``[N]`` or None."""
+
+    x: np.ndarray
+    labels: np.ndarray | None
+
+
+class Examples(NamedTuple):
+    """The data of a run: its parts, the shape of one example and a seed for what an evaluation draws."""
+
+    train: Part
+    val: Part
+    test: Part
+    shape: tuple[int, ...]
+    name: str
+    seed: int = 0
+
+    def require_labels(self) -> None:
+        """Raises UserError where a part has no labels."""
+        if any(part.labels is None for part in (self.train, self.val, self.test)):
+            raise UserError(f"data={self.name}: this evaluation needs labels and there are none; use data with labels")
+
+    def require_images(self) -> None:
+        """Raises UserError where examples are not pictures ``[channels, height, width]``."""
+        if len(self.shape) != 3:
+            raise UserError(
+                f"data={self.name}: this evaluation needs pictures, [channels, height, width], and examples here have "
+                f"shape {list(self.shape)}"
+            )
+
+
+class Score(NamedTuple):
+    """One figure: its value and, where known, a 95 % confidence interval over the test examples."""
+
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Evaluation(Protocol):
+    """One of ``conf/evaluation``; hyperparameters are its constructor's arguments.
+
+    ``measure``: scores of one coder. ``baselines``: scores of the methods that stand beside it, by name (``pca``,
+    ``raw``, ...), which do not depend on the coder. ``pictures``: uint8 ``[height, width, 3]`` by name.
+    Raise UserError where the data cannot answer the question.
+    """
+
+    def measure(self, coder: Coder, data: Examples) -> list[Score]: ...
+
+    def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]: ...
+
+    def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]: ...
