@@ -84,7 +84,7 @@ def test_full_disk_costs_nothing_old(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert manifest_of(full)["status"] == "failed"
     assert last.read_bytes() == before
     assert load_checkpoint(last)["epoch"] == 1
-    assert sorted(path.name for path in last.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert sorted(path.name for path in last.parent.iterdir()) == ["before.ckpt", "best.ckpt", "last.ckpt"]
     run(full, [])
     assert outcome(full) == outcome(whole)
 

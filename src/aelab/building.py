@@ -16,6 +16,7 @@ from aelab.data.module import DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, best_checkpoint
+from aelab.tracking.epoch_state import EpochState
 from aelab.tracking.history import History
 from aelab.tracking.progress import Progress
 
@@ -111,6 +112,7 @@ def build_trainer(
     directory.mkdir(parents=True, exist_ok=True)
     callbacks: list[Callback] = [
         Progress(),
+        EpochState(),
         *extra,
         History(directory / "metrics.jsonl"),
         *([best_checkpoint(directory)] if keep_best else []),

@@ -24,7 +24,7 @@ from aelab.replicas.measuring import Curves
 from aelab.replicas.plans import Assignment, Plan
 from aelab.replicas.rates import ELEMENTWISE, with_rates
 from aelab.replicas.stacking import lone_state, stack
-from aelab.tracking.checkpoints import AtomicCheckpointIO, load_checkpoint
+from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
 from aelab.tracking.history import mean_history, write_rows
 
 # Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
@@ -199,12 +199,10 @@ class Replication:
         join_steps(self.config, model, self.data)
         own_logger = logger if logger and len(self.chunks) == 1 else False
         trainer = build_trainer(self.config, directory, own_logger, extra, keep_best=False)
-        last = directory / "checkpoints" / "last.ckpt"
-        if last.exists():
-            load_checkpoint(last)
+        last = last_intact(directory)
         keep = [True] * len(members)
         try:
-            trainer.fit(model, datamodule=self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+            trainer.fit(model, datamodule=self.data, ckpt_path=last, weights_only=True)
         except DivergedError:
             if len(members) > 1:
                 raise

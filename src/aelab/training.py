@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import time
 import traceback
 from contextlib import suppress
@@ -12,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters, join_steps
 from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results
 from aelab.errors import UserError
 from aelab.evaluation.pca import pca_error
+from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.launching import relaunchable
 from aelab.replicated import Replication
-from aelab.tracking.checkpoints import load_checkpoint
+from aelab.slurm import requeue
+from aelab.tracking.checkpoints import last_intact, load_checkpoint
 from aelab.tracking.gallery import Gallery, keep_picture
 from aelab.tracking.identity import resolved, run_id
 from aelab.tracking.manifest import Manifest, claim, read_manifest
@@ -33,17 +35,39 @@ class RunFailed(Exception):
     """A run ended without a result; the message is one line and names where the trace is."""
 
 
-def run(config: DictConfig, overrides: list[str]) -> float:
+class RunInterrupted(KeyboardInterrupt):
+    """A run was stopped by a signal, ``signum``, and can be resumed."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
+
+
+def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
     """Train and test what the config describes, unless it is done already. Returns val/error of the best epoch.
 
-    Raises RunFailed after the manifest says ``failed``, KeyboardInterrupt after it says ``interrupted``.
+    ``wait``: for another process that is at this very run, instead of raising Held.
+
+    Raises RunFailed after the manifest says ``failed``, RunInterrupted after it says ``interrupted``.
     """
     quiet()
     name = run_id(config)
     directory = Path(config.paths.outputs) / config.sweep / name
+    interruption = Interruption()
+    try:
+        with interruptible(interruption):
+            return _run(config, directory, overrides, wait)
+    except Interrupted as stop:
+        if stop.signum == signal.SIGUSR1:  # SLURM's, shortly before the time is up
+            requeue()
+        interruption.pass_on()
+        raise RunInterrupted(f"interrupted; the same command resumes {directory}", stop.signum) from stop
+
+
+def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) -> float:
     if int(os.environ.get("LOCAL_RANK", 0)):  # started by rank 0, which owns the directory
         return _fit_and_test(config, directory, None)["val/error"]
-    with claim(directory):
+    with claim(directory, wait):
         done = read_manifest(directory)
         if config.force:
             _start_over(directory)
@@ -72,9 +96,9 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> floa
         metrics = _fit_and_test(config, directory, logger, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
-    except (KeyboardInterrupt, SystemExit, SIGTERMException) as error:
+    except (Interrupted, KeyboardInterrupt, SystemExit) as error:
         manifest.close("interrupted", error=_describe(error))
-        raise KeyboardInterrupt(f"interrupted; the same command resumes {directory}") from error
+        raise Interrupted(getattr(error, "signum", signal.SIGINT)) from error
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         with suppress(OSError):  # on a full disk the line below is all that is left
@@ -126,12 +150,10 @@ def _fit_one(config: DictConfig, directory: Path, logger: Any, manifest: Manifes
     if logger is not None and config.logger.watch:
         logger.watch(model, log="all")
     checkpoints = directory / "checkpoints"
-    last = checkpoints / "last.ckpt"
-    if last.exists():
-        load_checkpoint(last)  # a torn file is named before Lightning trips over it
+    last = last_intact(directory)
     began = time.monotonic()
     with relaunchable(trainer):
-        trainer.fit(model, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        trainer.fit(model, datamodule=data, ckpt_path=last, weights_only=True)
         fitted = time.monotonic()
         best = checkpoints / "best.ckpt"
         if best.exists():

@@ -57,6 +57,7 @@ class ImageLoader:
         self.sampler = batches.sampler
         self.batch_sampler = None  # Lightning looks for it
         self.batches = batches
+        self.done = 0
         self.loader = DataLoader(
             images,
             batch_size=None,
@@ -70,10 +71,19 @@ class ImageLoader:
     def __len__(self) -> int:
         return len(self.batches)
 
+    def state_dict(self) -> dict[str, int]:
+        """The position of training, which the workers are ahead of."""
+        return self.batches.state_dict() | {"done": self.done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.batches.load_state_dict(state)
+
     def __iter__(self) -> Iterator[Tensor]:
+        self.done = self.batches.first()
         for batch in self.loader:
             if isinstance(batch, UserError):
                 raise UserError(str(batch))  # batch itself would make a cycle through this frame
+            self.done += 1
             yield batch
 
     @property

@@ -39,6 +39,36 @@ class EpochOrder:
         return rows[torch.randperm(len(rows), generator=seeded_generator(seed, self.epoch))]
 
 
+class Position:
+    """How many batches of the epoch were given out, so that a resumed epoch goes on behind them.
+
+    ``joined``: batches that make one of Lightning's steps, whose count within the epoch it keeps itself.
+    """
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.joined = 1
+        self.resumed: dict[str, int] = {}
+
+    def first(self, epoch: int) -> int:
+        """The batch an epoch begins with.
+
+        Raises UserError where the epoch was begun with another number of joined steps.
+        """
+        if self.resumed.get("epoch") != epoch:
+            return 0
+        if self.resumed["joined"] != self.joined:
+            raise UserError(
+                f"trainer.steps_per_execution={self.joined}: this run was interrupted within an epoch of "
+                f"{self.resumed['joined']}; resume it with trainer.steps_per_execution={self.resumed['joined']} and "
+                "the devices it had, or start over with force=true"
+            )
+        return self.resumed["done"]
+
+    def state_dict(self, epoch: int) -> dict[str, int]:
+        return {"epoch": epoch, "done": self.done, "joined": self.joined}
+
+
 class Batches:
     """Iterates the rows of each batch: long ``[B]``, or ``[K, B]`` for K replicas.
 
@@ -66,9 +96,24 @@ class Batches:
         self.rank = rank
         self.world_size = world_size
         self.device = device
+        self.position = Position()
 
     def __len__(self) -> int:
         return -(-self._count() // self.batch_size)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where in which epoch this is; Lightning keeps it in the checkpoint."""
+        return self.position.state_dict(self._epoch())
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.position.resumed = state
+
+    def first(self) -> int:
+        """The batch that iterating begins with: 0, but in an epoch that is resumed."""
+        return self.position.first(self._epoch())
+
+    def _epoch(self) -> int:
+        return self.sampler.epoch if isinstance(self.sampler, EpochOrder) else 0
 
     def _count(self) -> int:
         if isinstance(self.sampler, EpochOrder):
@@ -78,7 +123,9 @@ class Batches:
     def __iter__(self) -> Iterator[Tensor]:
         rows = self.sampler() if isinstance(self.sampler, EpochOrder) else self.sampler
         rows = rows.to(self.device)
-        for start, stop in pairwise(self._bounds()):
+        self.position.done = self.first()
+        for start, stop in pairwise(self._bounds()[self.position.done :]):
+            self.position.done += 1
             yield rows[..., start + self.rank : stop : self.world_size]
 
     def _bounds(self) -> list[int]:
@@ -119,6 +166,8 @@ class Grouped:
         self.sampler = loader.sampler
         self.batch_sampler = None
         self.size = size
+        loader.position.joined = size
+        self.state_dict, self.load_state_dict = loader.state_dict, loader.load_state_dict
 
     def __len__(self) -> int:
         return -(-len(self.loader) // self.size)

@@ -136,6 +136,10 @@ class Autoencoder(pl.LightningModule):
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
     def on_train_epoch_start(self) -> None:
+        self.start_noise()
+
+    def start_noise(self) -> None:
+        """Generators of the epoch's noise, from (seed, epoch): one, or one for each replica."""
         epoch = self.current_epoch
         if isinstance(self.seed, int):
             seed = self.seed + RANK_STRIDE * process_rank()

@@ -47,9 +47,16 @@ class KSparseAutoencoder(Autoencoder):
     def observe(self, code: Tensor) -> None:
         self.used |= (code != 0).any(-2)
 
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        self._set_k()  # an epoch that is resumed does not start
+
     def on_train_epoch_start(self) -> None:
         super().on_train_epoch_start()
         self.used.zero_()
+        self._set_k()
+
+    def _set_k(self) -> None:
         epochs = max(self.trainer.max_epochs or 0, 0) * self.anneal  # -1, no last epoch: k from the start
         left = max(0.0, 1 - self.current_epoch / epochs) if epochs else 0.0
         self.annealed_k = self.k + round((self.network.code_size - self.k) * left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,17 @@ class StepMeans:
         self.counts.append(count)
         for name, value in values.items():
             self.values.setdefault(name, []).append(value.detach())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The values of the epoch so far, each name's stacked: ``[..., batches]``."""
+        return {
+            "counts": list(self.counts),
+            "values": {name: torch.stack(values, -1) for name, values in self.values.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.counts = list(state["counts"])
+        self.values = {name: list(values.unbind(-1)) for name, values in state["values"].items()}
 
     def compute(self, reduce: Reduce) -> dict[str, Tensor]:
         """Means ``[...]``, and reset. ``reduce`` sums a tensor over processes."""

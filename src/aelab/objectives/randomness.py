@@ -12,7 +12,12 @@ ORDER, NOISE = 0, 1  # separate streams for the order of the examples and for no
 
 def seeded_generator(seed: int, epoch: int, stream: int = ORDER, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator that depends on (seed, epoch, stream) only, so that a resumed epoch repeats itself."""
-    return torch.Generator(device=device).manual_seed((seed * 2_000_003 + epoch * 2 + stream) % 2**63)
+    return torch.Generator(device=device).manual_seed(epoch_seed(seed, epoch, stream))
+
+
+def epoch_seed(seed: int, epoch: int, stream: int) -> int:
+    """One number for (seed, epoch, stream)."""
+    return (seed * 2_000_003 + epoch * 2 + stream) % 2**63
 
 
 Generators = torch.Generator | Sequence[torch.Generator] | None

@@ -10,6 +10,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
+from aelab.tracking.atomic import write_whole
+
 
 class History(Checkpoint):
     """Appends the epoch's metrics to ``metrics.jsonl``.
@@ -72,4 +74,4 @@ def mean_history(paths: Sequence[Path], weights: Sequence[int]) -> list[dict[str
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Replace a metrics file."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -19,6 +19,7 @@ from aelab.errors import UserError
 from aelab.tracking.atomic import write_whole
 
 FILE = "manifest.json"
+LOCK = ".lock"
 PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 
@@ -36,24 +37,40 @@ def read_manifest(directory: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) else None
 
 
+class Held(UserError):
+    """Another process is at this run."""
+
+
 @contextmanager
-def claim(directory: Path) -> Iterator[None]:
+def claim(directory: Path, wait: bool = False) -> Iterator[None]:
     """Own a run's directory; the kernel gives the claim back when its owner dies, however it dies.
 
-    Raises UserError where another process holds it.
+    Raises Held where another process has it, unless ``wait``.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("a+") as lock:
+    with (directory / LOCK).open("a+") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
             lock.seek(0)
             owner = lock.read().strip() or "another process"
-            raise UserError(f"{directory}: held by {owner}, which is running it now; wait for it or stop it") from None
+            raise Held(f"{directory}: held by {owner}, which is running it now; wait for it or stop it") from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}")
         lock.flush()
         yield
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a process, here or on another machine that shares the file system, is at this run."""
+    try:
+        with (directory / LOCK).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 class Manifest:
