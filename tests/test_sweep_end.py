@@ -48,7 +48,9 @@ def test_only_the_runs_of_this_sweep_count(config: DictConfig, capsys: pytest.Ca
     assert end(callback, config) == 1
     said = capsys.readouterr()
     assert said.out.splitlines()[-1] == f"sweep: {config.paths.outputs}/s"
-    assert said.err == "2 of this sweep's runs did not complete: died, failed\n"
+    assert said.err == (
+        "2 of this sweep's runs did not complete: died (died), failed (failed); the same command tries again\n"
+    )
 
 
 def test_failing_comparison_is_told(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from aelab.configuration import conf_dir
@@ -21,13 +24,24 @@ def _job(config: DictConfig) -> float:
     """One job. A failure is recorded and reported in one line; the other jobs of a multirun still run."""
     from aelab.errors import UserError
     from aelab.tracking.identity import run_id
+    from aelab.tracking.manifest import Held, leave
     from aelab.training import RunFailed, run
 
     job = HydraConfig.get()
     directory = f"{config.paths.outputs}/{config.sweep}/{run_id(config)}"
     first = not int(os.environ.get("LOCAL_RANK", 0))  # of the processes of one run one speaks
+    sweeping = job.mode == RunMode.MULTIRUN
+    grid = job.runtime.choices.get("hydra/sweeper") == "basic"  # any other sweeper wants to know every result
     try:
-        result = run(config, list(job.overrides.task))
+        result = run(config, list(job.overrides.task), wait=sweeping and not grid)
+    except Held as held:
+        if sweeping:
+            leave(Path(directory))
+            print(f"{held}; left to it", flush=True)
+            return float("nan")
+        print(f"{held}; wait for it or stop it", file=sys.stderr)
+        _failures.append(directory)
+        return float("nan")
     except (RunFailed, UserError) as error:
         if first:
             print(f"{directory}: {error}", file=sys.stderr)
@@ -50,7 +64,7 @@ def train() -> int:
         _job()
     except KeyboardInterrupt as interruption:
         print(str(interruption) or "interrupted", file=sys.stderr)
-        return 130
+        return 128 + getattr(interruption, "signum", signal.SIGINT)
     except Exception as error:
         if trace_wanted:
             raise

@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="example: python scripts/compare.py outputs/demo wandb=true",
     )
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a folder that holds runs")
+    parser.add_argument("--status", action="store_true", help="only say what is running, done and failed")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the report goes")
     parser.add_argument(
         "--wandb",
@@ -68,6 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args([_as_option(word) for word in words])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ★ is no reason to stop
+    if chosen.status:
+        from aelab.comparison.status import print_status
+
+        print_status(chosen.directories)
+        return 0
     try:
         compare(chosen.directories, chosen.output, _mode(chosen.wandb))
     except UserError as problem:

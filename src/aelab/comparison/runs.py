@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import plain
+from aelab.tracking.manifest import state
 
 UNREADABLE = "unreadable"
 _NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}
@@ -56,7 +57,7 @@ class Run:
 
 def find_runs(directories: Iterable[Path]) -> list[Run]:
     """Every run under the directories, once. A manifest that cannot be read is a run, too."""
-    found = {manifest.resolve(): manifest for top in directories for manifest in _manifests(top)}
+    found = {manifest.resolve(): manifest for top in directories for manifest in find_manifests(top)}
     return [run for manifest in found.values() for run in read_runs(manifest.parent)]
 
 
@@ -73,7 +74,7 @@ def read_runs(directory: Path) -> list[Run]:
         return [Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
 
 
-def _manifests(top: Path) -> Iterator[Path]:
+def find_manifests(top: Path) -> Iterator[Path]:
     for folder, inner, files in os.walk(top):
         inner[:] = sorted(name for name in inner if name not in _NOT_RUNS and not name.startswith("."))
         if "manifest.json" in files:
@@ -87,7 +88,7 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
     failure, trace = _failure(manifest.get("error"))
     return Run(
         directory,
-        status=plain(str(manifest.get("status") or "unknown")),
+        status=plain(state(directory, manifest)),
         run_id=str(manifest.get("run_id") or directory.name),
         sweep=str(manifest.get("sweep") or directory.parent.name),
         seed=manifest.get("seed", config.get("seed") if isinstance(config, dict) else None),

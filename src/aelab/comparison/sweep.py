@@ -9,7 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from aelab.tracking.manifest import now, read_manifest
+from aelab.tracking.manifest import claim, is_held, now, read_manifest, state, when_left
 from aelab.tracking.wandb_mode import wandb_mode
 
 
@@ -23,6 +23,7 @@ class CompareAtEnd(Callback):
         from aelab.comparison.compare import compare
 
         directory = Path(config.paths.outputs) / config.sweep
+        self._wait_for_others(directory)
         if not any(directory.glob("*/manifest.json")):
             return
         problem = None
@@ -35,17 +36,35 @@ class CompareAtEnd(Callback):
             else:
                 reason = " ".join(str(error).split()) or type(error).__name__
                 problem = f"no comparison of {directory}: {reason}"
-        failed = [path.name for path in sorted(directory.iterdir()) if self._failed_now(path)]
+        incomplete = [
+            f"{path.name} ({state})" for path in sorted(directory.iterdir()) if (state := self._lacking(path))
+        ]
         print(f"sweep: {directory}", flush=True)
-        if failed:
-            print(f"{len(failed)} of this sweep's runs did not complete: {', '.join(failed)}", file=sys.stderr)
+        if incomplete:
+            print(
+                f"{len(incomplete)} of this sweep's runs did not complete: {', '.join(incomplete)}; "
+                "the same command tries again",
+                file=sys.stderr,
+            )
         if problem:
             print(problem, file=sys.stderr)
-        if failed or problem:
+        if incomplete or problem:
             raise SystemExit(1)
 
-    def _failed_now(self, directory: Path) -> bool:
+    def _wait_for_others(self, directory: Path) -> None:
+        """Another sweep in this directory may still be at runs that this one wants."""
+        held = [path for path in sorted(directory.glob("*")) if when_left(path) >= self.started and is_held(path)]
+        if held:
+            print(f"waiting for runs that other processes are at: {', '.join(path.name for path in held)}", flush=True)
+        for path in held:
+            with claim(path, wait=True):
+                pass
+
+    def _lacking(self, directory: Path) -> str:
+        """The state of a run of this sweep that has no result; empty for others."""
         manifest = read_manifest(directory) or {"status": "complete"}
         timings = manifest.get("timings") or {}
         latest = timings.get("finished") or timings.get("started") or ""  # an older attempt is no job of this sweep
-        return manifest.get("status") != "complete" and latest >= self.started
+        if manifest.get("status") == "complete" or max(latest, when_left(directory)) < self.started:
+            return ""
+        return state(directory, manifest)

@@ -13,19 +13,24 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aelab.errors import UserError
 from aelab.tracking.atomic import write_whole
 
 FILE = "manifest.json"
 LOCK = ".lock"
+LEFT = ".left"  # its time says when a sweep last left this run to another process
 PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 
 def now() -> str:
     """The present time, UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return _stamp(time.time())
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def read_manifest(directory: Path) -> dict[str, Any] | None:
@@ -49,16 +54,25 @@ def claim(directory: Path, wait: bool = False) -> Iterator[None]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
+        if not _locked(lock, wait):
             lock.seek(0)
             owner = lock.read().strip() or "another process"
-            raise Held(f"{directory}: held by {owner}, which is running it now; wait for it or stop it") from None
+            raise Held(f"{directory}: held by {owner}, which is running it now")
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}")
         lock.flush()
         yield
+
+
+def _locked(lock: IO[str], wait: bool) -> bool:
+    for pause in (0.02, 0.02, 0.02, None):  # whoever only asks whether it is held has it for an instant
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            return True
+        except BlockingIOError:
+            if pause:
+                time.sleep(pause)
+    return False
 
 
 def is_held(directory: Path) -> bool:
@@ -71,6 +85,25 @@ def is_held(directory: Path) -> bool:
     except OSError:
         pass
     return False
+
+
+def state(directory: Path, manifest: dict[str, Any]) -> str:
+    """``running``, ``complete``, ``failed``, ``interrupted``; ``died`` where a process left without a word."""
+    status = str(manifest.get("status") or "unknown")
+    return "died" if status == "running" and not is_held(directory) else status
+
+
+def leave(directory: Path) -> None:
+    """Note that a sweep wanted this run and left it to the process that is at it."""
+    (directory / LEFT).touch()
+
+
+def when_left(directory: Path) -> str:
+    """When ``leave`` was last called, ISO 8601; empty if never."""
+    try:
+        return _stamp((directory / LEFT).stat().st_mtime)
+    except OSError:
+        return ""
 
 
 class Manifest:

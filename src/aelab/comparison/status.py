@@ -1,0 +1,86 @@
+"""What is running, done and failed in a sweep, while it is under way."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aelab.comparison.runs import find_manifests
+from aelab.comparison.swept import flatten
+from aelab.comparison.wording import ABSENT, count, duration, plain
+from aelab.tracking.manifest import read_manifest, state
+
+_ORDER = ("running", "failed", "died", "interrupted", "complete")
+
+
+def print_status(directories: Iterable[Path]) -> None:
+    """One line a run, those that are running first, and how many there are of each kind."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    found = {path.resolve(): path.parent for top in directories for path in find_manifests(top)}
+    lines = sorted((_line(directory) for directory in found.values()), key=_rank)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("run", "status", "epochs", "attempts", "for", "told"):
+        drawn.add_column(heading, overflow="fold")
+    for line in lines:
+        style = {"complete": "", "running": "cyan"}.get(line[1], "red")
+        drawn.add_row(*map(Text, line), style=style)
+    console.print(drawn)
+    states = Counter(line[1] for line in lines)
+    several = ", ".join(f"{states.pop(name)} {name}" for name in (*_ORDER, *sorted(states)) if name in states)
+    console.print(f"{count(len(lines), 'run')}: {several}" if lines else "no runs here")
+
+
+def _rank(line: tuple[str, ...]) -> tuple[int, str]:
+    return (_ORDER.index(line[1]) if line[1] in _ORDER else len(_ORDER), line[0])
+
+
+def _line(directory: Path) -> tuple[str, ...]:
+    manifest = read_manifest(directory)
+    if manifest is None:
+        return (directory.name, "unreadable", ABSENT, ABSENT, ABSENT, "manifest.json cannot be read")
+    timings = manifest.get("timings")
+    timings = timings if isinstance(timings, dict) else {}
+    error = manifest.get("error")
+    told = plain(str(error.get("message") or "") if isinstance(error, dict) else "", 90)
+    now = state(directory, manifest)
+    if now == "died":
+        told = "its process ended without a word; the same command resumes it"
+    return (
+        plain(directory.name),
+        plain(now),
+        _epochs(directory, manifest),
+        plain(str(timings.get("attempts", ABSENT))),
+        duration(_seconds(timings, now == "running")),
+        told,
+    )
+
+
+def _epochs(directory: Path, manifest: dict[str, Any]) -> str:
+    """Epochs done, of how many; of the latest fit where replicas are fitted in several."""
+    files = [directory / "metrics.jsonl", *directory.glob("replicas/*/metrics.jsonl")]
+    written = [path for path in files if path.is_file()]
+    if not written:
+        return "0"
+    newest = max(written, key=lambda path: path.stat().st_mtime)
+    done = newest.read_bytes().count(b"\n")
+    config = manifest.get("config")
+    most = flatten(config).get("trainer.max_epochs") if isinstance(config, dict) else None
+    return f"{done}/{most}" if isinstance(most, int) and most > 0 else str(done)
+
+
+def _seconds(timings: dict[str, Any], running: bool) -> float | None:
+    total = timings.get("total_s")
+    if not running and isinstance(total, int | float):
+        return float(total)
+    try:
+        started = datetime.fromisoformat(str(timings.get("started")))
+    except ValueError:
+        return None
+    return max(0.0, (datetime.now(started.tzinfo) - started).total_seconds()) if running else None
