@@ -15,6 +15,7 @@ from aelab.errors import UserError
 
 TRUSTED = (
     "aelab.data.",
+    "aelab.evaluation.",
     "aelab.models.",
     "aelab.networks.",
     "aelab.objectives.",

@@ -6,6 +6,7 @@ IRRELEVANT = (
     "callbacks.pictures_every",
     "data.num_workers",
     "data.root",
+    "evaluation",
     "force",
     "hydra",
     "logger",

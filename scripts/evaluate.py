@@ -1,0 +1,8 @@
+"""Ask a finished run what its codes are good for. See docs/evaluation.md."""
+
+import sys
+
+from aelab.evaluation_cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The coders and the data of a finished run, as evaluations take them: float32 arrays in, float32 arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from aelab.building import build_data
+from aelab.data.module import DataModule
+from aelab.errors import UserError
+from aelab.evaluation.protocol import Examples, Part
+from aelab.models import Autoencoder, SparseAutoencoder
+from aelab.run import load_run
+
+CHUNK = 4096  # examples that are encoded at once
+VALUES = 2**28  # of one part that are held in memory, 1 GiB; a larger part is sampled
+
+
+class TrainedCoder:
+    """A trained model as a coder. ``target_activation``: the mean activation its penalty aims at, or None."""
+
+    def __init__(self, model: Autoencoder, name: str) -> None:
+        self.model = model
+        self.name = name
+        self.code_size: int = model.network.code_size
+        self.activation: str = model.code_activation_name
+        aimed = isinstance(model, SparseAutoencoder) and model.sparsity == "kl"
+        self.target_activation = float(model.target) if aimed else None  # type: ignore[arg-type]
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Examples ``[N, D]`` to codes ``[N, H]``; UserError where they are not finite."""
+        code = self._chunked(self.model.encode, x)
+        if not np.isfinite(code).all():
+            raise UserError(f"{self.name}: its codes are NaN or infinite; train it again with a lower optimizer.lr")
+        return code
+
+    def decode(self, code: np.ndarray) -> np.ndarray:
+        return self._chunked(self.model.decode, code)
+
+    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+        return self._chunked(self.model.reconstruct, x)
+
+    def jacobian(self, x: np.ndarray) -> np.ndarray:
+        """Derivatives ``[N, H, D]`` of the code at examples ``[N, D]``."""
+        columns = []
+        for part in np.array_split(x, max(1, len(x) // 64)):
+            values = torch.from_numpy(part).to(self.model.device).requires_grad_()
+            code = self.model.encode(values).sum(0)
+            rows = [torch.autograd.grad(value, values, retain_graph=True)[0] for value in code]
+            columns.append(torch.stack(rows, 1).cpu().numpy())
+        return np.concatenate(columns)
+
+    @torch.no_grad()
+    def _chunked(self, function: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
+        values = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+        return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(CHUNK)]).numpy()
+
+
+def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[TrainedCoder]]:
+    """The coders of a run: for each setting of varied hyperparameters its replicas that have not diverged."""
+    on_gpu = manifest["config"]["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
+    record = manifest.get("replicas")
+    if not isinstance(record, dict):
+        return [[TrainedCoder(load_run(directory, device).model, str(directory))]]
+    settings, count = max(1, len(record["settings"])), record["count"]
+    kept = [[m for m in range(s * count, (s + 1) * count) if m not in record["diverged"]] for s in range(settings)]
+    return [
+        [TrainedCoder(load_run(directory, device, replica).model, f"{directory} replica {replica}") for replica in some]
+        for some in kept
+    ]
+
+
+def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
+    """The data a run was trained on; UserError where they are gone or no longer the same."""
+    config = OmegaConf.create(manifest["config"])
+    try:
+        data = build_data(config)
+    except (UserError, OSError, RuntimeError) as error:
+        raise UserError(f"{directory}: the data of this run cannot be read ({error})") from error
+    for part, known in manifest["data"].get("fingerprints", {}).items():
+        if data.fingerprint(part) != known:
+            raise UserError(
+                f"{directory}: the {part} part of data={data.name} is not what the run was trained on; bring the "
+                "data back, or train again with force=true"
+            )
+    train, val, test = (_part(data, part) for part in ("train", "val", "test"))
+    return Examples(train, val, test, data.shape, data.name, data.split_seed)
+
+
+def _part(data: DataModule, part: str) -> Part:
+    limit = max(1, VALUES // int(np.prod(data.shape)))
+    labels = data.labels.get(part)
+    chosen = data.chosen(part, limit).numpy()
+    return Part(data.examples(part, limit).cpu().numpy(), None if labels is None else np.asarray(labels)[chosen])

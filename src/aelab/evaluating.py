@@ -1,0 +1,179 @@
+"""The evaluations of a finished run: measured once, beside their baselines, into manifest, pictures and W&B."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from aelab.coding import TrainedCoder, examples_of, trained_coders
+from aelab.configuration import instantiate
+from aelab.errors import UserError
+from aelab.evaluation.protocol import Evaluation, Examples
+from aelab.evaluation.summary import flat, rows, table
+from aelab.tracking import pictures
+from aelab.tracking.atomic import write_whole
+from aelab.tracking.manifest import FILE, read_manifest
+from aelab.tracking.progress import waiting
+
+_baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
+
+
+def evaluate(
+    directory: Path, wanted: Mapping[str, DictConfig] | None, logger: Any = None, force: bool = False
+) -> dict[str, float]:
+    """Measure, print and record the evaluations that a complete run lacks; the metrics they gave.
+
+    ``wanted``: configs by name (``config.evaluation``). One that was measured with the same config before is
+    printed again and nothing more, unless ``force``. The caller has claimed the directory.
+
+    Raises UserError where the run or its data cannot answer.
+    """
+    if not wanted:
+        return {}
+    record = read_manifest(directory)
+    if record is None:
+        raise UserError(f"{directory}: no run here (manifest.json is missing or unreadable)")
+    if record["status"] != "complete":
+        raise UserError(f"{directory}: the run is {record['status']}; run its command again to complete it")
+    questions: dict[str, Evaluation] = {name: instantiate(config) for name, config in wanted.items()}
+    done = record.setdefault("evaluations", {})
+    missing = [name for name in questions if force or done.get(name, {}).get("config") != _plain(wanted[name])]
+    metrics: dict[str, float] = {}
+    if missing:
+        with waiting("reading the run and its data"):
+            data, settings = examples_of(directory, record), trained_coders(directory, record)
+    for name, question in questions.items():
+        if name in missing:
+            with _named(name):
+                done[name] = _measure(name, question, _plain(wanted[name]), record, data, settings)
+                _keep_metrics(name, record)
+                write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
+                metrics |= flat(name, _best(record, done[name]["rows"]), _method(record))
+                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, logger)
+        _print(name, done[name], "" if name in missing else "measured already; ")
+    return metrics
+
+
+def _plain(config: DictConfig) -> Any:
+    return OmegaConf.to_container(config, resolve=True)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say which evaluation a complaint comes from."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"evaluation={name}: {error}") from error
+
+
+def _method(record: Mapping[str, Any]) -> str:
+    """What the run is called beside its baselines."""
+    return str(record["config"]["model"]["name"])
+
+
+def _measure(
+    name: str, question: Evaluation, config: Any, record: dict[str, Any], data: Examples, all_coders: Any
+) -> dict[str, Any]:
+    """The entry of the manifest: rows of the run and its baselines, for every setting of varied hyperparameters."""
+    began = time.monotonic()
+    settings = (record.get("replicas") or {}).get("settings") or [None]
+    found: list[dict[str, Any]] = []
+    for index, (setting, coders) in enumerate(zip(settings, all_coders, strict=True)):
+        scores = []
+        for number, coder in enumerate(coders, 1):
+            with waiting(f"{name}: replica {number} of {len(coders)}" if len(coders) > 1 else name):
+                scores.append(question.measure(coder, data))
+        if not coders:
+            continue
+        own = rows(_method(record), scores) + _baseline_rows(name, question, config, record, data, coders[0])
+        found += own if setting is None else [row | {"setting": index, "values": setting["values"]} for row in own]
+    facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
+    told = getattr(question, "facts", None)
+    facts |= told(data) if told else {}
+    return {"config": config, "rows": found, "facts": facts, "seconds": round(time.monotonic() - began, 3)}
+
+
+def _baseline_rows(
+    name: str, question: Evaluation, config: Any, record: Mapping[str, Any], data: Examples, coder: TrainedCoder
+) -> list[dict[str, Any]]:
+    """Rows of the methods beside the run, measured once in a process for each data, code size and config."""
+    key = json.dumps([name, config, coder.code_size, data.seed, record["config"]["data"], record["data"]])
+    if key not in _baselines:
+        with waiting(f"{name}: baselines"):
+            beside = question.baselines(data, coder.code_size)
+        _baselines[key] = [row for method, scores in beside.items() for row in rows(method, [scores])]
+    return _baselines[key]
+
+
+def _best_setting(record: Mapping[str, Any]) -> int:
+    """Index of the setting with the lowest val/error, whose metrics are the run's."""
+    settings = (record.get("replicas") or {}).get("settings") or [{"metrics": {"val/error": 0.0}}]
+    return int(np.nanargmin([setting["metrics"].get("val/error", np.nan) for setting in settings]))
+
+
+def _best(record: Mapping[str, Any], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in found if row.get("setting") in (None, _best_setting(record))]
+
+
+def _keep_metrics(name: str, record: dict[str, Any]) -> None:
+    """Put the rows of an evaluation among the metrics of the run and of its settings, instead of older ones."""
+    found = record["evaluations"][name]["rows"]
+    targets = [(record["metrics"], _best(record, found))]
+    for index, setting in enumerate((record.get("replicas") or {}).get("settings") or []):
+        targets.append((setting["metrics"], [row for row in found if row["setting"] == index]))
+    for metrics, own in targets:
+        for old in [key for key in metrics if key.startswith(f"{name}/")]:
+            del metrics[old]
+        metrics |= flat(name, own, _method(record))
+
+
+def _keep_pictures(
+    directory: Path, name: str, question: Evaluation, coders: list[TrainedCoder], data: Examples, logger: Any
+) -> None:
+    """Pictures of the first replica, as PNG and in W&B."""
+    with waiting(f"{name}: pictures"):
+        sheets = question.pictures(coders[0], data) if coders else {}
+    for picture, pixels in sheets.items():
+        path = directory / "pictures" / f"{name}_{picture}.png"
+        pictures.save_png(path, pixels)
+        if logger:
+            import wandb
+
+            logger.experiment.log({f"pictures/{name}_{picture}": wandb.Image(str(path))})
+
+
+def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    settings = {row.get("setting"): row.get("values", {}) for row in entry["rows"]}
+    console = Console()
+    console = console if console.is_terminal else Console(width=160)
+    for index, values in settings.items():
+        lines = table([row for row in entry["rows"] if row.get("setting") == index])
+        varied = "".join(f"  {key}={value}" for key, value in values.items())
+        replicas = max(row["replicas"] for row in entry["rows"])
+        over = f"mean and 95 % interval over {replicas} replicas; " if replicas > 1 else ""
+        told = "; ".join(f"{key} {_shown(value)}" for key, value in entry["facts"].items())
+        drawn = Table(box=None, header_style="bold", pad_edge=False)
+        for column, heading in enumerate(lines[0]):
+            drawn.add_column(Text(heading), justify="right" if column else "left")
+        for line in lines[1:]:
+            drawn.add_row(*map(Text, line))
+        console.print(Text(f"\n{name}{varied}  ({note}{over}{told})", style="bold"))
+        console.print(drawn)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,107 @@
+"""Which code values are used, how evenly, and how much the code moves when the input does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from aelab.evaluation.drawing import figure_pixels
+from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.protocol import Coder, Examples, Score
+
+BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # of activations that saturate
+
+
+class CodeHealth:
+    """How a code is used on the test part, and the singular values of the encoder's Jacobian there.
+
+    - ``active_fraction``: share of values above ``threshold`` times the largest magnitude its unit reaches on the
+      test part; ``l0``: the number of them in one code; ``dead_units``: share of units that never move.
+    - ``mean_activation``; ``rho`` beside it, where the penalty aims at one.
+    - ``effective_rank``: exp of the entropy of the normalised eigenvalues of the code's covariance (Roy & Vetterli
+      2007): 1 to the code size.
+    - ``saturation``: share of values within ``saturation`` of the range's ends, for activations that have ends
+      (Rifai et al. 2011, Table 1).
+    - ``jacobian_norm``: mean squared Frobenius norm of the Jacobian at ``jacobians`` test examples (the penalty of
+      Rifai et al. 2011); ``jacobian_rank``: effective rank of its squared singular values, their mean.
+
+    PCA of the same code size stands beside; the singular values of its Jacobian are all 1, everywhere.
+    """
+
+    def __init__(self, threshold: float = 1e-3, saturation: float = 0.05, jacobians: int = 200) -> None:
+        self.threshold = threshold
+        self.saturation = saturation
+        self.jacobians = jacobians
+
+    def measure(self, coder: Coder, data: Examples) -> list[Score]:
+        code = coder.encode(data.test.x).astype(np.float64)
+        active, dead = usage(code, self.threshold)
+        scores = [
+            Score("active_fraction", active.mean()),
+            Score("l0", active.sum(1).mean()),
+            Score("dead_units", dead.mean()),
+            Score("mean_activation", code.mean()),
+            Score("effective_rank", effective_rank(np.linalg.eigvalsh(np.atleast_2d(np.cov(code.T))))),
+        ]
+        target = getattr(coder, "target_activation", None)
+        if target is not None:
+            scores.append(Score("rho", target))
+        bounds = BOUNDS.get(getattr(coder, "activation", ""))
+        if bounds:
+            scores.append(Score("saturation", saturated(code, *bounds, self.saturation)))
+        values = self._singular_values(coder, data)
+        if values is not None:
+            squares = values**2
+            scores.append(Score("jacobian_norm", squares.sum(1).mean()))
+            scores.append(Score("jacobian_rank", float(np.mean([effective_rank(row) for row in squares]))))
+        return [Score(score.metric, float(score.value)) for score in scores]
+
+    def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
+        return {"pca": self.measure(PCACoder(data.train.x, code_size), data)}
+
+    def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
+        values = self._singular_values(coder, data)
+        return {} if values is None else {"contraction": figure_pixels(lambda axes: _contraction(axes, values))}
+
+    def _singular_values(self, coder: Coder, data: Examples) -> np.ndarray | None:
+        """Of the encoder's Jacobian ``[n, min(H, D)]``, largest first; None where the coder has none."""
+        jacobian = getattr(coder, "jacobian", None)
+        if jacobian is None:
+            return None
+        count = min(self.jacobians, len(data.test.x))
+        chosen = np.random.default_rng(data.seed).choice(len(data.test.x), count, replace=False)
+        return np.linalg.svd(jacobian(data.test.x[chosen]).astype(np.float64), compute_uv=False)
+
+
+def usage(code: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which values of codes ``[N, H]`` are active, and which units ``[H]`` are dead: the same for all examples."""
+    reach = np.abs(code).max(0)
+    dead = np.ptp(code, axis=0) <= threshold * np.maximum(reach, np.finfo(np.float32).tiny)
+    return (np.abs(code) > threshold * reach) & (reach > 0), dead
+
+
+def saturated(code: np.ndarray, low: float, high: float, margin: float) -> float:
+    """Share of values within ``margin`` times the range of its ends."""
+    width = margin * (high - low)
+    return float(((code < low + width) | (code > high - width)).mean())
+
+
+def effective_rank(values: np.ndarray) -> float:
+    """exp of the entropy of non-negative ``values`` as shares of their sum; 0 if all are 0."""
+    values = np.clip(values, 0, None)
+    if values.sum() == 0:
+        return 0.0
+    shares = values[values > 0] / values.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def _contraction(axes: Any, values: np.ndarray) -> None:
+    rank = np.arange(1, values.shape[1] + 1)
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
+    axes.fill_between(rank, low, high, alpha=0.25, linewidth=0, color="#4477aa", label="10 % to 90 %")
+    axes.plot(rank, middle, color="#4477aa", label="median over test examples")
+    axes.axhline(1, color="0.5", linestyle="--", linewidth=1, label="PCA")
+    axes.set(xlabel="rank", ylabel="singular value of the encoder's Jacobian", yscale="log")
+    axes.legend(frameon=False)

@@ -1,0 +1,58 @@
+"""Scores of one or several coders as rows: one for each method and metric, with a 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scipy.special import stdtrit
+
+from aelab.evaluation.protocol import Score
+
+
+def rows(method: str, scores: Sequence[Sequence[Score]]) -> list[dict[str, Any]]:
+    """Rows of a method from the scores of its replicas (one list each).
+
+    Several replicas give their mean and its 95 % t-interval; one keeps the interval it has, over test examples.
+    """
+    found = []
+    for same in zip(*scores, strict=True):
+        low, high = same[0].low, same[0].high
+        value = math.fsum(score.value for score in same) / len(same)
+        if len(same) > 1:
+            low, high = _t_interval([score.value for score in same])
+        row = {"method": method, "metric": same[0].metric, "value": value, "low": low, "high": high}
+        found.append(row | {"replicas": len(same)})
+    return found
+
+
+def _t_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    n, mean = len(values), math.fsum(values) / len(values)
+    half = float(stdtrit(n - 1, 0.975)) * math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+    return (mean - half, mean + half) if math.isfinite(half) else (None, None)
+
+
+def flat(evaluation: str, found: Iterable[Mapping[str, Any]], own: str) -> dict[str, float]:
+    """Rows as metrics: ``<evaluation>/<metric>`` of the method ``own``, with ``_<method>`` behind it of others."""
+    return {
+        f"{evaluation}/{row['metric']}" + ("" if row["method"] == own else f"_{row['method']}"): row["value"]
+        for row in found
+    }
+
+
+def table(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Headings, then one line a metric with a column for every method."""
+    methods = list(dict.fromkeys(row["method"] for row in found))
+    cells = {(row["metric"], row["method"]): _cell(row) for row in found}
+    metrics = dict.fromkeys(row["metric"] for row in found)
+    lines = [[metric, *(cells.get((metric, method), "") for method in methods)] for metric in metrics]
+    return [["", *methods], *lines]
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    value, low, high = row["value"], row["low"], row["high"]
+    if low is None or high is None or not 1e-9 * abs(value) < high - low < math.inf:
+        return f"{value:.4g}"
+    digits = min(6, max(0, 1 - math.floor(math.log10((high - low) / 2))))
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
