@@ -11,6 +11,7 @@ from aelab.evaluation.drawing import figure_pixels
 from aelab.evaluation.linear import PCACoder
 from aelab.evaluation.protocol import Coder, Examples, Score
 
+FLOOR = 1e-6  # of a logarithmic axis
 BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # of activations that saturate
 
 
@@ -98,10 +99,11 @@ def effective_rank(values: np.ndarray) -> float:
 
 
 def _contraction(axes: Any, values: np.ndarray) -> None:
-    rank = np.arange(1, values.shape[1] + 1)
+    rank, values = np.arange(1, values.shape[1] + 1), np.maximum(values, FLOOR)
     low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
     axes.fill_between(rank, low, high, alpha=0.25, linewidth=0, color="#4477aa", label="10 % to 90 %")
     axes.plot(rank, middle, color="#4477aa", label="median over test examples")
     axes.axhline(1, color="0.5", linestyle="--", linewidth=1, label="PCA")
     axes.set(xlabel="rank", ylabel="singular value of the encoder's Jacobian", yscale="log")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False)
