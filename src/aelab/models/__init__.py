@@ -4,6 +4,7 @@ from aelab.models.autoencoder import Autoencoder, Terms
 from aelab.models.contractive import ContractiveAutoencoder
 from aelab.models.denoising import DenoisingAutoencoder
 from aelab.models.k_sparse import KSparseAutoencoder
+from aelab.models.semantic_hashing import SemanticHashingAutoencoder
 from aelab.models.sparse import SparseAutoencoder
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "KSparseAutoencoder",
+    "SemanticHashingAutoencoder",
     "SparseAutoencoder",
     "Terms",
 ]

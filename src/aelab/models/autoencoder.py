@@ -40,8 +40,8 @@ class Terms(NamedTuple):
 class Autoencoder(pl.LightningModule):
     """Undercomplete (or overcomplete) autoencoder; every variant overrides one hook of it.
 
-    Hooks: ``corrupt`` (what the encoder sees), ``encode`` (how the code is made), ``penalty`` (what is added
-    to the error) and ``observe`` (what is remembered of a training batch's code).
+    Hooks: ``corrupt`` (what the encoder sees), ``encode`` (how the code is made; ``training_code`` where it is noisy),
+    ``penalty`` (what is added to the error) and ``observe`` (what is remembered of a training batch's code).
 
     ``network``: encoder and decoder. ``error``: reconstruction error that is minimised. ``corruption``: of
     the encoder's input in training; validation and test see clean inputs. ``code_activation``: applied to the
@@ -93,7 +93,7 @@ class Autoencoder(pl.LightningModule):
     def objective(self, x: Tensor, generator: Generators = None) -> Terms:
         """Loss of x ``[..., B, D]``; depends on parameters, x and the generator only."""
         seen = self.corrupt(x, generator)
-        code = self.encode(seen)
+        code = self.training_code(seen, generator)
         error = self.error(self.network.decode(code), x).mean(-1)
         penalty = self.penalty(seen, code, generator)
         if penalty is None:
@@ -108,6 +108,10 @@ class Autoencoder(pl.LightningModule):
         """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
         code = self.code_activation(self.network.encode(x))
         return code if self.code_mask is None else code * self.code_mask
+
+    def training_code(self, x: Tensor, generator: Generators = None) -> Tensor:
+        """Codes that the objective decodes; other than ``encode`` where a variant's code is noisy."""
+        return self.encode(x)
 
     def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
         """Unweighted penalty ``[...]`` of the input the encoder saw and its code; None for none."""
