@@ -48,7 +48,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
     assert not HEAVY & result.imported
     text = "\n".join(result.out)
     assert "== Configuration groups ==" in text
-    assert "model: contractive, denoising, k_sparse, sparse_kl, sparse_l1, undercomplete" in text
+    assert "model: contractive, denoising, k_sparse, semantic_hashing, sparse_kl, sparse_l1, undercomplete" in text
     assert not list(tmp_path.iterdir()), "asking writes nothing"
 
 
