@@ -15,16 +15,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning  # noqa: F401  (once, before the children are forked)
 import torch
 from conftest import compose_tiny
 from omegaconf import DictConfig
 
 from aelab import cli, training
+from aelab.models import Autoencoder
 from aelab.tracking import checkpoints
+from aelab.tracking.manifest import Held
 
 KILLS = 5
+HELD = 75
 STEPPED = ("trainer.steps_per_execution=1", "data.batch_size=64", "trainer.max_epochs=6")
+EARLY = ("trainer.max_epochs=12", "callbacks=early_stopping", "callbacks.early_stopping=100")
 SCENARIOS: dict[str, tuple[str, ...]] = {
     "plain": ("scheduler=cosine", "trainer.max_epochs=24"),
     "denoising": ("model=denoising", "corruption=gaussian", "optimizer=sgd", "trainer.max_epochs=24"),
@@ -34,6 +39,8 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "denoising within epochs": ("model=denoising", "corruption=gaussian", "scheduler=plateau", *STEPPED),
     "k_sparse within epochs": ("model=k_sparse", "model.k=2", *STEPPED),
     "replicas within epochs": ("replicas=bootstrap", "replicas.count=3", "corruption=gaussian", *STEPPED),
+    "global streams within epochs": ("model=denoising", "corruption=gaussian", *STEPPED),
+    "validated every other epoch": ("trainer.check_val_every_n_epoch=2", "scheduler=plateau", *EARLY),
     "joined steps": ("corruption=gaussian", "trainer.steps_per_execution=4", "data.batch_size=32", *STEPPED[2:]),
     "streamed pictures": (
         "data=image_folder", "data.image_size=8", "data.batch_size=16", "corruption=masking",
@@ -60,6 +67,11 @@ def child(task: Callable[[], int], log: Path) -> int:
         os._exit(status)
 
 
+def draw_globally(self: Autoencoder, x: torch.Tensor, generator: object = None) -> torch.Tensor:
+    """A variant of somebody who does not know of generators."""
+    return x + 0.1 * torch.randn_like(x) + 0.1 * float(np.random.rand()) + 0.1 * random.random()
+
+
 def train(config: DictConfig, within_epochs: bool) -> int:
     checkpoints.SECONDS_BETWEEN = 0.0
     checkpoints.SHARE_OF_TIME = 1e9
@@ -68,6 +80,8 @@ def train(config: DictConfig, within_epochs: bool) -> int:
         training.run(config, [])
     except training.RunInterrupted as stop:
         return 128 + stop.signum
+    except Held:
+        return HELD
     return 0
 
 
@@ -125,12 +139,16 @@ def main(folder: Path) -> None:
         log = folder / "log.txt"
         within = "trainer.steps_per_execution=1" in overrides or name == "joined steps"
         filled = [part.format(folder=folder) for part in overrides]
+        original = Autoencoder.corrupt
+        if name.startswith("global"):
+            Autoencoder.corrupt = draw_globally  # type: ignore[method-assign]
         straight, killed = (compose_tiny(folder / kind / name, *filled) for kind in ("straight", "killed"))
         status = finished(child(lambda config=straight: train(config, False), log))  # type: ignore[misc]
         rows = written(folder / "straight" / name)
         kills, end = kill_until_done(
             lambda config=killed, within=within: train(config, within), folder / "killed" / name, rows, KILLS, log
         )
+        Autoencoder.corrupt = original  # type: ignore[method-assign]
         told[name] = {"straight": status, "kills": kills, "end": end}
     told["sweep"] = sweeps(folder)
     told["signals"] = signals(folder)
@@ -154,9 +172,10 @@ def signals(folder: Path) -> dict[str, object]:
         pid = child(lambda config=config: train(config, False), folder / "log.txt")  # type: ignore[misc]
         while not written(folder / name):
             time.sleep(0.01)
+        another = finished(child(lambda config=config: train(config, False), folder / "log.txt"))  # type: ignore[misc]
         began = time.monotonic()
         os.kill(pid, getattr(signal, name))
-        ends[name] = {"status": finished(pid), "seconds": time.monotonic() - began}
+        ends[name] = {"another": another, "status": finished(pid), "seconds": time.monotonic() - began}
     return ends
 
 

@@ -15,6 +15,7 @@ import torch
 from conftest import Composer, compose_tiny
 from test_runs import directory_of, interrupt_after, keyboard, manifest_of, outcome
 
+from aelab.slurm import requeue
 from aelab.tracking import manifest as manifest_module
 from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.history import read_rows
@@ -137,6 +138,46 @@ def test_damaged_checkpoint_is_named(
     assert manifest_of(config)["status"] == "failed"
     run(compose("force=true"), [])
     assert manifest_of(config)["status"] == "complete"
+
+
+def test_torn_checkpoint_falls_back_to_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyboard: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, torn = (compose_tiny(tmp_path / name, "trainer.max_epochs=5") for name in ("whole", "torn"))
+    run(whole, [])
+    with monkeypatch.context() as patch:
+        interrupt_after(3, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run(torn, [])
+    last = directory_of(torn) / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    run(torn, [])
+    assert outcome(torn) == outcome(whole)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("last.ckpt: corrupt" in line and "going on from" in line and "before.ckpt" in line for line in told)
+
+
+def test_slurm_is_asked_to_run_the_job_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    requeue()
+    assert not (tmp_path / "asked").exists(), "no SLURM job, nobody is asked"
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    requeue()
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "15")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
+    requeue()
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    requeue()
+    assert (tmp_path / "asked").read_text() == "requeue 17\nrequeue 15_2\n"
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    scontrol.write_text("#!/bin/sh\necho no such job >&2; exit 1\n")
+    requeue()
+    assert "SLURM job 15_2 could not be put back into the queue: no such job" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

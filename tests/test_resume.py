@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from killed import KILLS, SCENARIOS
+from killed import HELD, KILLS, SCENARIOS
 from PIL import Image
 
 from aelab.tracking.checkpoints import load_checkpoint
@@ -67,7 +67,7 @@ def test_killed_run_equals_the_straight_one(name: str, folder: Path, told: dict[
     assert [row["epoch"] for row in histories[0]] == list(range(len(histories[0])))
     manifests = [json.loads((run / "manifest.json").read_text()) for run in (straight, killed)]
     assert manifests[0]["metrics"] == manifests[1]["metrics"]
-    assert [manifest["timings"]["attempts"] for manifest in manifests] == [1, KILLS + 1]
+    assert manifests[0]["timings"]["attempts"] == 1 < manifests[1]["timings"]["attempts"] <= KILLS + 1
 
 
 def by_name(folder: Path) -> dict[str, dict[str, Any]]:
@@ -96,6 +96,7 @@ def test_two_sweeps_share_the_work(folder: Path, told: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name, status", [("SIGTERM", 143), ("SIGINT", 130), ("SIGUSR1", 138)])
 def test_signal_leaves_a_checkpoint(name: str, status: int, folder: Path, told: dict[str, Any]) -> None:
+    assert told["signals"][name]["another"] == HELD, "one process at a time is at a run"
     assert told["signals"][name]["status"] == status
     assert told["signals"][name]["seconds"] < 5
     run = only_run(folder / name)

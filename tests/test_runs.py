@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,34 +148,6 @@ def test_resume_after_the_last_epoch_only_tests(
             run(broken, [])
     run(broken, [])
     assert outcome(broken) == outcome(whole)
-
-
-def test_killed_run_holds_its_directory_until_it_dies_and_resumes_to_the_bit(tmp_path: Path) -> None:
-    overrides = (*DEMANDING, "trainer.max_epochs=40")
-    config = compose_tiny(tmp_path / "killed", *overrides)
-    rows = directory_of(config) / "metrics.jsonl"
-    code = "import conftest, sys, aelab.training as t; t.run(conftest.compose_tiny(*sys.argv[1:]), [])"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "killed"), *overrides],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-    ) as process:
-        try:
-            while len(read_rows(rows)) < 5:
-                assert process.poll() is None
-                time.sleep(0.005)
-            held = rf"{directory_of(config)}: held by process {process.pid} on .*; wait for it or stop it"
-            with pytest.raises(UserError, match=held):
-                run(config, [])
-        finally:
-            process.send_signal(signal.SIGKILL)
-    done = read_rows(rows)
-    assert 5 <= len(done) < 40 and manifest_of(config)["status"] == "running"
-    run(config, [])
-    whole = compose_tiny(tmp_path / "whole", *overrides)
-    run(whole, [])
-    assert outcome(config) == outcome(whole)
-    assert manifest_of(config)["timings"]["attempts"] == 2
-    assert not list(directory_of(config).rglob(".*.ckpt.*")), "no half-written checkpoint stays"
 
 
 def test_claim_ends_with_its_owner(tmp_path: Path) -> None:

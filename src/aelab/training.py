@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters, join_steps
 from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results
 from aelab.errors import UserError
+from aelab.evaluating import evaluate
 from aelab.evaluation.pca import pca_error
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.launching import relaunchable
@@ -73,6 +74,7 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
             _start_over(directory)
         elif done and done.get("status") == "complete":
             print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
+            evaluate(directory, config.get("evaluation"))
             return done["metrics"]["val/error"]
         return _recorded(config, directory, overrides)
 
@@ -96,13 +98,16 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> floa
         metrics = _fit_and_test(config, directory, logger, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
+        metrics |= evaluate(directory, config.get("evaluation"), logger)
     except (Interrupted, KeyboardInterrupt, SystemExit) as error:
-        manifest.close("interrupted", error=_describe(error))
+        if exit_code:
+            manifest.close("interrupted", error=_describe(error))
         raise Interrupted(getattr(error, "signum", signal.SIGINT)) from error
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         with suppress(OSError):  # on a full disk the line below is all that is left
-            manifest.close("failed", error=_describe(error))
+            if exit_code:  # else an evaluation failed, and the run itself is complete
+                manifest.close("failed", error=_describe(error))
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error

@@ -140,6 +140,7 @@ class Autoencoder(pl.LightningModule):
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
     def on_train_epoch_start(self) -> None:
+        self.latest.clear()  # what an epoch does not measure, it does not know
         self.start_noise()
 
     def start_noise(self) -> None:

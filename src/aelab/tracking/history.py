@@ -23,6 +23,7 @@ class History(Checkpoint):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.validated = -1
 
     @property
     def state_key(self) -> str:
@@ -34,11 +35,16 @@ class History(Checkpoint):
         kept = [row for row in read_rows(self.path) if row["epoch"] < trainer.current_epoch]
         write_rows(self.path, kept)
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.validated = trainer.current_epoch
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_global_zero:
             return
         row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        row |= {name: value.item() for name, value in trainer.callback_metrics.items()}
+        metrics = trainer.callback_metrics  # an epoch that was not validated finds the values of one before it there
+        fresh = self.validated == trainer.current_epoch
+        row |= {name: value.item() for name, value in metrics.items() if fresh or not name.startswith("val/")}
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
