@@ -71,7 +71,8 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(f"evaluation={name}: {error}") from error
+        told = "" if str(error).startswith("evaluation.") else f"evaluation={name}: "
+        raise UserError(f"{told}{error}") from error
 
 
 def _method(record: Mapping[str, Any]) -> str:
