@@ -43,8 +43,8 @@ def evaluate(
     if record["status"] != "complete":
         raise UserError(f"{directory}: the run is {record['status']}; run its command again to complete it")
     questions: dict[str, Evaluation] = {name: instantiate(config) for name, config in wanted.items()}
+    missing = lacking(record, wanted, force)
     done = record.setdefault("evaluations", {})
-    missing = [name for name in questions if force or done.get(name, {}).get("config") != _plain(wanted[name])]
     metrics: dict[str, float] = {}
     if missing:
         with waiting("reading the run and its data"):
@@ -59,6 +59,31 @@ def evaluate(
                 _keep_pictures(directory, name, question, settings[_best_setting(record)], data, logger)
         _print(name, done[name], "" if name in missing else "measured already; ")
     return metrics
+
+
+def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wandb: bool, force: bool = False) -> None:
+    """``evaluate`` a run whose own W&B run, opened again where ``wandb``, is closed; UserError if it never had one."""
+    record = read_manifest(directory) or {}
+    if not wandb or not lacking(record, wanted or {}, force):
+        evaluate(directory, wanted, force=force)
+        return
+    from aelab.tracking.wandb_run import finish_wandb, start_wandb
+
+    config = OmegaConf.create(record["config"])
+    if config.logger.name == "none":
+        raise UserError(f"{directory}: trained with logger=none, so it has no W&B run to add to")
+    logger = start_wandb(config, directory.name, record["config"], Path(config.paths.outputs))
+    metrics: dict[str, float] = {}
+    try:
+        metrics = evaluate(directory, wanted, logger, force)
+    finally:
+        finish_wandb(logger, metrics, 0)
+
+
+def lacking(record: Mapping[str, Any], wanted: Mapping[str, DictConfig], force: bool = False) -> list[str]:
+    """The evaluations that a run's record does not hold, measured with these settings."""
+    done = record.get("evaluations", {})
+    return [name for name in wanted if force or done.get(name, {}).get("config") != _plain(wanted[name])]
 
 
 def _plain(config: DictConfig) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -37,35 +36,15 @@ def _evaluate(config: DictConfig) -> None:
     if not wanted:
         names = ", ".join(sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml")))
         raise UserError(f"evaluation: choose one or a list of {names}, like evaluation=[retrieval,code_health]")
-    manifest = read_manifest(directory)
-    if manifest is None:
+    if read_manifest(directory) is None:
         raise UserError(f"run={directory}: no run here (manifest.json is missing or unreadable)")
-    from aelab.evaluating import evaluate
+    from aelab.evaluating import evaluate_later
     from aelab.tracking.quiet import quiet
 
     quiet()
     with claim(directory):
-        logger = _wandb(manifest, directory) if config.wandb else None
-        metrics: dict[str, float] = {}
-        try:
-            metrics = evaluate(directory, wanted, logger, config.force)
-        finally:
-            if logger is not None:
-                from aelab.tracking.wandb_run import finish_wandb
-
-                finish_wandb(logger, metrics, 0)
+        evaluate_later(directory, wanted, config.wandb, config.force)
     print(f"run: {directory}", flush=True)
-
-
-def _wandb(manifest: dict[str, Any], directory: Path) -> Any:
-    """The run's own W&B run, opened again."""
-    from aelab.errors import UserError
-    from aelab.tracking.wandb_run import start_wandb
-
-    config = OmegaConf.create(manifest["config"])
-    if config.logger.name != "wandb":
-        raise UserError(f"wandb=true: {directory} was trained with logger={config.logger.name} and has no W&B run")
-    return start_wandb(config, directory.name, manifest["config"], Path(config.paths.outputs))
 
 
 def main() -> int:
