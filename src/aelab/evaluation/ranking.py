@@ -37,17 +37,18 @@ def ranked_scores(
     order = np.random.default_rng(seed).permutation(len(known))
     known, labels = known[order], labels[order]
     scores: dict[str, list[np.ndarray]] = {}
-    ranks = np.arange(1, len(known) + 1)
+    opposite = -known.T
     start = 0
     for part in _chunks(queries, len(known)):
-        ranking = np.argsort(-(part @ known.T), axis=1, kind="stable")
+        ranking = np.argsort(part @ opposite, axis=1)
         right = labels[ranking] == wanted[start : start + len(part), None]
         hits = right.cumsum(1, dtype=np.int32)
         for k in ks:
             scores.setdefault(f"precision_at_{k}", []).append(hits[:, k - 1] / k)
             scores.setdefault(f"recall_at_{k}", []).append(hits[:, k - 1] / hits[:, -1])
-        precisions = np.where(right, hits / ranks, 0)
-        scores.setdefault("map", []).append(precisions.sum(1) / hits[:, -1])
+        query, place = np.nonzero(right)
+        precisions = np.bincount(query, hits[query, place] / (place + 1), len(part))
+        scores.setdefault("map", []).append(precisions / hits[:, -1])
         start += len(part)
     return {name: np.concatenate(parts) for name, parts in scores.items()}
 
