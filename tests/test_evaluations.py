@@ -123,6 +123,14 @@ def test_training_evaluates_once_and_its_identity_stays(outputs: Path, monkeypat
         evaluate(directory, wanted("code_health"), force=True)
 
 
+def test_another_evaluation_than_the_recipes_own(outputs: Path) -> None:
+    config = compose_tiny(outputs, "experiment=retrieval", "evaluation=code_health", "data=digits", "seed=5")
+    config.replicas.count = 2
+    assert set(config.evaluation) == {"code_health", "retrieval"}
+    run(config, [])
+    assert list(manifest_of(directory_of(config))["evaluations"]) == ["code_health"]
+
+
 def test_an_evaluation_that_fails_leaves_the_run_complete(outputs: Path) -> None:
     config = compose_tiny(outputs, "seed=8", "evaluation=retrieval", "evaluation.retrieval.k=[100000]")
     with pytest.raises(RunFailed, match=r"failed: evaluation.retrieval.k=\[100000\]: must be 1 to 1293"):

@@ -35,6 +35,7 @@ def evaluate(
 
     Raises UserError where the run or its data cannot answer.
     """
+    wanted = _chosen(wanted)
     if not wanted:
         return {}
     record = read_manifest(directory)
@@ -63,8 +64,9 @@ def evaluate(
 
 def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wandb: bool, force: bool = False) -> None:
     """``evaluate`` a run whose own W&B run, opened again where ``wandb``, is closed; UserError if it never had one."""
+    wanted = _chosen(wanted)
     record = read_manifest(directory) or {}
-    if not wandb or not lacking(record, wanted or {}, force):
+    if not wandb or not lacking(record, wanted, force):
         evaluate(directory, wanted, force=force)
         return
     from aelab.tracking.wandb_run import finish_wandb, start_wandb
@@ -78,6 +80,11 @@ def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wan
         metrics = evaluate(directory, wanted, logger, force)
     finally:
         finish_wandb(logger, metrics, 0)
+
+
+def _chosen(wanted: Mapping[str, DictConfig] | None) -> dict[str, DictConfig]:
+    """Without the settings that a recipe leaves behind where another evaluation than its own was asked for."""
+    return {name: config for name, config in (wanted or {}).items() if "_target_" in config}
 
 
 def lacking(record: Mapping[str, Any], wanted: Mapping[str, DictConfig], force: bool = False) -> list[str]:
