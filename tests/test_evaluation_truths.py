@@ -219,6 +219,7 @@ def test_usage_and_ranks_in_closed_form() -> None:
     assert effective_rank(np.ones(7)) == pytest.approx(7)
     assert effective_rank(np.array([3.0, 0, 0])) == pytest.approx(1)
     assert effective_rank(np.zeros(3)) == 0
+    assert effective_rank(np.array([1, 1e-320, -1e-12])) == pytest.approx(1)
     assert saturated(np.array([0.01, 0.5, 0.99, 0.9]), 0, 1, 0.05) == 0.5
 
 

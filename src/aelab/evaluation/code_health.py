@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import entr
 
 from aelab.evaluation.drawing import figure_pixels
 from aelab.evaluation.linear import PCACoder
@@ -94,8 +95,7 @@ def effective_rank(values: np.ndarray) -> float:
     values = np.clip(values, 0, None)
     if values.sum() == 0:
         return 0.0
-    shares = values[values > 0] / values.sum()
-    return float(np.exp(-(shares * np.log(shares)).sum()))
+    return float(np.exp(entr(values / values.sum()).sum()))
 
 
 def _contraction(axes: Any, values: np.ndarray) -> None:
