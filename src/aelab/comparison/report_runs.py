@@ -25,6 +25,9 @@ _CAPTIONS = {
     "largest_variance": "The test examples with the largest variance",
     "bias_map": "Where the bias lies: bias² of each value, averaged over test examples",
     "variance_map": "Where the variance lies: variance of each value, averaged over test examples",
+    "dimensionality_reduction_map": "Map of test examples by their codes",
+    "retrieval_neighbours": "Test examples and the training examples nearest by code, green where of the same class",
+    "code_health_contraction": "Contraction: singular values of the encoder's Jacobian at test examples",
 }
 
 
