@@ -72,8 +72,7 @@ class DimensionalityReduction:
         beside = {"pca": self.measure(PCACoder(data.train.x, code_size), data)}
         if all(part.x.min() >= 0 and part.x.max() <= 1 for part in (data.train, data.val, data.test)):
             fitted = data.train.x[self._chosen(data.train, self.logistic_examples, data.seed)]
-            size = min(code_size, fitted.shape[1])
-            beside["logistic_pca"] = self.measure(LogisticPCACoder(fitted, size, seed=data.seed), data)
+            beside["logistic_pca"] = self.measure(LogisticPCACoder(fitted, code_size), data)
         raw = RawCoder(data.test.x.shape[1])
         return beside | {"raw": self._accuracies(raw, data, data.test.x)}
 

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aelab.evaluation.pca import fit_pca
+
 CHUNK = 2048  # examples whose [H, H] systems are held at once
 
 
@@ -16,21 +18,19 @@ class LogisticPCACoder:
     never raises the objective; ``ridge / 2`` times the squares of all three is added, without which values that are
     always 0 have no finite offset. The code of a new example is its own minimum, directions and offsets held.
 
-    ``history``: the objective per example after each of ``steps`` rounds.
+    It starts from PCA; a code size beyond the number of values is cut to it. ``history``: the objective per example
+    after each of ``steps`` rounds.
     """
 
-    def __init__(self, train: np.ndarray, code_size: int, ridge: float = 0.1, steps: int = 30, seed: int = 0) -> None:
+    def __init__(self, train: np.ndarray, code_size: int, ridge: float = 0.1, steps: int = 30) -> None:
         x = torch.as_tensor(train, dtype=torch.float32)
-        self.code_size = code_size
+        self.code_size = min(code_size, x.shape[1])
         self.ridge = ridge
         self.steps = steps
         mean = x.double().mean(0).clamp(1e-3, 1 - 1e-3).float()
         self.offset = mean.logit()
-        _, _, directions = torch.svd_lowrank(x - mean, min(code_size, *x.shape), niter=4)
-        generator = torch.Generator().manual_seed(seed)
-        rest = torch.randn(x.shape[1], code_size - directions.shape[1], generator=generator) * 0.01
-        self.directions = torch.cat([directions, rest], 1)
-        code = torch.zeros(len(x), code_size)
+        self.directions = fit_pca(x).directions[:code_size].mT.float().contiguous()
+        code = torch.zeros(len(x), self.code_size)
         self.history: list[float] = []
         for _ in range(steps):
             code = self._codes(x, code, rounds=1)
