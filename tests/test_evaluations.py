@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,13 @@ def test_replicas_give_means_with_intervals(outputs: Path, name: str) -> None:
     assert own and all(row["replicas"] == 2 for row in own)
     assert any(row["low"] < row["value"] < row["high"] for row in own)
     assert all(row["replicas"] == 1 for row in rows if row["method"] != "undercomplete")
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_it_has_a_recipe_and_a_place_in_the_docs(name: str) -> None:
+    recipes = [path.read_text() for path in (conf_dir() / "experiment").glob("*.yaml")]
+    assert any(re.search(rf"override /evaluation: .*\b{name}\b", recipe) for recipe in recipes)
+    assert f"`{name}`" in (Path(__file__).parents[1] / "docs" / "evaluation.md").read_text()
 
 
 def test_settings_of_one_fit_are_told_apart(outputs: Path) -> None:
