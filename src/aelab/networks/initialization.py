@@ -48,6 +48,11 @@ def orthogonal(network: Network, x: Tensor) -> None:
     _each_layer(network, nn.init.orthogonal_)
 
 
+def normal(network: Network, x: Tensor, std: float = 0.1) -> None:
+    """Drawn from N(0, std^2) (Hinton & Salakhutdinov 2006)."""
+    _each_layer(network, lambda w: nn.init.normal_(w, std=std))
+
+
 def sparse(network: Network, x: Tensor, connections: int = 15) -> None:
     """``connections`` incoming weights a unit, drawn from N(0, 1), the others 0 (Martens 2010)."""
 

@@ -10,6 +10,7 @@ IRRELEVANT = (
     "force",
     "hydra",
     "logger",
+    "paper",
     "paths",
     "replicas.chunk",
     "replicas.mode",

@@ -1,0 +1,9 @@
+"""A start closer to the optimum: the layers of a deep autoencoder are trained one by one, then unrolled."""
+
+from aelab.pretraining.boltzmann_stack import BoltzmannStack
+from aelab.pretraining.greedy import Greedy
+from aelab.pretraining.momentum import MomentumSwitch
+from aelab.pretraining.rbm import RBM
+from aelab.pretraining.stacking import is_wanted, pretrain
+
+__all__ = ["RBM", "BoltzmannStack", "Greedy", "MomentumSwitch", "is_wanted", "pretrain"]

@@ -1,0 +1,177 @@
+"""Train the layers of a deep autoencoder one by one, each on the codes of those below, and unroll them."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf, open_dict
+from torch import Tensor
+
+from aelab.building import INITIALIZATION_EXAMPLES, build_model, build_trainer, join_steps
+from aelab.configuration import instantiate
+from aelab.data.module import DataModule
+from aelab.errors import UserError
+from aelab.models import Autoencoder
+from aelab.networks import MLP
+from aelab.networks.layers import affine
+from aelab.pretraining.greedy import Greedy
+from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact, load_checkpoint
+from aelab.tracking.history import read_rows
+
+CHUNK = 4096  # examples that are encoded at once
+
+State = dict[str, Tensor]
+
+
+def is_wanted(config: DictConfig) -> bool:
+    """Whether the run is to be pretrained; UserError where it cannot be."""
+    plan = config.get("pretraining")
+    if plan is None or plan.name == "none":
+        return False
+    if config.replicas.name != "none":
+        raise UserError(
+            f"pretraining={plan.name} replicas={config.replicas.name}: replicas are not pretrained; sweep over seeds, "
+            "-m seed=0,1,2 replicas=none, or use pretraining=none"
+        )
+    if config.trainer.devices != 1 or config.trainer.num_nodes != 1:
+        raise UserError(
+            f"pretraining={plan.name} trainer.devices={config.trainer.devices}: layers are trained on one device; use "
+            "trainer.devices=1"
+        )
+    return True
+
+
+def pretrain(
+    config: DictConfig, model: Autoencoder, data: DataModule, directory: Path, logger: Any = None
+) -> dict[str, Any]:
+    """Give ``model`` the weights of layers trained one by one; what the manifest says of them.
+
+    Layer n keeps its history in ``pretraining/layer<n>/metrics.jsonl`` and, once it is done, its weights and figures
+    in ``pretraining/layer<n>.ckpt``: a layer that is there is not trained again, one that was interrupted goes on.
+    Raises UserError for networks that are no chain of fully connected layers.
+    """
+    plan: Greedy = instantiate(config.pretraining)
+    network = model.network
+    if not isinstance(network, MLP):
+        raise UserError(
+            f"pretraining={config.pretraining.name} network={config.network.name}: needs fully connected layers; use "
+            "network=mlp or network=linear"
+        )
+    plan.check(config)
+    began, depth = time.monotonic(), len(network.encoder_layers)
+    states: list[State] = []
+    layers = []
+    for index in range(depth):
+        path = directory / "pretraining" / f"layer{index + 1}.ckpt"
+        if not path.exists():
+            try:
+                _train_layer(plan, config, network, states, data, path, logger)
+            except UserError as error:
+                named = f"pretraining={config.pretraining.name}, layer {index + 1} of {depth}"
+                raise UserError(f"{named}: {error}") from error
+        checkpoint = load_checkpoint(path)
+        states.append(checkpoint["state_dict"])
+        layers.append(checkpoint["figures"])
+    unroll(network, states)
+    return {"name": config.pretraining.name, "layers": layers, "seconds": round(time.monotonic() - began, 3)}
+
+
+def layer_config(plan: Greedy, config: DictConfig, index: int) -> DictConfig:
+    """The config of layer ``index``, counted from 0: the run's, with one layer."""
+    widths = [*config.network.hidden, config.network.code_size]
+    layer = copy.deepcopy(config)
+    with open_dict(layer):
+        layer.network.hidden = []
+        layer.network.code_size = widths[index]
+        if index < len(widths) - 1:
+            layer.model.code_activation = config.network.activation
+        layer.trainer.max_epochs = plan.max_epochs
+        layer.callbacks.early_stopping = None
+        OmegaConf.set_struct(layer, False)
+        plan.configure(layer, index)
+    return layer
+
+
+def _train_layer(
+    plan: Greedy, config: DictConfig, network: MLP, below: list[State], data: DataModule, path: Path, logger: Any
+) -> None:
+    """Train the layer above ``below`` and write its checkpoint to ``path``."""
+    index, directory = len(below), path.with_suffix("")
+    layer = layer_config(plan, config, index)
+    source = _Codes(data, _codes(data, below, network)) if below else copy.copy(data)
+    source.batch_size = plan.batch_size or data.batch_size
+    model = build_model(layer, source.shape, source.examples("train", limit=INITIALIZATION_EXAMPLES))
+    model.error = plan.error(config, index) or model.error
+    join_steps(layer, model, source)
+    trainer = build_trainer(layer, directory, False, [])
+    trainer.fit(model, datamodule=source, ckpt_path=last_intact(directory), weights_only=True)
+    kept = directory / "checkpoints" / f"{plan.weights}.ckpt"
+    rows = read_rows(directory / "metrics.jsonl")
+    for row in rows if logger else []:
+        logger.log_metrics({f"pretraining/layer{index + 1}/{k}": v for k, v in row.items()}, step=row["step"])
+    checkpoint = {
+        "state_dict": load_checkpoint(kept)["state_dict"] if kept.exists() else model.state_dict(),
+        "pytorch-lightning_version": pl.__version__,
+        "figures": _figures(plan, model, rows),
+    }
+    AtomicCheckpointIO().save_checkpoint(checkpoint, path)
+    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+
+
+def _figures(plan: Greedy, model: Autoencoder, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Sizes of a layer and the metrics of the epoch whose weights were kept."""
+    sizes = {"inputs": model.network.input_size, "units": model.network.code_size}
+    if not rows:
+        return sizes
+    measured = [row for row in rows if "val/error" in row]
+    best = min(measured, key=lambda row: row["val/error"]) if measured and plan.weights == "best" else rows[-1]
+    return sizes | {"epochs": len(rows), **best}
+
+
+@torch.no_grad()
+def _codes(data: DataModule, below: list[State], network: MLP) -> dict[str, Tensor]:
+    """Clean codes ``[N, H]`` of the deep network's layers, always from the CPU: a resumed layer finds the same."""
+    codes = {}
+    for part in ("train", "val"):
+        chunks = []
+        for x in data.examples(part).cpu().split(CHUNK):
+            for state in below:
+                weight, bias = (state[f"network.encoder_layers.0.{name}"].to(x) for name in ("weight", "bias"))
+                x = network.activation(affine(x, weight, bias))
+            chunks.append(x)
+        codes[part] = torch.cat(chunks)
+    return codes
+
+
+class _Codes(DataModule):
+    """Codes as training data, in the order of the data they are of."""
+
+    def __init__(self, data: DataModule, codes: dict[str, Tensor]) -> None:
+        super().__init__(seed=data.seed, split_seed=data.split_seed)
+        self.values = codes
+        self.shape = (codes["train"].shape[1],)
+
+
+@torch.no_grad()
+def unroll(network: MLP, states: list[State]) -> None:
+    """Put layers, lowest first, into a deep network: encoders up, decoders (or transposed encoders) back down."""
+    depth = len(states)
+    for index, state in enumerate(states):
+        own = {name.removeprefix("network."): value for name, value in state.items()}
+        encoder, mirrored = network.encoder_layers[index], depth - 1 - index
+        encoder.weight.copy_(own["encoder_layers.0.weight"])
+        encoder.bias.copy_(own["encoder_layers.0.bias"])
+        tied = "decoder_biases.0" in own
+        bias = own["decoder_biases.0" if tied else "decoder_layers.0.bias"]
+        if network.tied:
+            network.decoder_biases[mirrored].copy_(bias)
+        else:
+            decoder = network.decoder_layers[mirrored]
+            decoder.weight.copy_(own["encoder_layers.0.weight"].mT if tied else own["decoder_layers.0.weight"])
+            decoder.bias.copy_(bias)
