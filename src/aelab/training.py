@@ -21,6 +21,7 @@ from aelab.evaluating import evaluate
 from aelab.evaluation.pca import pca_error
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.launching import relaunchable
+from aelab.pretraining import is_wanted, pretrain
 from aelab.replicated import Replication
 from aelab.slurm import requeue
 from aelab.tracking.checkpoints import last_intact, load_checkpoint
@@ -80,7 +81,7 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
 
 
 def _start_over(directory: Path) -> None:
-    for part in ("checkpoints", "pictures", "replicas"):
+    for part in ("checkpoints", "pictures", "pretraining", "replicas"):
         shutil.rmtree(directory / part, ignore_errors=True)
     for part in ("metrics.jsonl", "manifest.json"):
         (directory / part).unlink(missing_ok=True)
@@ -134,13 +135,16 @@ def _fit_and_test(
     config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None = None
 ) -> dict[str, float]:
     """All metrics of one model, or of the replicas of a plan."""
+    pretrained = is_wanted(config)
     if config.replicas.name != "none":
         assert manifest is not None
         return _fit_replicas(config, directory, logger, manifest)
-    return _fit_one(config, directory, logger, manifest)
+    return _fit_one(config, directory, logger, manifest, pretrained)
 
 
-def _fit_one(config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None) -> dict[str, float]:
+def _fit_one(
+    config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None, pretrained: bool
+) -> dict[str, float]:
     """Fit (from the last checkpoint where there is one) and test the best weights."""
     began = time.monotonic()
     data = build_data(config)
@@ -149,6 +153,8 @@ def _fit_one(config: DictConfig, directory: Path, logger: Any, manifest: Manifes
     if manifest:
         ready = {"data_s": round(time.monotonic() - began, 3)}
         manifest.update(data=data.describe(), parameters=count_parameters(model), timings=ready)
+    if pretrained and manifest:  # on one device, so there is one
+        manifest.update(pretraining=pretrain(config, model, data, directory, logger))
     gallery = Gallery(directory / "pictures", data, config.callbacks.pictures_every)
     join_steps(config, model, data)
     trainer = build_trainer(config, directory, logger or False, [gallery])
