@@ -169,6 +169,8 @@ def _fit_one(
         best = checkpoints / "best.ckpt"
         if best.exists():
             model.load_state_dict(load_checkpoint(best)["state_dict"])
+        elif trainer.max_epochs == 0:  # pretraining alone
+            trainer.save_checkpoint(best)
         trainer.test(model, datamodule=data, verbose=False)
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
     pca = fitted_pca(data)
