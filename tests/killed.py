@@ -42,6 +42,10 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "global streams within epochs": ("model=denoising", "corruption=gaussian", *STEPPED),
     "validated every other epoch": ("trainer.check_val_every_n_epoch=2", "scheduler=plateau", *EARLY),
     "joined steps": ("corruption=gaussian", "trainer.steps_per_execution=4", "data.batch_size=32", *STEPPED[2:]),
+    "pretrained within epochs": (
+        "pretraining=rbm", "pretraining.max_epochs=6", "pretraining.momentum_epochs=2", "network.activation=sigmoid",
+        "error=cross_entropy", *STEPPED,
+    ),
     "streamed pictures": (
         "data=image_folder", "data.image_size=8", "data.batch_size=16", "corruption=masking",
         *STEPPED[::2], "data.path={folder}/pictures",

@@ -31,9 +31,10 @@ def test_a_recipe_names_its_sweep_and_what_it_costs(name: str) -> None:
 def test_size_paper_scales_a_recipe_up(name: str) -> None:
     small, paper = composed(f"experiment={name}"), composed(f"experiment={name}", "size=paper")
     assert paper.sweep == f"{name}_paper"
-    assert paper.replicas.count > small.replicas.count
+    grows = "pretraining.max_epochs" if small.replicas.name == "none" else "replicas.count"
+    assert OmegaConf.select(paper, grows) > OmegaConf.select(small, grows)
     params = [OmegaConf.to_container(config.hydra.sweeper.params) for config in (small, paper)]
     assert set(params[0]) <= set(params[1])
     assert all(str(params[1][key]).count(",") >= str(values).count(",") for key, values in params[0].items())
-    changed = composed(f"experiment={name}", "size=paper", "replicas.count=3")
-    assert changed.replicas.count == 3, "the command line wins"
+    changed = composed(f"experiment={name}", "size=paper", f"{grows}=3")
+    assert OmegaConf.select(changed, grows) == 3, "the command line wins"
