@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters, join_steps
 from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results
 from aelab.errors import UserError
-from aelab.evaluating import evaluate
+from aelab.evaluating import evaluate, evaluate_later
 from aelab.evaluation.pca import pca_error
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.launching import relaunchable
@@ -75,7 +75,8 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
             _start_over(directory)
         elif done and done.get("status") == "complete":
             print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
-            evaluate(directory, config.get("evaluation"))
+            loggers = config.logger.name, done["config"]["logger"]["name"]  # of now and of then
+            evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
             return done["metrics"]["val/error"]
         return _recorded(config, directory, overrides)
 

@@ -28,7 +28,7 @@ def run_id(config: DictConfig) -> str:
         for parent in parents:
             node = node.get(parent) or {}
         node.pop(last, None)
-    if (plain.get("pretraining") or {}).get("name") == "none":  # runs from before there was pretraining keep their names
+    if (plain.get("pretraining") or {}).get("name") == "none":  # runs from before pretraining keep their names
         del plain["pretraining"]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
     return f"{plain['model']['name']}-{plain['data']['name']}-{digest}"
