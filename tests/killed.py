@@ -41,6 +41,7 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "replicas within epochs": ("replicas=bootstrap", "replicas.count=3", "corruption=gaussian", *STEPPED),
     "global streams within epochs": ("model=denoising", "corruption=gaussian", *STEPPED),
     "validated every other epoch": ("trainer.check_val_every_n_epoch=2", "scheduler=plateau", *EARLY),
+    "double precision": ("model=contractive", "trainer.precision=64-true", "trainer.max_epochs=24"),
     "joined steps": ("corruption=gaussian", "trainer.steps_per_execution=4", "data.batch_size=32", *STEPPED[2:]),
     "pretrained within epochs": (
         "pretraining=rbm", "pretraining.max_epochs=6", "pretraining.momentum_epochs=2", "network.activation=sigmoid",

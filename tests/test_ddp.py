@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -78,6 +80,37 @@ def test_multirun_of_two_processes_each(tmp_path: Path) -> None:
         weights, others = (load_checkpoint(d / "checkpoints" / f"{name}.ckpt")["state_dict"] for d in (good, reference))
         for key, value in weights.items():
             torch.testing.assert_close(value, others[key], rtol=1e-8, atol=1e-10)
+
+
+def test_a_signal_to_one_process_stops_both_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Lightning's own handler of SIGTERM would wait half an hour for a process that waits for this one."""
+    overrides = (*OVERRIDES, "corruption=gaussian", "trainer=ddp_cpu", "trainer.max_epochs=80")
+
+    def start(outputs: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(ROOT / "scripts" / "train.py"), *TINY, *overrides, f"paths.outputs={outputs}"]
+        with (tmp_path / "said.txt").open("w") as file:
+            return subprocess.Popen(command, cwd=tmp_path, text=True, stdout=subprocess.DEVNULL, stderr=file)
+
+    straight, stopped = (tmp_path / "runs" / folder for folder in ("straight", "stopped"))
+    processes = [start(str(folder)) for folder in (straight, stopped)]
+    name = run_id(compose_tiny(stopped, *overrides))
+    rows = stopped / "runs" / name / "metrics.jsonl"
+    deadline = time.monotonic() + 90
+    while not (rows.exists() and rows.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    processes[1].send_signal(signal.SIGTERM)
+    told = time.monotonic()
+    assert processes[1].wait(timeout=30) == 128 + signal.SIGTERM
+    assert time.monotonic() - told < 10, "5 s, and as much again on a busy machine"
+    said = (tmp_path / "said.txt").read_text().splitlines()
+    assert said[-1].startswith("interrupted; the same command resumes")
+    assert json.loads((rows.parent / "manifest.json").read_text())["status"] == "interrupted"
+    assert 1 <= len(read_rows(rows)) < 80
+    resumed = start(str(stopped))
+    assert [process.wait(timeout=120) for process in (processes[0], resumed)] == [0, 0]
+    ours, theirs = (read_rows(folder / "runs" / name / "metrics.jsonl") for folder in (stopped, straight))
+    assert ours == theirs
+    assert len(ours) == 80
 
 
 def test_processes_see_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,13 +80,20 @@ class LastCheckpoint(Checkpoint):
     def state_key(self) -> str:
         return "last"
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if current().before:  # Lightning has just put its own handlers in their place
-            current().install()
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if trainer.precision == "64-true":  # Lightning would load the weights first, and so round them to 32 bits
+            pl_module.double()
+
+    def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _signals_are_ours()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _signals_are_ours()
         self.saved = time.monotonic()
         current().in_batches = True
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _signals_are_ours()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -129,6 +136,12 @@ class LastCheckpoint(Checkpoint):
             self.took = self.saved - began
         if signum:
             raise Interrupted(signum)
+
+
+def _signals_are_ours() -> None:
+    """Lightning has just put its own handlers in their place; between processes its SIGTERM waits for ever."""
+    if current().before:
+        current().install()
 
 
 def best_checkpoint(directory: Path) -> ModelCheckpoint:
