@@ -25,7 +25,7 @@ demo: $(STAMP)  ## train six variants on real digits, compare them, name the rep
 	$(BIN)/python scripts/train.py -m experiment=demo
 
 test: $(STAMP)  ## the whole suite, less than 8 minutes on 2 cores
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 test-slow: $(STAMP)  ## the long checks, and those that need a GPU where there is one
 	$(BIN)/python -m pytest -m "slow or gpu"

@@ -86,3 +86,4 @@ def interruptible(interruption: Interruption) -> Iterator[None]:
         yield
     finally:
         interruption.uninstall()
+        _current = Interruption()
