@@ -23,13 +23,14 @@ _failures: list[str] = []
 def _job(config: DictConfig) -> float:
     """One job. A failure is recorded and reported in one line; the other jobs of a multirun still run."""
     from aelab.errors import UserError
+    from aelab.ranks import is_rank_zero
     from aelab.tracking.identity import run_id
     from aelab.tracking.manifest import Held, leave
     from aelab.training import RunFailed, run
 
     job = HydraConfig.get()
     directory = f"{config.paths.outputs}/{config.sweep}/{run_id(config)}"
-    first = not int(os.environ.get("LOCAL_RANK", 0))  # of the processes of one run one speaks
+    first = is_rank_zero()  # of the processes of one run one speaks
     sweeping = job.mode == RunMode.MULTIRUN
     grid = job.runtime.choices.get("hydra/sweeper") == "basic"  # any other sweeper wants to know every result
     try:

@@ -23,24 +23,33 @@ def relaunchable(trainer: pl.Trainer) -> Iterator[None]:
     """
     from hydra.core.hydra_config import HydraConfig
 
-    if not HydraConfig.initialized() or int(os.environ.get("LOCAL_RANK", 0)):
+    if not HydraConfig.initialized():
         yield
         return
-    import torch
-
     import __main__
 
-    argv, environment, spec = list(sys.argv), dict(os.environ), getattr(__main__, "__spec__", None)
+    argv, spec = list(sys.argv), getattr(__main__, "__spec__", None)
     sys.argv[:] = _command(HydraConfig.get())
     __main__.__spec__ = None
     try:
-        yield
+        with _clean_afterwards():
+            yield
     except BaseException:
         _end_others(trainer)
         raise
     finally:
         __main__.__spec__ = spec
         sys.argv[:] = argv
+
+
+@contextmanager
+def _clean_afterwards() -> Iterator[None]:
+    import torch
+
+    environment = dict(os.environ)
+    try:
+        yield
+    finally:
         os.environ.clear()
         os.environ.update(environment)
         if torch.distributed.is_available() and torch.distributed.is_initialized():

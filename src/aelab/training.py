@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import signal
 import time
@@ -22,6 +21,7 @@ from aelab.evaluation.pca import pca_error
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.launching import relaunchable
 from aelab.pretraining import is_wanted, pretrain
+from aelab.ranks import is_rank_zero
 from aelab.replicated import Replication
 from aelab.slurm import requeue
 from aelab.tracking.checkpoints import last_intact, load_checkpoint
@@ -67,7 +67,10 @@ def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
 
 
 def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) -> float:
-    if int(os.environ.get("LOCAL_RANK", 0)):  # started by rank 0, which owns the directory
+    if not is_rank_zero():
+        done = read_manifest(directory)
+        if done and done.get("status") == "complete" and not config.force:  # rank 0 has nothing to do either
+            return done["metrics"]["val/error"]
         return _fit_and_test(config, directory, None)["val/error"]
     with claim(directory, wait):
         done = read_manifest(directory)
@@ -162,7 +165,7 @@ def _fit_one(
     if logger is not None and config.logger.watch:
         logger.watch(model, log="all")
     checkpoints = directory / "checkpoints"
-    last = last_intact(directory)
+    last = None if config.force else last_intact(directory)  # rank 0 deletes it while another process may look
     began = time.monotonic()
     with relaunchable(trainer):
         trainer.fit(model, datamodule=data, ckpt_path=last, weights_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from aelab.ranks import is_rank_zero
 from aelab.tracking.manifest import claim, is_held, now, read_manifest, state, when_left
 from aelab.tracking.wandb_mode import wandb_mode
 
@@ -22,6 +23,8 @@ class CompareAtEnd(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from aelab.comparison.compare import compare
 
+        if not is_rank_zero():
+            return
         directory = Path(config.paths.outputs) / config.sweep
         self._wait_for_others(directory)
         if not any(directory.glob("*/manifest.json")):
