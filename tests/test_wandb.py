@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import wandb
 from conftest import TINY, compose_tiny
 from hydra.core.singleton import Singleton
 from PIL import Image
@@ -53,8 +54,6 @@ class Sweep:
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     """One multirun in this process, with Hydra's and W&B's own state put back afterwards."""
-    import wandb
-
     outputs = tmp_path_factory.mktemp("outputs")
     hydra_state, handlers, level = Singleton.get_state(), logging.root.handlers[:], logging.root.level
     with pytest.MonkeyPatch.context() as patch:
@@ -201,3 +200,16 @@ def test_log_reader_refuses_a_broken_log(sweep: Sweep, tmp_path: Path) -> None:
     (tmp_path / "x.wandb").write_bytes(broken)
     with pytest.raises(AssertionError):
         read_log(tmp_path / "x.wandb")
+
+
+def test_the_agent_of_a_sweep_is_told_of_a_run_done_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = compose_tiny(tmp_path, "logger=wandb")
+    value = run(config, [])
+    wandb.teardown()  # the agent starts a process for each trial
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    monkeypatch.setenv("WANDB_RUN_ID", "trial7")
+    assert run(config, []) == value
+    [file] = tmp_path.glob("wandb/offline-*/run-trial7.wandb")
+    log = read_log(file)
+    assert log.summary["val/error"] == value
+    assert log.exit_code == 0

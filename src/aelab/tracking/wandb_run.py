@@ -44,6 +44,13 @@ def start_wandb(config: DictConfig, run_id: str, plain: dict[str, Any], outputs:
     return WandbLogger(experiment=run, log_model=False)
 
 
+def answer_agent(config: DictConfig, run_id: str, record: dict[str, Any]) -> None:
+    """Tell a W&B Sweep, whose agent asked for a run that is done already, what came of it."""
+    if config.logger.name != "none":
+        logger = start_wandb(config, run_id, record["config"], Path(config.paths.outputs))
+        finish_wandb(logger, record["metrics"], 0)
+
+
 def finish_wandb(logger: WandbLogger | None, metrics: dict[str, float], exit_code: int) -> None:
     """Write the final metrics to the summary and close the run, marked failed for a non-zero exit code."""
     if logger is not None:
