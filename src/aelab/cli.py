@@ -46,7 +46,8 @@ def _job(config: DictConfig) -> float:
     except (RunFailed, UserError) as error:
         if first:
             print(f"{directory}: {error}", file=sys.stderr)
-        _failures.append(directory)
+        if first or not sweeping:  # a process that ends badly would have rank 0 killed, which still has to compare
+            _failures.append(directory)
         return float("nan")
     if first:
         print(f"run: {directory}", flush=True)

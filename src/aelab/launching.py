@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +12,17 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from aelab.tracking.manifest import is_held
+
 
 @contextmanager
 def relaunchable(trainer: pl.Trainer) -> Iterator[None]:
     """Within it, ``sys.argv`` is the command line of this one job.
 
     Lightning's DDP re-executes ``sys.argv``, which under ``-m`` is the whole sweep, and under a joblib or
-    submitit worker is no command of ours at all. Afterwards the command line, the environment (ranks are left
-    in it) and the process group are as before, and no process of a failed job is left, so that the next job
-    of the process starts clean.
+    submitit worker is no command of ours at all. Afterwards the command line and the environment (ranks are left
+    in it) are as before, and of the processes that Lightning started neither the group nor, if the job failed, any
+    process is left, so that the next job of the process starts clean.
     """
     from hydra.core.hydra_config import HydraConfig
 
@@ -32,7 +35,7 @@ def relaunchable(trainer: pl.Trainer) -> Iterator[None]:
     sys.argv[:] = _command(HydraConfig.get())
     __main__.__spec__ = None
     try:
-        with _clean_afterwards():
+        with _clean_afterwards(trainer):
             yield
     except BaseException:
         _end_others(trainer)
@@ -43,7 +46,7 @@ def relaunchable(trainer: pl.Trainer) -> Iterator[None]:
 
 
 @contextmanager
-def _clean_afterwards() -> Iterator[None]:
+def _clean_afterwards(trainer: pl.Trainer) -> Iterator[None]:
     import torch
 
     environment = dict(os.environ)
@@ -52,8 +55,19 @@ def _clean_afterwards() -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(environment)
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # processes that torchrun or srun started do the next job too, and stay one group
+        if _started(trainer) and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def let_rank_zero_tell(directory: Path, seconds: float = 10.0) -> None:
+    """Wait until rank 0 has closed the manifest of a run that failed, or is found to hang.
+
+    Whoever started these processes ends them all as soon as one ends badly.
+    """
+    deadline = time.monotonic() + seconds
+    while is_held(directory) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _command(hydra: Any) -> list[str]:
@@ -66,13 +80,18 @@ def _command(hydra: Any) -> list[str]:
     return [*command, *searched, *hydra.overrides.task]
 
 
+def _started(trainer: pl.Trainer) -> list[Any]:
+    """The processes that Lightning started for this job, its own list of them."""
+    return getattr(trainer.strategy.launcher, "procs", [])
+
+
 def _end_others(trainer: pl.Trainer) -> None:
     """Stop the processes that Lightning started for a job that failed.
 
     It watches them from a thread that kills this process, sweep and all, when one of them ends badly; once
     they are off its list it does not.
     """
-    watched = getattr(trainer.strategy.launcher, "procs", [])
+    watched = _started(trainer)
     processes = list(watched)
     watched.clear()
     for process in processes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import time
@@ -19,7 +20,7 @@ from aelab.errors import UserError
 from aelab.evaluating import evaluate, evaluate_later
 from aelab.evaluation.pca import pca_error
 from aelab.interruption import Interrupted, Interruption, interruptible
-from aelab.launching import relaunchable
+from aelab.launching import let_rank_zero_tell, relaunchable
 from aelab.pretraining import is_wanted, pretrain
 from aelab.ranks import is_rank_zero
 from aelab.replicated import Replication
@@ -71,17 +72,31 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
         done = read_manifest(directory)
         if done and done.get("status") == "complete" and not config.force:  # rank 0 has nothing to do either
             return done["metrics"]["val/error"]
-        return _fit_and_test(config, directory, None)["val/error"]
+        return _joined(config, directory)
     with claim(directory, wait):
         done = read_manifest(directory)
         if config.force:
             _start_over(directory)
         elif done and done.get("status") == "complete":
             print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
+            if "WANDB_SWEEP_ID" in os.environ:
+                from aelab.tracking.wandb_run import answer_agent
+
+                answer_agent(config, directory.name, done)
             loggers = config.logger.name, done["config"]["logger"]["name"]  # of now and of then
             evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
             return done["metrics"]["val/error"]
         return _recorded(config, directory, overrides)
+
+
+def _joined(config: DictConfig, directory: Path) -> float:
+    """The part that a process takes in a run that rank 0 owns and tells of."""
+    try:
+        return _fit_and_test(config, directory, None)["val/error"]
+    except Exception as error:
+        log.info("failed:\n%s", traceback.format_exc())
+        let_rank_zero_tell(directory)
+        raise RunFailed(str(error)) from error
 
 
 def _start_over(directory: Path) -> None:
