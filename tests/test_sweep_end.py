@@ -25,6 +25,16 @@ def record(config: DictConfig, name: str, status: str, **timings: str) -> None:
     (directory / "manifest.json").write_text(json.dumps({"status": status, "timings": timings}))
 
 
+def test_a_clock_that_is_set_back_hides_nothing(config: DictConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    later = "2999-01-01T00:00:00.000+00:00"
+    record(config, "failed_before", "failed", started=later, finished=later)
+    callback = CompareAtEnd()
+    callback.on_multirun_start(config)
+    record(config, "failed", "failed", started="1999-01-01T00:00:00.000+00:00")
+    assert end(callback, config) == 1
+    assert "1 of this sweep's runs did not complete: failed (failed);" in capsys.readouterr().err
+
+
 def end(callback: CompareAtEnd, config: DictConfig) -> int:
     try:
         callback.on_multirun_end(config)

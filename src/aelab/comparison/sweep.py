@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from aelab.ranks import is_rank_zero
-from aelab.tracking.manifest import claim, is_held, now, read_manifest, state, when_left
+from aelab.tracking.manifest import FILE, LEFT, claim, is_held, read_manifest, state
 from aelab.tracking.wandb_mode import wandb_mode
 
 
@@ -18,7 +18,8 @@ class CompareAtEnd(Callback):
     """Hydra callback: table, figures and report.html in the sweep's directory; exit 1 if a run failed."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self.started = now()
+        directory = Path(config.paths.outputs) / config.sweep
+        self.before = {path: _marks(path) for path in directory.glob("*/")}
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from aelab.comparison.compare import compare
@@ -40,7 +41,7 @@ class CompareAtEnd(Callback):
                 reason = " ".join(str(error).split()) or type(error).__name__
                 problem = f"no comparison of {directory}: {reason}"
         incomplete = [
-            f"{path.name} ({state})" for path in sorted(directory.iterdir()) if (state := self._lacking(path))
+            f"{path.name} ({state})" for path in sorted(directory.glob("*/")) if (state := self._lacking(path))
         ]
         print(f"sweep: {directory}", flush=True)
         if incomplete:
@@ -56,18 +57,32 @@ class CompareAtEnd(Callback):
 
     def _wait_for_others(self, directory: Path) -> None:
         """Another sweep in this directory may still be at runs that this one wants."""
-        held = [path for path in sorted(directory.glob("*")) if when_left(path) >= self.started and is_held(path)]
+        held = [path for path in sorted(directory.glob("*/")) if self._ours(path) and is_held(path)]
         if held:
             print(f"waiting for runs that other processes are at: {', '.join(path.name for path in held)}", flush=True)
         for path in held:
             with claim(path, wait=True):
                 pass
 
+    def _ours(self, directory: Path) -> bool:
+        """Whether this sweep touched the run: the clock may have been set back, so no times are compared."""
+        return self.before.get(directory) != _marks(directory)
+
     def _lacking(self, directory: Path) -> str:
         """The state of a run of this sweep that has no result; empty for others."""
-        manifest = read_manifest(directory) or {"status": "complete"}
-        timings = manifest.get("timings") or {}
-        latest = timings.get("finished") or timings.get("started") or ""  # an older attempt is no job of this sweep
-        if manifest.get("status") == "complete" or max(latest, when_left(directory)) < self.started:
+        manifest = read_manifest(directory)
+        if manifest is None or manifest.get("status") == "complete" or not self._ours(directory):
             return ""
         return state(directory, manifest)
+
+
+def _marks(directory: Path) -> list[tuple[int, int] | None]:
+    """What changes when a run is worked at, or left to another process; None for a file that is not there."""
+    marks: list[tuple[int, int] | None] = []
+    for name in (FILE, LEFT):
+        try:
+            told = (directory / name).stat()
+            marks.append((told.st_ino, told.st_mtime_ns))
+        except OSError:
+            marks.append(None)
+    return marks

@@ -26,11 +26,7 @@ PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 def now() -> str:
     """The present time, UTC, ISO 8601."""
-    return _stamp(time.time())
-
-
-def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def read_manifest(directory: Path) -> dict[str, Any] | None:
@@ -96,14 +92,6 @@ def state(directory: Path, manifest: dict[str, Any]) -> str:
 def leave(directory: Path) -> None:
     """Note that a sweep wanted this run and left it to the process that is at it."""
     (directory / LEFT).touch()
-
-
-def when_left(directory: Path) -> str:
-    """When ``leave`` was last called, ISO 8601; empty if never."""
-    try:
-        return _stamp((directory / LEFT).stat().st_mtime)
-    except OSError:
-        return ""
 
 
 class Manifest:
