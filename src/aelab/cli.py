@@ -12,10 +12,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from aelab import devices, workers
 from aelab.configuration import conf_dir
 from aelab.tracking.identity import register_resolver
 
 register_resolver()
+devices.register_resolver()
 _failures: list[str] = []
 
 
@@ -26,15 +28,23 @@ def _job(config: DictConfig) -> float:
     from aelab.ranks import is_rank_zero
     from aelab.tracking.identity import run_id
     from aelab.tracking.manifest import Held, leave
-    from aelab.training import RunFailed, run
+    from aelab.training import RunFailed, RunInterrupted, run
 
     job = HydraConfig.get()
     directory = f"{config.paths.outputs}/{config.sweep}/{run_id(config)}"
     first = is_rank_zero()  # of the processes of one run one speaks
     sweeping = job.mode == RunMode.MULTIRUN
     grid = job.runtime.choices.get("hydra/sweeper") == "basic"  # any other sweeper wants to know every result
+    if workers.is_worker():
+        workers.leave_terminal()
     try:
-        result = run(config, list(job.overrides.task), wait=sweeping and not grid)
+        with devices.devices_of_its_own(config, job.launcher._target_):
+            result = run(config, list(job.overrides.task), wait=sweeping and not grid)
+    except RunInterrupted:
+        if not workers.is_worker():
+            raise
+        workers.wait_for_the_end()
+        return float("nan")
     except Held as held:
         if sweeping:
             leave(Path(directory))
