@@ -16,7 +16,7 @@ from rich.table import Table
 from aelab.benchmarks.timing import Row
 from aelab.tracking.quiet import quiet
 
-GROUPS = ("training", "contractive", "replicas", "decomposition", "startup")
+GROUPS = ("training", "contractive", "replicas", "decomposition", "startup", "load")
 ROUNDS = 7
 PATH = Path("outputs", "benchmark.json")
 

@@ -1,0 +1,97 @@
+"""Many runs: comparing 2,000 of them, writing a manifest, and what a job of a sweep costs beside its training."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aelab.benchmarks.ours import compose
+from aelab.benchmarks.startup import JOB
+from aelab.benchmarks.timing import Case, Row, measure
+from aelab.tracking.manifest import Manifest, read_manifest
+from aelab.training import run
+
+RUNS = 2000
+JOBS = 64
+WRITES = 200
+COMPARE = """
+from aelab.comparison.compare import main
+status = main()
+print(open("/proc/self/status").read())
+raise SystemExit(status)
+"""
+
+
+def benchmark(rounds: int) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = Path(folder)
+        run(compose(*JOB, f"paths.outputs={outputs}", "trainer.max_epochs=20"), [])
+        [one] = (outputs / "runs").glob("*/manifest.json")
+        many(one.parent, outputs / "many")
+        rows = [compared(outputs / "many")]
+        record: Any = read_manifest(one.parent)
+        rows += measure("recording", [Case("a change of the manifest", partial(written, outputs, record))], rounds)
+        cases = [
+            Case(f"of {JOBS} jobs of 2 epochs, one", partial(swept, outputs, fresh=True)),
+            Case(f"of {JOBS} jobs that are complete already, one", partial(swept, outputs, fresh=False)),
+        ]
+        return rows + measure("a sweep", cases, min(rounds, 2))
+
+
+def many(one: Path, folder: Path) -> None:
+    """Copies of one run, their configurations and results changed: 4 models, 10 code sizes, 5 rates, 10 seeds."""
+    record: Any = read_manifest(one)
+    for index in range(RUNS):
+        changed = copy.deepcopy(record)
+        place, seed = divmod(index, 10)
+        changed["config"]["seed"] = changed["seed"] = seed
+        changed["config"]["model"]["name"] = f"model{place % 4}"
+        changed["config"]["network"]["code_size"] = 2 ** (place // 4 % 10 + 1)
+        changed["config"]["optimizer"]["lr"] = 1e-4 * (place // 40 + 1)
+        changed["run_id"] = f"run{index:04d}"
+        for name in changed["metrics"]:
+            changed["metrics"][name] *= 1 + index * 7919 % 1000 / 1000
+        directory = folder / changed["run_id"]
+        (directory / "pictures").mkdir(parents=True)
+        (directory / "manifest.json").write_text(json.dumps(changed, indent=1))
+        os.link(one / "metrics.jsonl", directory / "metrics.jsonl")
+        for picture in (one / "pictures").iterdir():
+            os.link(picture, directory / "pictures" / picture.name)
+
+
+def compared(folder: Path) -> Row:
+    """Wall seconds and peak memory of the command, in a process of its own; Linux only."""
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", COMPARE, str(folder)], capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - began
+    peak = int(done.stdout.rpartition("VmHWM:")[2].split()[0]) / 1024
+    name = f"comparing: {RUNS:,} runs"
+    return {"name": name, "median_s": seconds, "ratio": None, "against": None, "n": 1, "peak_mb": peak}
+
+
+def written(outputs: Path, record: dict[str, Any]) -> float:
+    manifest = Manifest(outputs, "x", record["config"], [])
+    manifest.record |= record
+    began = time.perf_counter()
+    for _ in range(WRITES):
+        manifest.update(timings={})
+    return (time.perf_counter() - began) / WRITES
+
+
+def swept(outputs: Path, fresh: bool) -> float:
+    """Wall seconds a job takes of a multirun in a process of its own, the process's start left out."""
+    line = [sys.executable, "-m", "aelab", "-m", *JOB, f"paths.outputs={outputs}", "sweep=swept", f"force={fresh}"]
+    seconds = []
+    for jobs in (1, JOBS + 1):
+        began = time.perf_counter()
+        subprocess.run([*line, f"seed=range({jobs})"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    return (seconds[1] - seconds[0]) / JOBS
