@@ -42,7 +42,7 @@ NAMES = sorted(path.stem for path in (conf_dir() / "data").glob("*.yaml"))
 TRAIN, TEST = 40, 12  # sizes of the imitations
 DOWNLOADED = {"mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"}
 OFFICIAL = DOWNLOADED | {"digits", "mnist5k"}
-OWN = {"arrays", "table", "image_folder"}
+OWN = {"arrays", "table", "streamed_table", "image_folder"}
 
 
 def build(name: str, root: Path, **overrides: Any) -> DataModule:
@@ -156,6 +156,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
         own = {
             "arrays": imitate_arrays(root),
             "table": imitate_table(root),
+            "streamed_table": imitate_table(root),
             "image_folder": imitate_images(root),
         }
 
@@ -198,10 +199,10 @@ def test_parts_are_disjoint_whole_and_labelled(sample: Callable[..., DataModule]
 
 @pytest.mark.parametrize("name", sorted(DOWNLOADED | OWN))
 def test_labels_travel_with_their_examples(sample: Callable[..., DataModule], name: str) -> None:
-    overrides = {"standardize": False} if name == "table" else {}
+    overrides = {"standardize": False} if "table" in name else {}
     data = sample(name, **overrides)
     for part in PARTS:
-        first = data.examples(part)[:, 0] * (1 if name == "table" else 255)
+        first = data.examples(part)[:, 0] * (1 if "table" in name else 255)
         assert first.round().int().tolist() == [int(label) for label in data.require_labels()[part]]
 
 
@@ -269,7 +270,7 @@ def test_a_limited_choice_is_always_the_same(sample: Callable[..., DataModule], 
     assert torch.equal(data.examples("val", 10**6), data.examples("val"))
 
 
-@pytest.mark.parametrize("name", ["mnist", "image_folder"])
+@pytest.mark.parametrize("name", ["mnist", "image_folder", "streamed_table"])
 def test_processes_share_a_batch(sample: Callable[..., DataModule], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = sample(name, batch_size=8, train_size=21)
 
@@ -290,7 +291,7 @@ def test_processes_share_a_batch(sample: Callable[..., DataModule], name: str, m
 
 def test_replicas_visit_their_rows_as_if_alone(sample: Callable[..., DataModule]) -> None:
     rows, seeds = torch.stack([torch.randperm(28)[:17] for _ in range(3)]), [4, 5, 6]
-    for name in ("mnist", "image_folder"):
+    for name in ("mnist", "image_folder", "streamed_table"):
         data = sample(name)
         stacked = data._loader("train", EpochOrder(rows, seeds), 5)
         lone = [data._loader("train", EpochOrder(r, s), 5) for r, s in zip(rows, seeds, strict=True)]
@@ -404,7 +405,7 @@ def imported_at_once(module: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_data_set_does_without_what_others_need(name: str) -> None:
     heavy = {"pandas", "pyarrow", "sklearn", "scipy", "mlxtend", "torchvision", "PIL"}
-    own = {"table": {"pandas"}, "image_folder": {"PIL"}}
+    own = {"table": {"pandas"}, "streamed_table": {"pandas"}, "image_folder": {"PIL"}}
     assert imported_at_once(name) & heavy == own.get(name, set())
 
 
@@ -485,8 +486,8 @@ def test_labels_can_be_asked_for(tmp_path: Path, name: str) -> None:
     pd.DataFrame({"a": range(9)}).to_csv(tmp_path / "x.csv", index=False)
     for i in range(9):
         Image.new("RGB", (4, 4), (i, 0, 0)).save(tmp_path / f"{i}.png")
-    path = {"arrays": tmp_path / "x.npy", "table": tmp_path / "x.csv", "image_folder": tmp_path}[name]
-    data = ready(name, tmp_path, path=str(path))
+    paths = {"arrays": "x.npy", "table": "x.csv", "streamed_table": "x.csv", "image_folder": "."}
+    data = ready(name, tmp_path, path=str(tmp_path / paths[name]))
     fix = "folder of its own under data.path" if name == "image_folder" else "data.label=<"
     with pytest.raises(UserError, match=f"data={name}: this needs labels.*{fix}"):
         data.require_labels()
@@ -953,3 +954,72 @@ def test_processes_get_equal_shares_in_training_and_none_is_empty_in_evaluation(
     assert sizes(9, rows) == [[2, 2], [2, 2], [1, 1]]
     with pytest.raises(UserError, match=r"data\.batch_size=4: 3 processes cannot share that; use 6"):
         sizes(4, EpochOrder(rows, 0))
+
+
+# --- tables that stream ---
+
+
+def table_with_gaps(root: Path) -> str:
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame(random.normal(5, 3, (97, 4)), columns=list("abcd")).assign(kind=["x", "y"] * 48 + ["z"])
+    frame["d"] = 7.0  # constant
+    frame.loc[random.choice(97, 20, replace=False), "b"] = None
+    frame.to_csv(root / "gaps.csv", index=False)
+    frame.to_parquet(root / "gaps.parquet")
+    return str(root / "gaps.csv")
+
+
+@pytest.mark.parametrize("missing", ["drop", "mean"])
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_streamed_table_is_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, standardize: bool, suffix: str
+) -> None:
+    monkeypatch.setattr("aelab.data.streamed_table.CHUNK", 160)  # 8 rows of 5 columns
+    path = str(Path(table_with_gaps(tmp_path)).with_suffix(suffix))
+    settings = {"path": path, "label": "kind", "missing": missing, "standardize": standardize, "train_size": 40}
+    whole, streamed = (ready(name, tmp_path, **settings) for name in ("table", "streamed_table"))
+    assert whole.describe()["sizes"] == streamed.describe()["sizes"]
+    for part in PARTS:
+        torch.testing.assert_close(streamed.examples(part), whole.examples(part), rtol=1e-6, atol=1e-6)
+        assert streamed.require_labels()[part].tolist() == whole.require_labels()[part].tolist()
+    for mine, theirs in ((streamed.mean, whole.mean), (streamed.scale, whole.scale)):
+        assert (mine is None) == (not standardize)
+        torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-12)
+    for mine, theirs in zip(streamed.train_dataloader(), whole.train_dataloader(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_a_streamed_table_is_written_once_and_again_when_it_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = table_with_gaps(tmp_path)
+    settings = {"path": path, "missing": "drop", "columns": ["a", "b", "c"]}
+    prints = [ready("streamed_table", tmp_path, **settings).describe()["fingerprints"] for _ in range(2)]
+    assert prints[0] == prints[1] and len(set(prints[0].values())) == 3
+    assert capsys.readouterr().out.count("once") == 1
+    frame = pd.read_csv(path)
+    frame.loc[frame["b"].notna().idxmax(), "a"] += 1
+    frame.to_csv(path, index=False)
+    assert ready("streamed_table", tmp_path, **settings).describe()["fingerprints"] != prints[0]
+    assert capsys.readouterr().out.count("once") == 1
+
+
+def test_what_is_wrong_with_a_streamed_table_is_named_and_nothing_half_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aelab.data.streamed_table.CHUNK", 40)  # 10 rows of 1 column
+    path = tmp_path / "x.csv"
+    for change, said in (("inf", "infinite.*first in example 25"), ("", r"missing values in a \(1 of"), ("b", "'b'")):
+        rows = [f"{i}" for i in range(30)]
+        rows[25] = change or '""'
+        path.write_text("\n".join(["a", *rows]) + "\n")
+        with pytest.raises(UserError, match=said):
+            ready("streamed_table", tmp_path, path=str(path))
+    assert not list((tmp_path / "streamed").iterdir())
+    path.write_text("a,b\n" + "1,\n" * 12 + "2,3\n" + "5,\n" * 17)
+    data = ready("streamed_table", tmp_path, path=str(path), missing="mean", split_seed=1)
+    assert not data.examples("train").isnan().any(), "a chunk without any value of b is no empty column"
+    path.write_text("a,b\n" + "1,\n" * 30)
+    with pytest.raises(UserError, match=r"value 1 .* is missing in the whole training part"):
+        ready("streamed_table", tmp_path, path=str(path), missing="mean")

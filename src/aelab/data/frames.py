@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,16 +15,49 @@ from aelab.errors import UserError
 
 def read_frame(path: Path) -> pd.DataFrame:
     """The whole file; the names of its columns are text. UserError where it cannot be read."""
+    kind = _kind(path)
+    try:
+        frame = pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path, low_memory=False, **_comma(kind))
+    except (OSError, ValueError, ImportError) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        raise unreadable(path, error) from error
+    return _filled(frame, path)
+
+
+def read_chunks(path: Path, size: int) -> Iterator[pd.DataFrame]:
+    """The same, a few rows at a time: so many that each chunk is about ``size`` bytes of float32."""
+    kind = _kind(path)
+    try:
+        if kind == ".parquet":
+            from pyarrow.parquet import ParquetFile
+
+            with ParquetFile(path) as file:
+                rows = max(1, size // (4 * max(1, file.metadata.num_columns)))
+                for batch in file.iter_batches(rows, use_threads=False):
+                    yield _filled(batch.to_pandas(), path)
+            return
+        columns = len(pd.read_csv(path, nrows=0, **_comma(kind)).columns)
+        rows = max(1, size // (4 * max(1, columns)))
+        with pd.read_csv(path, chunksize=rows, **_comma(kind)) as frames:
+            for frame in frames:
+                yield _filled(frame, path)
+    except UserError:
+        raise
+    except (OSError, ValueError, ImportError) as error:
+        raise unreadable(path, error) from error
+
+
+def _kind(path: Path) -> str:
     kind = next((s for s in path.suffixes[::-1] if s in (".csv", ".tsv", ".parquet")), None)
     if kind is None:
         raise UserError(f"data.path={path}: not a .csv (or .tsv, .csv.gz) or .parquet file; save it as one")
-    try:
-        if kind == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, sep="\t" if kind == ".tsv" else ",", low_memory=False)
-    except (OSError, ValueError, ImportError) as error:  # pandas' and pyarrow's own errors are ValueErrors
-        raise unreadable(path, error) from error
+    return kind
+
+
+def _comma(kind: str) -> dict[str, Any]:
+    return {"sep": "\t" if kind == ".tsv" else ","}
+
+
+def _filled(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if frame.empty:
         raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
     return frame.rename(columns=str)

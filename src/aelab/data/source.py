@@ -36,11 +36,15 @@ class Source:
                 raise UserError(
                     f"data={name}: {which}{len(x)} example(s) of {size} value(s); at least 2 of 1 are needed"
                 )
-            bad = np.isinf if self.fill_missing else lambda values: ~np.isfinite(values)
-            if x.dtype != np.uint8 and (flags := bad(x)).any():
-                row, *_ = (int(i) for i in np.argwhere(flags)[0])
-                raise UserError(
-                    f"data={name}: {which}NaN or infinite values in float32, {int(flags.sum())} of them, the "
-                    f"first in example {row} (counted from 0); repair or remove such examples"
-                )
+            check_finite(x, name, not self.fill_missing, which=which)
         return self
+
+
+def check_finite(x: np.ndarray, name: str, nan_too: bool, first: int = 0, which: str = "") -> None:
+    """Raise UserError for infinite values, or NaN where ``nan_too``; ``first``: number of the first example."""
+    if x.dtype != np.uint8 and (flags := ~np.isfinite(x) if nan_too else np.isinf(x)).any():
+        row = first + int(np.argwhere(flags)[0][0])
+        raise UserError(
+            f"data={name}: {which}NaN or infinite values in float32, {int(flags.sum())} of them, the "
+            f"first in example {row} (counted from 0); repair or remove such examples"
+        )

@@ -44,6 +44,8 @@ class Table(DataModule):
         frame = read_frame(path)
         label = None if self.label is None else pick("data.label", self.label, frame.columns)
         columns = self._numeric(frame, label)
+        if empty := [c for c in columns if frame[c].isna().all()]:
+            raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         frame = self._without_gaps(frame[[*columns, label] if label else columns])
         with np.errstate(over="ignore"):
             x = frame[columns].to_numpy(np.float32, na_value=np.nan)
@@ -51,7 +53,7 @@ class Table(DataModule):
         return Source(x, labels, fill_missing=self.missing == "mean")
 
     def _numeric(self, frame: pd.DataFrame, label: str | None) -> list[str]:
-        """The columns that are asked for; UserError where one is unknown, text, empty or the label."""
+        """The columns that are asked for; UserError where one is unknown, text or the label."""
         wanted = frame.columns if self.columns is None else self.columns
         names = list(dict.fromkeys(pick("data.columns", c, frame.columns) for c in wanted))
         if self.columns is None:
@@ -64,8 +66,6 @@ class Table(DataModule):
             odd = ", ".join(f"{c} ({odd_one_out(frame[c])})" for c in text)
             fix = f"use data.columns=[{','.join(rest)}]" if rest else "there is no column of numbers"
             raise UserError(f"data={self.name}: columns that are not numeric: {odd}; {fix}")
-        if empty := [c for c in names if frame[c].isna().all()]:
-            raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         return names
 
     def _without_gaps(self, frame: pd.DataFrame) -> pd.DataFrame:
