@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from aelab.evaluation.pca import PCA, fit_pca, pca_error
 from aelab.replicas.measuring import averaged, measure, predictions
@@ -21,14 +23,22 @@ SHOWN_REPLICAS = 8
 
 def fitted_pca(data: Any) -> PCA | None:
     """PCA of the training part, the baseline beside every error; None where an example has too many values."""
-    train = data.examples("train", limit=60_000)
-    return fit_pca(train) if train.shape[1] <= PCA_VALUES else None
+    if math.prod(data.shape) > PCA_VALUES:
+        return None
+    return fit_pca(pca_examples(data, "train"))
+
+
+def pca_examples(data: Any, part: str) -> Tensor:
+    """What PCA is fitted to and measured on: 60,000 at most, of streamed data no more than 128 MB."""
+    limit = 60_000 if data.resident else min(60_000, 2**25 // math.prod(data.shape))
+    examples: Tensor = data.examples(part, limit=limit)
+    return examples
 
 
 def setting_results(replication: Replication, fitted: Fitted) -> list[dict[str, Any]]:
     """For every setting of the varied hyperparameters: its ``values``, ``metrics``, and which replicas diverged."""
     pca = fitted_pca(replication.data)
-    test = replication.data.examples("test", limit=60_000)
+    test = pca_examples(replication.data, "test")
     results = []
     for index, values in enumerate(replication.settings):
         members = list(range(index * replication.count, (index + 1) * replication.count))

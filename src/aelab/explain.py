@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 import sys
 from collections.abc import Iterator
 from typing import Any
+
+_CANNOT_WRITE = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
 
 
 def explain(error: BaseException) -> str:
@@ -26,6 +29,8 @@ def explain(error: BaseException) -> str:
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
         group, name, options = match[1], match[2], match[3].split("Config search path")[0].split()
         return f"{group}={name}: no such choice{_nearest(name, options)}; choose one of {', '.join(options)}"
+    if isinstance(error, OSError) and error.filename and error.errno in _CANNOT_WRITE:
+        return f"{error.filename}: cannot be written ({error.strerror}); name another folder with paths.outputs=..."
     return " ".join(str(error).split()) or type(error).__name__
 
 

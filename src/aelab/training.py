@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters, join_steps
-from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results
+from aelab.decomposing import decomposition_pictures, fitted_pca, pca_examples, setting_results
 from aelab.errors import UserError
 from aelab.evaluating import evaluate, evaluate_later
 from aelab.evaluation.pca import pca_error
@@ -194,7 +194,7 @@ def _fit_one(
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
     pca = fitted_pca(data)
     if pca is not None:
-        metrics["test/pca_error"] = pca_error(pca, data.examples("test", limit=60_000), model.network.code_size)
+        metrics["test/pca_error"] = pca_error(pca, pca_examples(data, "test"), model.network.code_size)
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
     if logger is not None and config.logger.upload_checkpoint:

@@ -30,10 +30,11 @@ def read_chunks(path: Path, size: int) -> Iterator[pd.DataFrame]:
         if kind == ".parquet":
             from pyarrow.parquet import ParquetFile
 
-            with ParquetFile(path) as file:
+            with ParquetFile(path, buffer_size=2**16) as file:
                 rows = max(1, size // (4 * max(1, file.metadata.num_columns)))
-                for batch in file.iter_batches(rows, use_threads=False):
-                    yield _filled(batch.to_pandas(), path)
+                for group in range(file.num_row_groups):  # else it keeps all that it has read
+                    for batch in file.iter_batches(rows, [group], use_threads=False):
+                        yield _filled(batch.to_pandas(), path)
             return
         columns = len(pd.read_csv(path, nrows=0, **_comma(kind)).columns)
         rows = max(1, size // (4 * max(1, columns)))

@@ -94,8 +94,7 @@ class StreamedTable(Table):
 
     def _train(self) -> Iterator[np.ndarray]:
         """The training part in double precision, a chunk at a time."""
-        rows = self.rows["train"]
-        size = max(1, CHUNK // (4 * self.file.columns))
+        rows, size = self.rows["train"], self._rows_at_a_time()
         return (self.file.take(rows[start : start + size]).astype(np.float64) for start in range(0, len(rows), size))
 
     def size(self, part: str) -> int:
@@ -113,12 +112,17 @@ class StreamedTable(Table):
     def take(self, part: str, rows: Tensor) -> Tensor:
         """Rows of a part, long of any shape, as float32 ``[*rows.shape, D]``: filled and standardised."""
         x = self.file.take(self.rows[part][rows.numpy()])
-        if self.missing == "mean":
-            x = np.where(np.isnan(x), self.filling.astype(np.float32), x)
-        values = torch.from_numpy(x)
-        if self.mean is None or self.scale is None:
-            return values
-        return ((values.double() - self.mean) / self.scale).float()
+        flat = x.reshape(-1, self.file.columns)
+        for start in range(0, len(flat), self._rows_at_a_time()):
+            some = flat[start : start + self._rows_at_a_time()]
+            if self.missing == "mean":
+                np.copyto(some, self.filling, where=np.isnan(some), casting="same_kind")
+            if self.mean is not None and self.scale is not None:
+                some[:] = (some - self.mean.numpy()) / self.scale.numpy()
+        return torch.from_numpy(x)
+
+    def _rows_at_a_time(self) -> int:
+        return max(1, CHUNK // (4 * self.file.columns))
 
     def _loader(self, part: str, order: EpochOrder | Tensor, batch_size: int) -> RowLoader:
         trainer = self.trainer
