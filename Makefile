@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SOURCES := src scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format typecheck benchmark benchmark-peers clean
+.PHONY: help setup demo test test-slow test-slurm test-ray lint format typecheck benchmark benchmark-peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,6 +29,20 @@ test: $(STAMP)  ## the whole suite, less than 8 minutes on 2 cores
 
 test-slow: $(STAMP)  ## the long checks, and those that need a GPU where there is one
 	$(BIN)/python -m pytest -m "slow or gpu"
+
+test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started, where SLURM is installed
+	sh tests/one_node_slurm.sh
+	$(BIN)/python -m pytest -rs -m slurm
+
+# Ray's launcher needs an old cloudpickle, and with it an old joblib, so it gets an environment of its own.
+RAY := .venv-ray
+$(RAY)/.installed: pyproject.toml $(STAMP)
+	$(PYTHON) -m venv $(RAY)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(RAY)/bin/python -e ".[ray]" pytest
+	touch $(RAY)/.installed
+
+test-ray: $(RAY)/.installed  ## a sweep on a Ray cluster of this machine, in .venv-ray
+	$(RAY)/bin/python -m pytest -rs -m ray
 
 lint: $(STAMP)  ## ruff: style and format
 	$(BIN)/ruff check $(SOURCES)
@@ -55,4 +69,4 @@ benchmark-peers: $(PEERS)/.installed  ## the training benchmark with pythae and 
 	$(PEERS)/bin/python scripts/benchmark.py training
 
 clean:  ## remove environments and caches; outputs stay
-	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(RAY) .pytest_cache .mypy_cache .ruff_cache

@@ -25,7 +25,7 @@ _failures: list[str] = []
 def _job(config: DictConfig) -> float:
     """One job. A failure is recorded and reported in one line; the other jobs of a multirun still run."""
     from aelab.errors import UserError
-    from aelab.ranks import is_rank_zero
+    from aelab.ranks import is_judged, is_rank_zero
     from aelab.tracking.identity import run_id
     from aelab.tracking.manifest import Held, leave
     from aelab.training import RunFailed, RunInterrupted, run
@@ -56,7 +56,7 @@ def _job(config: DictConfig) -> float:
     except (RunFailed, UserError) as error:
         if first:
             print(f"{directory}: {error}", file=sys.stderr)
-        if first or not sweeping:  # a process that ends badly would have rank 0 killed, which still has to compare
+        if not sweeping or is_judged():
             _failures.append(directory)
         return float("nan")
     if first:
