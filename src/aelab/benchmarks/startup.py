@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 
 from aelab.benchmarks import ours
 from aelab.benchmarks.timing import Case, Row, measure
@@ -16,6 +17,8 @@ from aelab.building import build_data
 ROUNDS = 3
 ONE_JOB = "one job, 2 epochs"
 JOB = ("data=digits", "network.hidden=[16]", "network.code_size=4", "trainer.max_epochs=2", "logger=none")
+EIGHT = ("seed=range(8)",)
+LAUNCHERS = {"parallel": "hydra_plugins.hydra_joblib_launcher", "slurm_local": "hydra_plugins.hydra_submitit_launcher"}
 
 
 def benchmark(rounds: int) -> list[Row]:
@@ -25,7 +28,8 @@ def benchmark(rounds: int) -> list[Row]:
         Case("--cfg job", partial(command, "--cfg", "job")),
         Case("a wrong key", partial(command, "modle.weight=1", status=1)),
         Case(ONE_JOB, partial(command, *JOB)),
-        Case("the same in a multirun of 8", partial(command, "-m", *JOB, "seed=range(8)"), (ONE_JOB,)),
+        Case("the same in a multirun of 8", partial(command, "-m", *JOB, *EIGHT), (ONE_JOB,)),
+        *launched(),
         Case("reading mnist5k", reading(ours.compose("data=mnist5k"))),
     ]
     return measure("wall time", cases, rounds)
@@ -42,6 +46,13 @@ def command(*arguments: str, status: int = 0) -> float:
     if done.returncode != status:
         raise RuntimeError(f"{' '.join(line)} ended with {done.returncode}: {done.stderr}")
     return elapsed
+
+
+def launched() -> list[Case]:
+    """The same by each launcher that is installed."""
+    names = [name for name, module in LAUNCHERS.items() if find_spec(module)]
+    lines = {name: ("-m", *JOB, *EIGHT, f"hydra/launcher={name}") for name in names}
+    return [Case(f"the same with hydra/launcher={name}", partial(command, *lines[name]), (ONE_JOB,)) for name in names]
 
 
 def reading(config: ours.DictConfig) -> Callable[[], float]:
