@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, compose_tiny
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
 from aelab import devices
 from aelab.errors import UserError
+from aelab.explain import explain
 from aelab.ranks import is_rank_zero
 from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
@@ -109,6 +111,11 @@ def test_presets_extend_the_plugins() -> None:
     assert slurm.hydra.launcher.additional_parameters == {"requeue": True}
     assert slurm.hydra.launcher.max_num_timeout > 0 and "partition" in slurm.hydra.launcher
     assert local.hydra.job.env_set.OMP_NUM_THREADS == "1"
+
+
+def test_missing_plugin_is_told() -> None:
+    error = MissingConfigException("In 'hydra/launcher/slurm': Could not load 'hydra/launcher/submitit_slurm'.")
+    assert explain(error) == ('hydra/launcher=slurm: needs a plugin that is not installed; pip install "aelab[slurm]"')
 
 
 # --- GPUs, pretended ---

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _CANNOT_WRITE = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
+_EXTRAS = {"submitit_local": "slurm", "submitit_slurm": "slurm"}  # launcher to the extra of aelab that brings it
 
 
 def explain(error: BaseException) -> str:
@@ -29,6 +30,9 @@ def explain(error: BaseException) -> str:
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
         group, name, options = match[1], match[2], match[3].split("Config search path")[0].split()
         return f"{group}={name}: no such choice{_nearest(name, options)}; choose one of {', '.join(options)}"
+    if match := re.search(r"In 'hydra/launcher/(\w+)'.*Could not load 'hydra/launcher/(\w+)'", text, re.S):
+        extra = _EXTRAS.get(match[2], match[2])
+        return f'hydra/launcher={match[1]}: needs a plugin that is not installed; pip install "aelab[{extra}]"'
     if isinstance(error, OSError) and error.filename and error.errno in _CANNOT_WRITE:
         return f"{error.filename}: cannot be written ({error.strerror}); name another folder with paths.outputs=..."
     return " ".join(str(error).split()) or type(error).__name__
