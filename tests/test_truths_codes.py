@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -247,3 +248,17 @@ def test_step_means_weigh_batches_by_size() -> None:
     assert values["each"].tolist() == [2, 1]
     means.update(2, loss=torch.tensor(7.0))
     assert {name: value.item() for name, value in means.compute(lambda value: value).items()} == {"loss": 7}
+
+
+def test_step_means_of_a_long_epoch_that_is_resumed() -> None:
+    """However the values are kept, none is lost: against numpy, with a state taken in the middle and given back."""
+    values, counts = torch.randn(100, 3, dtype=torch.float64), torch.randint(1, 9, (100,))
+    means = StepMeans()
+    for step in range(100):
+        if step in (16, 37):
+            resumed = StepMeans()
+            resumed.load_state_dict(means.state_dict())
+            means = resumed
+        means.update(int(counts[step]), each=values[step])
+    expected = np.average(values.numpy(), axis=0, weights=counts.numpy())
+    np.testing.assert_allclose(means.compute(lambda value: value)["each"].numpy(), expected, rtol=1e-13)

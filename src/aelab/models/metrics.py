@@ -12,35 +12,60 @@ Reduce = Callable[[Tensor], Tensor]
 
 
 class StepMeans:
-    """Means of named per-batch values over an epoch, weighted by batch size."""
+    """Means of named per-batch values over an epoch, weighted by batch size.
+
+    Every few steps the values move into one tensor a name: many small tensors that stay, among large ones that
+    come and go, would keep the C library from using memory again, and an epoch would take as much as its data.
+    """
+
+    STEPS = 16
 
     def __init__(self) -> None:
         self.counts: list[int] = []
-        self.values: dict[str, list[Tensor]] = {}
+        self.recent: dict[str, list[Tensor]] = {}
+        self.kept: dict[str, Tensor] = {}  # [..., room for more]
+        self.gathered = 0
 
     def update(self, count: int, **values: Tensor) -> None:
         self.counts.append(count)
         for name, value in values.items():
-            self.values.setdefault(name, []).append(value.detach())
+            self.recent.setdefault(name, []).append(value.detach())
+        if len(self.counts) - self.gathered == self.STEPS:
+            self._gather()
+
+    def _gather(self) -> None:
+        count = len(self.counts)
+        for name, recent in self.recent.items():
+            new = torch.stack(recent, -1)
+            kept = self.kept.get(name, new[..., :0])
+            if kept.shape[-1] < count:
+                room = new.new_empty((*new.shape[:-1], 2 * count))
+                room[..., : self.gathered] = kept[..., : self.gathered]
+                self.kept[name] = kept = room
+            kept[..., self.gathered : count] = new
+        self.recent, self.gathered = {}, count
+
+    def _values(self) -> dict[str, Tensor]:
+        """Every value of each name, ``[..., batches]``."""
+        if self.recent:
+            self._gather()
+        return {name: kept[..., : self.gathered] for name, kept in self.kept.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """The values of the epoch so far, each name's stacked: ``[..., batches]``."""
-        return {
-            "counts": list(self.counts),
-            "values": {name: torch.stack(values, -1) for name, values in self.values.items()},
-        }
+        return {"counts": list(self.counts), "values": {name: x.clone() for name, x in self._values().items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.counts = list(state["counts"])
-        self.values = {name: list(values.unbind(-1)) for name, values in state["values"].items()}
+        self.counts, self.recent, self.kept = list(state["counts"]), {}, dict(state["values"])
+        self.gathered = len(self.counts)
 
     def compute(self, reduce: Reduce) -> dict[str, Tensor]:
         """Means ``[...]``, and reset. ``reduce`` sums a tensor over processes."""
         counts = torch.tensor(self.counts, dtype=torch.float64)
         total = None
         means = {}
-        for name, values in self.values.items():
-            stacked = torch.stack(values, -1).double()
+        for name, values in self._values().items():
+            stacked = values.double()
             weights = counts.to(stacked.device)
             total = reduce(weights.sum()) if total is None else total
             means[name] = reduce((stacked * weights).sum(-1)) / total
