@@ -147,7 +147,7 @@ def test_no_two_jobs_share_a_device(count: int, processes: int, tmp_path: Path) 
         assert worker.exitcode == 0
     held = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(held) == 8 * processes
-    assert {name for job in held for name in job["own"]} == set(names)
+    assert {name for job in held for name in job["own"]} <= set(names)
     assert {len(set(job["own"])) for job in held} == {count}
     for name in names:
         spans = sorted((job["began"], job["ended"]) for job in held if name in job["own"])
