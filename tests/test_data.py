@@ -119,6 +119,12 @@ def imitate_svhn(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SVHN, "split_list", splits)
 
 
+def imitate_adbench(root: Path) -> None:
+    (root / "adbench").mkdir()
+    values = np.random.default_rng(0).normal(5, 3, (TRAIN, 4))
+    np.savez(root / "adbench" / "6_cardio.npz", X=values, y=np.arange(TRAIN) % 10 == 0)
+
+
 def imitate_arrays(root: Path) -> dict[str, Any]:
     x, labels = pixels(TRAIN, 6, 6)
     np.savez(root / "own.npz", x=x, y=labels)
@@ -153,6 +159,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
         imitate_mnist(root, "KMNIST", ".gz")
         imitate_cifar10(root, patch)
         imitate_svhn(root, patch)
+        imitate_adbench(root)
         own = {
             "arrays": imitate_arrays(root),
             "table": imitate_table(root),
@@ -164,7 +171,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
             try:
                 return ready(name, root, **(own.get(name, {}) | overrides))
             except UserError as error:
-                if name in OFFICIAL | OWN:
+                if name in OFFICIAL | OWN | {"adbench"}:
                     raise
                 pytest.skip(f"no imitation of {name} here, and its files are absent: {error}")
 

@@ -59,7 +59,7 @@ class ImageFolder(DataModule):
             raise UserError(f"data.path={self.path}: {len(files)} image(s) in it; name a folder of 2 or more")
         labels = np.array([Path(self.folder.resolve(), file).parent.name for file in files])
         self.shape = (1 if self.grayscale else 3, self.image_size, self.image_size)
-        for part, rows in self._split(len(files)).items():
+        for part, rows in self._split(len(files), labels).items():
             self.files[part] = files[rows]
             if (labels != labels[0]).any():
                 self.labels[part] = labels[rows]

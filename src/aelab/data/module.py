@@ -12,7 +12,7 @@ from torch import Tensor
 
 from aelab.data.loader import EpochOrder, Grouped, ResidentLoader, to_float
 from aelab.data.source import Source
-from aelab.data.splits import fingerprint, split_indices
+from aelab.data.splits import fingerprint, only_class, shortened, split_classes, split_indices
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
@@ -28,12 +28,14 @@ class DataModule(pl.LightningDataModule):
     ``train_size``: train on that many examples only. ``standardize``: subtract the mean and divide by the
     standard deviation of the training part, value by value. ``seed``: order of the batches.
     ``path``: the user's own file or folder, for the data sets that read one.
+    ``one_class``: train and validate on the examples of this label only; the test part keeps all.
 
     ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
     """
 
     evaluation_batch_size = 1024
     resident = True  # whether the values stay in memory; streamed batches come one at a time
+    stratified = False  # whether every part gets its share of every class
     name: str
 
     def __init__(
@@ -46,6 +48,7 @@ class DataModule(pl.LightningDataModule):
         standardize: bool = False,
         seed: int = 0,
         path: str | None = None,
+        one_class: str | int | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -59,6 +62,7 @@ class DataModule(pl.LightningDataModule):
         self.standardize = standardize
         self.seed = seed
         self.path = path
+        self.one_class = one_class
         self.values: dict[str, Tensor] = {}
         self.order: EpochOrder | None = None
         self.batches_per_step = 1
@@ -76,7 +80,7 @@ class DataModule(pl.LightningDataModule):
             return
         source = self.read().check(self.name)
         self.shape = tuple(source.x.shape[1:])
-        for part, rows in self._split(len(source.x), official_test=source.test_x is not None).items():
+        for part, rows in self._split(len(source.x), source.labels, official_test=source.test_x is not None).items():
             if len(rows):
                 self._keep(part, source.x[rows], None if source.labels is None else source.labels[rows])
         if source.test_x is not None:
@@ -90,10 +94,15 @@ class DataModule(pl.LightningDataModule):
         """The standardisation, so that a checkpoint holds all that using the model takes."""
         return {} if self.mean is None else {"mean": self.mean, "scale": self.scale}
 
-    def _split(self, count: int, official_test: bool = False) -> dict[str, np.ndarray]:
-        test_fraction = 0 if official_test else self.test_fraction
-        rows = split_indices(count, self.val_fraction, test_fraction, self.split_seed, self.train_size)
-        return dict(zip(PARTS, rows, strict=True))
+    def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
+        how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
+        if self.one_class is None and not self.stratified:
+            return dict(zip(PARTS, split_indices(count, *how, self.train_size), strict=True))
+        known = labels if self.stratified else None
+        rows = split_indices(count, *how) if known is None else split_classes(known, *how)
+        if self.one_class is not None:
+            rows = only_class(rows, labels, self.one_class, self.name)
+        return dict(zip(PARTS, shortened(rows, self.train_size, self.split_seed), strict=True))
 
     def _keep(self, part: str, x: np.ndarray, labels: np.ndarray | None) -> None:
         flat = np.ascontiguousarray(x.reshape(len(x), -1))

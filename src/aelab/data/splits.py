@@ -6,12 +6,15 @@ import hashlib
 
 import numpy as np
 
+from aelab.data.user_files import pick
 from aelab.errors import UserError
+
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def split_indices(
     count: int, val_fraction: float, test_fraction: float, seed: int, train_size: int | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Rows:
     """Split ``range(count)`` by one seeded permutation into sorted (train, val, test) rows.
 
     ``test_fraction`` is 0 where the data set has an official test part. ``train_size`` keeps only that
@@ -31,11 +34,49 @@ def split_indices(
         )
     order = np.random.default_rng(seed).permutation(count)
     test, val, train = np.split(order, [n_test, n_test + n_val])
-    if train_size is not None:
-        if not 1 <= train_size <= n_train:
-            raise UserError(f"data.train_size={train_size}: must be from 1 to {n_train}, the training part")
-        train = train[:train_size]
-    return np.sort(train), np.sort(val), np.sort(test)
+    return np.sort(_first(train, train_size)), np.sort(val), np.sort(test)
+
+
+def split_classes(labels: np.ndarray, val_fraction: float, test_fraction: float, seed: int) -> Rows:
+    """As ``split_indices``, each class of ``labels`` ``[N]`` by itself: its share is the same in every part."""
+    parts: list[list[np.ndarray]] = [[], [], []]
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        for part, chosen in zip(parts, split_indices(len(rows), val_fraction, test_fraction, seed), strict=True):
+            part.append(rows[chosen])
+    train, val, test = (np.sort(np.concatenate(part)) for part in parts)
+    return train, val, test
+
+
+def only_class(split: Rows, labels: np.ndarray | None, wanted: object, name: str) -> Rows:
+    """The training and validation rows whose label is ``wanted``, as text, and all test rows.
+
+    Raises UserError, naming the data set, where it has no labels or too few such rows.
+    """
+    if labels is None:
+        raise UserError(f"data.one_class={wanted}: data={name} has no labels; use data with labels")
+    text = pick("data.one_class", wanted, np.unique(labels))
+    train, val = (rows[labels[rows].astype(str) == text] for rows in split[:2])
+    if len(train) < 2 or not len(val):
+        raise UserError(
+            f"data.one_class={wanted}: {len(train)} such example(s) to train on and {len(val)} to validate with; "
+            "2 and 1 are needed"
+        )
+    return train, val, split[2]
+
+
+def shortened(split: Rows, train_size: int | None, seed: int) -> Rows:
+    """``train_size`` of the training rows, drawn by ``seed``; a smaller choice is part of a larger one."""
+    if train_size is None:
+        return split
+    drawn = np.random.default_rng(seed).permutation(split[0])
+    return np.sort(_first(drawn, train_size)), split[1], split[2]
+
+
+def _first(train: np.ndarray, train_size: int | None) -> np.ndarray:
+    if train_size is not None and not 1 <= train_size <= len(train):
+        raise UserError(f"data.train_size={train_size}: must be from 1 to {len(train)}, the training part")
+    return train[:train_size]
 
 
 def fingerprint(x: np.ndarray) -> str:

@@ -51,7 +51,7 @@ class StreamedTable(Table):
         if len(self.file) < 2:
             raise UserError(f"data={self.name}: {len(self.file)} example(s) in {path}; at least 2 are needed")
         self.shape = (self.file.columns,)
-        for part, chosen in self._split(len(self.file)).items():
+        for part, chosen in self._split(len(self.file), self.file.labels).items():
             self.rows[part] = chosen
             if self.file.labels is not None:
                 self.labels[part] = self.file.labels[chosen]
