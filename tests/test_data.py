@@ -43,6 +43,7 @@ TRAIN, TEST = 40, 12  # sizes of the imitations
 DOWNLOADED = {"mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"}
 OFFICIAL = DOWNLOADED | {"digits", "mnist5k"}
 OWN = {"arrays", "table", "streamed_table", "image_folder"}
+DRAWN = {"mnist_variations", "rectangles", "convex"}
 
 
 def build(name: str, root: Path, **overrides: Any) -> DataModule:
@@ -165,13 +166,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
             "table": imitate_table(root),
             "streamed_table": imitate_table(root),
             "image_folder": imitate_images(root),
+            **{name: {"train_examples": TRAIN, "test_examples": TEST} for name in DRAWN},
         }
 
         def make(name: str, **overrides: Any) -> DataModule:
             try:
                 return ready(name, root, **(own.get(name, {}) | overrides))
             except UserError as error:
-                if name in OFFICIAL | OWN | {"adbench"}:
+                if name in OFFICIAL | OWN | DRAWN | {"adbench"}:
                     raise
                 pytest.skip(f"no imitation of {name} here, and its files are absent: {error}")
 
