@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import Composer, compose_tiny
+from numpy.testing import assert_allclose
 from omegaconf import DictConfig, OmegaConf
 from test_runs import directory_of
 
@@ -52,6 +53,22 @@ def test_the_weights_are_the_best_ones_and_the_numbers_those_of_the_test(digits:
     mse = np.square(r.astype(np.float64) - x).mean()
     assert mse == pytest.approx(trained.manifest["metrics"]["test/mse"], rel=1e-5)
     assert not trained.model.training
+
+
+def test_anomaly_scores_are_errors_on_the_models_scale(
+    digits: Any, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, x, _ = digits
+    again = trained.reconstruct(x).reshape(len(x), -1).astype(np.float64)
+    assert_allclose(trained.anomaly_score(x), np.square(again - x).sum(1), rtol=1e-5)
+    assert trained.anomaly_score(x).mean() / x.shape[1] == pytest.approx(
+        trained.manifest["metrics"]["test/mse"], rel=1e-5
+    )
+    trained, values = table
+    monkeypatch.setattr(trained.model, "reconstruct", lambda standardised: 2 * standardised)
+    rows = values.astype(np.float64)
+    expected = np.square((rows - trained._scaling["mean"].numpy()) / trained._scaling["scale"].numpy()).sum(1)
+    assert_allclose(trained.anomaly_score(values), expected, rtol=1e-4)
 
 
 def test_shapes(digits: Any) -> None:

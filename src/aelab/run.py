@@ -14,13 +14,15 @@ from torch import Tensor
 from aelab.building import build_model
 from aelab.data.loader import to_float
 from aelab.errors import UserError
+from aelab.evaluation.anomaly_scores import squared_errors
 from aelab.models import Autoencoder
 from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.manifest import read_manifest
 
 
 class Run:
-    """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct`` on arrays.
+    """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct`` and ``anomaly_score`` of
+    arrays.
 
     ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record.
     """
@@ -50,6 +52,15 @@ class Run:
     def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray:
         """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1])."""
         return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
+
+    def anomaly_score(self, x: np.ndarray | Tensor) -> np.ndarray:
+        """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``: their squared errors, summed over values.
+
+        On the scale that the model sees: a standardised table's values count in standard deviations. A threshold is
+        among the metrics of ``evaluation=anomaly_detection``.
+        """
+        values = self._prepared(x)
+        return squared_errors(values.numpy(), self._apply(self.model.reconstruct, values))
 
     def _prepared(self, x: np.ndarray | Tensor) -> Tensor:
         values = torch.as_tensor(x)

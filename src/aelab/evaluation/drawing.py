@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,47 @@ def lookup_sheet(queries: Part, known: Part, found: np.ndarray, shape: tuple[int
             pixels = np.repeat(np.repeat(to_pixels(values, shape), grow, 0), grow, 1)
             sheet[top + line : top + height - line, left + line : left + width - line] = pixels
     return sheet
+
+
+def framed_rows(
+    x: np.ndarray, again: np.ndarray, marked: np.ndarray, rows: Mapping[str, np.ndarray], shape: tuple[int, ...]
+) -> np.ndarray:
+    """For each name in ``rows`` two lines of pictures: those rows of ``x`` ``[N, D]``, in a red frame where ``marked``
+    ``[N]`` and a green one where not, and below each what became of it, ``again`` ``[N, D]``."""
+    grow, line = max(1, 56 // shape[-1]), 3
+    height, width = shape[1] * grow + 2 * line, shape[2] * grow + 2 * line
+    block = 2 * height + 8
+    sheet = np.full((len(rows) * block, max(map(len, rows.values())) * width, 3), 255, np.uint8)
+    for number, chosen in enumerate(rows.values()):
+        for column, row in enumerate(chosen):
+            for below, values in enumerate((x[row], again[row])):
+                top, left = number * block + below * height, column * width
+                sheet[top : top + height, left : left + width] = RED if marked[row] else GREEN
+                pixels = np.repeat(np.repeat(to_pixels(values, shape), grow, 0), grow, 1)
+                sheet[top + line : top + height - line, left + line : left + width - line] = pixels
+
+    def draw(axes: Any) -> None:
+        axes.imshow(sheet, interpolation="nearest")
+        axes.set(xticks=[], yticks=[(i + 0.5) * block - 4 for i in range(len(rows))], yticklabels=list(rows))
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+
+    return figure_pixels(draw, width=sheet.shape[1] / 110 + 1.5, height=sheet.shape[0] / 110 + 0.2)
+
+
+def histogram(axes: Any, scores: np.ndarray, marked: np.ndarray, threshold: float, name: str) -> None:
+    """Scores ``[N]`` of normal examples and of anomalies, each as shares of their own number; logarithmic where they
+    spread over decades."""
+    low, high = np.quantile(scores, [0, 0.995])
+    spread = low > 0 and high > 20 * low
+    edges = np.geomspace(low, scores.max(), 61) if spread else np.linspace(low, high, 61)
+    kinds = ((f"{(~marked).sum():,} normal", ~marked, "#4477aa"), (f"{marked.sum():,} anomalies", marked, "#ee6677"))
+    for label, kind, colour in kinds:
+        weights = np.full(int(kind.sum()), 1 / kind.sum())
+        axes.hist(scores[kind].clip(edges[0], edges[-1]), edges, weights=weights, color=colour, alpha=0.6, label=label)
+    axes.axvline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
+    axes.set(xlabel=f"score: {name}", ylabel="share of the test examples", xscale="log" if spread else "linear")
+    axes.legend(frameon=False)
 
 
 def to_pixels(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

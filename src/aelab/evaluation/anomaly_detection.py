@@ -1,0 +1,131 @@
+"""Telling what is unlike the training examples: anomalies are badly reconstructed, or have far-off codes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import LocalOutlierFactor
+
+from aelab.errors import UserError
+from aelab.evaluation.anomaly_scores import SCORERS, Scorer
+from aelab.evaluation.detection import auroc_score, average_precision_score, threshold_scores
+from aelab.evaluation.drawing import figure_pixels, framed_rows, histogram
+from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.protocol import Coder, Examples, Score
+
+LABEL = "anomaly"
+LOF_NEIGHBOURS = 20
+
+
+class AnomalyDetection:
+    """How well a score tells the anomalies of the test part from its normal examples; training never sees labels.
+
+    ``anomalies``: the labels that are anomalies. Null: the label ``anomaly`` where there is one, else every label that
+    the training part lacks, as with ``data.one_class``. ``score``: ``error`` per example, or of its code the
+    ``mahalanobis`` distance to the training codes or the mean distance to its nearest ``neighbours`` among them.
+
+    - ``auroc`` (DeLong's interval), ``average_precision`` (stratified bootstrap).
+    - ``threshold``: the ``quantile`` of the scores of the validation part, whose labels are not looked at;
+      ``precision``, ``recall`` and ``false_positive_rate`` of calling what is above it an anomaly (Wilson's interval).
+
+    Beside it: PCA of the same code size by the same score, isolation forest (Liu et al. 2008) and local outlier factor
+    (Breunig et al. 2000; of at most ``lof_examples`` training examples).
+    """
+
+    def __init__(
+        self,
+        score: str = "error",
+        anomalies: Sequence[str | int] | None = None,
+        quantile: float = 0.95,
+        lof_examples: int = 10_000,
+        shown: int = 10,
+    ) -> None:
+        if score not in SCORERS:
+            raise UserError(f"evaluation.anomaly_detection.score={score}: choose among {', '.join(SCORERS)}")
+        if not 0 < quantile < 1:
+            raise UserError(f"evaluation.anomaly_detection.quantile={quantile}: must be between 0 and 1")
+        self.score = score
+        self.anomalies = anomalies
+        self.quantile = quantile
+        self.lof_examples = lof_examples
+        self.shown = shown
+
+    def facts(self, data: Examples) -> dict[str, Any]:
+        anomaly = self.anomalous(data)
+        assert data.train.labels is not None
+        among = int(np.isin(data.train.labels.astype(str), self._names(data)).sum())
+        tested = {"normal": int((~anomaly).sum()), "anomalies": int(anomaly.sum())}
+        return {"tested": tested, "anomalies trained on": among}
+
+    def measure(self, coder: Coder, data: Examples) -> list[Score]:
+        return self._scores(SCORERS[self.score](coder, data.train.x), data)
+
+    def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
+        self.anomalous(data)
+        drawn = np.random.default_rng(data.seed).permutation(len(data.train.x))[: self.lof_examples]
+        neighbours = min(LOF_NEIGHBOURS, len(drawn) - 1)
+        forest = IsolationForest(random_state=data.seed).fit(data.train.x)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Duplicate values", UserWarning)
+            factor = LocalOutlierFactor(n_neighbors=neighbours, novelty=True).fit(data.train.x[drawn])
+        return {
+            "pca": self.measure(PCACoder(data.train.x, code_size), data),
+            "isolation_forest": self._scores(lambda x: -forest.score_samples(x), data),
+            "lof": self._scores(lambda x: -factor.score_samples(x), data),
+        }
+
+    def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
+        anomaly, scorer = self.anomalous(data), SCORERS[self.score](coder, data.train.x)
+        scores, threshold = scorer(data.test.x), float(np.quantile(scorer(data.val.x), self.quantile))
+        sheets = {"scores": figure_pixels(lambda axes: histogram(axes, scores, anomaly, threshold, self.score))}
+        if len(data.shape) == 3 and data.shape[0] in (1, 3):
+            order = np.argsort(-scores, kind="stable")
+            rows = {
+                "most anomalous": order[: self.shown],
+                "most anomalous\nnormal ones": order[~anomaly[order]][: self.shown],
+                "least anomalous\nanomalies": order[anomaly[order]][: -self.shown - 1 : -1],
+            }
+            sheets["examples"] = framed_rows(data.test.x, coder.reconstruct(data.test.x), anomaly, rows, data.shape)
+        return sheets
+
+    def anomalous(self, data: Examples) -> np.ndarray:
+        """Which test examples are anomalies, bool ``[N]``; UserError unless some are and some are not."""
+        names = self._names(data)
+        assert data.test.labels is not None
+        anomaly = np.isin(data.test.labels.astype(str), names)
+        if anomaly.all() or not anomaly.any():
+            there = "nothing but" if anomaly.any() else "no"
+            raise UserError(
+                f"data={data.name}: the test part has {there} anomalies, which are {', '.join(names) or 'no label'}; "
+                "train on one label, data.one_class=..., or name the labels in evaluation.anomaly_detection.anomalies"
+            )
+        return anomaly
+
+    def _names(self, data: Examples) -> list[str]:
+        """The labels that are anomalies, as text."""
+        data.require_labels()
+        assert data.train.labels is not None and data.test.labels is not None
+        trained, tested = (set(labels.astype(str)) for labels in (data.train.labels, data.test.labels))
+        if self.anomalies is None:
+            return [LABEL] if LABEL in trained | tested else sorted(tested - trained)
+        wanted = [str(label) for label in self.anomalies]
+        if unknown := set(wanted) - trained - tested:
+            raise UserError(
+                f"evaluation.anomaly_detection.anomalies={wanted}: there is no label {', '.join(sorted(unknown))}; "
+                f"choose among {', '.join(sorted(trained | tested))}"
+            )
+        return wanted
+
+    def _scores(self, scorer: Scorer, data: Examples) -> list[Score]:
+        anomaly, scores, val = self.anomalous(data), scorer(data.test.x), scorer(data.val.x)
+        if not (np.isfinite(scores).all() and np.isfinite(val).all()):
+            raise UserError("scores are NaN or infinite; train the run again with a lower optimizer.lr")
+        return [
+            auroc_score(scores, anomaly),
+            average_precision_score(scores, anomaly, data.seed),
+            *threshold_scores(scores, anomaly, float(np.quantile(val, self.quantile))),
+        ]

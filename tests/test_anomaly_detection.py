@@ -1,0 +1,196 @@
+"""Anomaly scores and how they are judged, against closed forms, exhaustive small cases and scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import expit, logit
+from sklearn.metrics import average_precision_score as sklearn_average_precision
+from sklearn.metrics import roc_auc_score
+
+from aelab.errors import UserError
+from aelab.evaluation.anomaly_detection import AnomalyDetection
+from aelab.evaluation.anomaly_scores import mahalanobis_scorer, neighbour_scorer, squared_errors
+from aelab.evaluation.detection import auroc_score, average_precision_score, threshold_scores
+from aelab.evaluation.linear import PCACoder, RawCoder
+from aelab.evaluation.protocol import Examples, Part
+
+
+def draws(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def part(labels: list[str], seed: int = 0, width: int = 6) -> Part:
+    """Normal examples near a plane, anomalies anywhere."""
+    plane = draws(len(labels), 2, seed=seed) @ draws(2, width, seed=99)
+    away = np.array([label != "a" for label in labels])[:, None]
+    x = np.where(away, draws(len(labels), width, seed=seed + 1) * 2, plane + draws(len(labels), width, seed=seed) * 0.1)
+    return Part(x.astype(np.float32), np.array(labels))
+
+
+def one_class(**changes: Part) -> Examples:
+    data = Examples(
+        part(["a"] * 80), part(["a"] * 40, 5), part(["a"] * 60 + ["b"] * 20 + ["c"] * 20, 10), (6,), "plane"
+    )
+    return data._replace(**changes)
+
+
+# --- scores ---
+
+
+def test_errors_are_summed_over_values() -> None:
+    x, again = draws(5, 3), draws(5, 3, seed=1)
+    assert_allclose(squared_errors(x, again), [sum((r - v) ** 2) for r, v in zip(again, x, strict=True)])
+
+
+def test_mahalanobis_distance_does_not_depend_on_the_codes_scales() -> None:
+    train, x = draws(50, 3), draws(7, 3, seed=1)
+    centred = x - train.mean(0)
+    expected = [row @ np.linalg.solve(np.cov(train.T), row) for row in centred]
+    assert_allclose(mahalanobis_scorer(RawCoder(3), train)(x), expected)
+    mixed = np.array([[10.0, 1, 0], [0, 0.01, 0], [3, 0, 1]])
+    assert_allclose(mahalanobis_scorer(RawCoder(3), train @ mixed)(x @ mixed), expected)
+    dead = np.column_stack([train, np.ones(50)])
+    assert_allclose(mahalanobis_scorer(RawCoder(4), dead)(np.column_stack([x, np.ones(7)])), expected)
+
+
+def test_distances_to_the_nearest_codes_are_exact() -> None:
+    train, x = draws(30, 3), draws(7, 3, seed=1)
+    distances = np.sort(np.linalg.norm(x[:, None] - train, axis=2), axis=1)
+    assert_allclose(neighbour_scorer(RawCoder(3), train, neighbours=4)(x), distances[:, :4].mean(1))
+    assert_allclose(neighbour_scorer(RawCoder(3), train[:2])(x).shape, [7])
+
+
+# --- how they are judged ---
+
+
+def test_area_and_its_interval_by_pairs() -> None:
+    """DeLong's variance from the table of all pairs (DeLong et al. 1988, eqs. 3 to 5), ties included."""
+    scores, anomaly = draws(40).round(1), np.arange(40) % 3 == 0
+    high, low = scores[anomaly], scores[~anomaly]
+    wins = (high[:, None] > low) + 0.5 * (high[:, None] == low)
+    assert (wins == 0.5).sum() > 0
+    error = np.sqrt(wins.mean(1).var(ddof=1) / len(high) + wins.mean(0).var(ddof=1) / len(low))
+    found = auroc_score(scores, anomaly)
+    assert_allclose([found.value, wins.mean()], roc_auc_score(anomaly, scores))
+    slope = found.value * (1 - found.value)
+    assert_allclose([found.low, found.high], expit(logit(found.value) + np.array([-1, 1]) * 1.959964 * error / slope))
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Normal scores against anomalies shifted by one: the area is Phi(1 / sqrt(2)) = 0.7602."""
+    anomaly = np.arange(150) < 30
+    found = [auroc_score(draws(150, seed=seed) + anomaly, anomaly) for seed in range(400)]
+    held = np.mean([score.low < 0.760250 < score.high for score in found])  # type: ignore[operator]
+    assert abs(held - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_average_precision_is_scikit_learns_ties_included() -> None:
+    for decimals in (9, 0):
+        scores, anomaly = draws(200).round(decimals), np.arange(200) % 7 == 0
+        found = average_precision_score(scores + 0.5 * anomaly, anomaly, seed=0)
+        assert_allclose(found.value, sklearn_average_precision(anomaly, scores + 0.5 * anomaly))
+        assert found.low < found.value < found.high  # type: ignore[operator]
+    again = average_precision_score(scores + 0.5 * anomaly, anomaly, seed=0)
+    assert again == found, "the same seed draws the same samples"
+
+
+def test_bootstrap_samples_are_weights_of_scikit_learns_average_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, anomaly = draws(60).round(1), np.arange(60) % 4 == 0
+    monkeypatch.setattr("aelab.evaluation.detection.RESAMPLES", 2)
+    found = average_precision_score(scores, anomaly, seed=3)
+    order, draw, values = np.argsort(-scores, kind="stable"), np.random.default_rng(3), []
+    for _ in range(2):
+        rows = [
+            np.flatnonzero(kind)[draw.integers(0, kind.sum(), kind.sum())] for kind in (anomaly[order], ~anomaly[order])
+        ]
+        sample = order[np.concatenate(rows)]
+        values.append(sklearn_average_precision(anomaly[sample], scores[sample]))
+    assert found.low is not None
+    half = 1.959964 * np.std(values, ddof=1) / (found.value * (1 - found.value))
+    assert_allclose(found.low, expit(logit(found.value) - half), rtol=1e-6)
+
+
+def test_a_perfect_score_has_no_spread_to_tell_of() -> None:
+    anomaly = np.arange(10) > 6
+    for score in (auroc_score(anomaly * 1.0, anomaly), average_precision_score(anomaly * 1.0, anomaly, 0)):
+        assert (score.value, score.low, score.high) == (1, None, None)
+
+
+def test_rates_above_a_threshold() -> None:
+    scores, anomaly = np.array([1.0, 2, 3, 4, 5]), np.array([0, 0, 1, 0, 1], bool)
+    values = {score.metric: score.value for score in threshold_scores(scores, anomaly, 2.0)}
+    assert_allclose(list(values.values()), [2, 2 / 3, 1, 1 / 3])
+    assert threshold_scores(scores, anomaly, 5.0)[1].value == 0
+
+
+# --- the evaluation ---
+
+
+def values_of(scores: list) -> dict[str, float]:  # type: ignore[type-arg]
+    return {score.metric: score.value for score in scores}
+
+
+def test_baselines_are_those_of_their_libraries() -> None:
+    data = one_class()
+    beside = {name: values_of(scores) for name, scores in AnomalyDetection().baselines(data, 2).items()}
+    assert list(beside) == ["pca", "isolation_forest", "lof"]
+    anomaly = np.arange(100) >= 60
+    coder = PCACoder(data.train.x, 2)
+    errors = [np.square(coder.reconstruct(one.x) - one.x).sum(1) for one in (data.val, data.test)]
+    assert_allclose(beside["pca"]["auroc"], roc_auc_score(anomaly, errors[1]))
+    assert_allclose(beside["pca"]["threshold"], np.quantile(errors[0], 0.95), rtol=1e-6)
+    assert all(found["auroc"] > 0.9 for found in beside.values()), "higher is more anomalous, for all of them"
+
+
+def test_what_counts_as_an_anomaly() -> None:
+    data = one_class()
+    is_b, is_c = np.repeat([0, 1, 0], [60, 20, 20]) == 1, np.arange(100) >= 80
+    assert (AnomalyDetection().anomalous(data) == (is_b | is_c)).all()
+    assert (AnomalyDetection(anomalies=["c"]).anomalous(data) == is_c).all()
+    mixed = data._replace(train=part(["a"] * 60 + ["b"] * 20))
+    assert (AnomalyDetection().anomalous(mixed) == is_c).all()
+    assert AnomalyDetection(anomalies=["b"]).facts(mixed)["anomalies trained on"] == 20
+    numbers = np.repeat([0, 1, 2], [60, 20, 20])
+    counted = data._replace(
+        train=data.train._replace(labels=np.zeros(80, int)), test=data.test._replace(labels=numbers)
+    )
+    assert (AnomalyDetection(anomalies=[1]).anomalous(counted) == is_b).all()
+    named = np.where(is_b, "anomaly", "normal")
+    both = data._replace(train=data.train._replace(labels=named[:80]), test=data.test._replace(labels=named))
+    assert (AnomalyDetection().anomalous(both) == is_b).all(), "contaminated, as labelled"
+
+
+class Broken(RawCoder):
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        return np.full((len(x), 2), np.nan, np.float32)
+
+    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+        return np.full_like(x, np.nan)
+
+
+@pytest.mark.parametrize(
+    "settings, changes, line",
+    [
+        ({}, {"test": part(["a"] * 9)}, "data=plane: the test part has no anomalies, which are no label; train on one"),
+        ({}, {"test": part(["b"] * 9)}, "the test part has nothing but anomalies, which are b;"),
+        ({"anomalies": ["d"]}, {}, "anomalies=.'d'.: there is no label d; choose among a, b, c"),
+        ({}, {"train": Part(draws(5, 6), None)}, "data=plane: this evaluation needs labels"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(settings: dict, changes: dict, line: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(UserError, match=line):
+        AnomalyDetection(**settings).measure(RawCoder(6), one_class(**changes))
+
+
+@pytest.mark.parametrize("score", ["error", "mahalanobis", "neighbours"])
+def test_codes_that_are_not_finite_are_refused(score: str) -> None:
+    with pytest.raises(UserError, match="NaN or infinite"):
+        AnomalyDetection(score).measure(Broken(6), one_class())
+
+
+@pytest.mark.parametrize("key, value", [("score", "likelihood"), ("quantile", 1.0)])
+def test_settings_that_do_not_exist_are_refused(key: str, value: object) -> None:
+    with pytest.raises(UserError, match=f"evaluation.anomaly_detection.{key}={value}: "):
+        AnomalyDetection(**{key: value})  # type: ignore[arg-type]
