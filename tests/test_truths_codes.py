@@ -160,6 +160,8 @@ def test_k_falls_linearly_over_the_first_half() -> None:
     assert schedule(model, 16, 16) == [20, 18, 16, 14, 12, 10, 8, 6] + [4] * 8
     assert schedule(KSparseAutoencoder(MLP((6,), 20).double(), k=4, anneal=0), 16, 2) == [4, 4]
     model.annealed_k = 20
+    wider = KSparseAutoencoder(MLP((6,), 20).double(), k=4, alpha=2.5)
+    assert (wider.eval().encode(normal(7, 6)) != 0).sum(1).tolist() == [10] * 7, "section 2.1: alpha k at test"
     assert (model.eval().encode(normal(7, 6)) != 0).sum(1).tolist() == [4] * 7
 
 

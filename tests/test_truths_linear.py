@@ -11,8 +11,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.testing import assert_close
 
+from aelab.errors import UserError
 from aelab.evaluation.pca import fit_pca, pca_error
-from aelab.models import Autoencoder, DenoisingAutoencoder
+from aelab.models import Autoencoder, DenoisingAutoencoder, WeightDecayAutoencoder
 from aelab.networks import MLP
 from aelab.objectives import GaussianNoise, corruption
 
@@ -172,9 +173,9 @@ def test_other_critical_points_are_higher_saddles(kept: tuple[int, ...]) -> None
 def test_weight_decay_shrinks_and_aligns(code_size: int, decay: float) -> None:
     """Kunin et al. 2019: with + r (||A||^2 + ||B||^2), A = B' and s_i^2 = 1 - r / lambda_i (0 below r)."""
     x, directions = centred_data()
-    model = Autoencoder(linear(6, code_size))
+    model = WeightDecayAutoencoder(linear(6, code_size), weight=decay)
     a, b = encoder_and_decoder(model.network)
-    reached = minimise(model, lambda: model.objective(x).loss + decay * (a.square().sum() + b.square().sum()))
+    reached = minimise(model, lambda: model.objective(x).loss)
     left, values, _ = torch.linalg.svd(b.detach(), full_matrices=False)
     expected = (1 - decay / VARIANCES[:code_size]).clamp(min=0)
     assert_close(values.square(), expected, rtol=0, atol=1e-5)
@@ -185,6 +186,38 @@ def test_weight_decay_shrinks_and_aligns(code_size: int, decay: float) -> None:
     top = VARIANCES[:alive]
     minimum = (decay**2 / top + 2 * decay * (1 - decay / top)).sum() + VARIANCES[alive:].sum()
     assert reached == pytest.approx(minimum.item(), abs=1e-5)
+
+
+def test_uneven_weight_decay_orders_the_axes() -> None:
+    """Bao et al. 2020, theorem 1: factors r_1 < ... < r_k make the code's axes the principal components, in order."""
+    x, directions = centred_data()
+    factors = torch.tensor([3.0, 1.0, 2.0, 4.0], dtype=torch.float64)
+    model = WeightDecayAutoencoder(linear(6, 4), weight=0.2, unit_weights=factors.tolist())
+    a, b = encoder_and_decoder(model.network)
+    assert model.objective(x).penalty.item() == pytest.approx(
+        sum(r * (a[i].square().sum() + b[:, i].square().sum()).item() for i, r in enumerate(factors.tolist())),
+        abs=1e-12,
+    )
+    reached = minimise(model, lambda: model.objective(x).loss)
+    order = factors.argsort().argsort()  # the unit of the smallest factor has the largest component
+    expected = 1 - 0.2 * factors / VARIANCES[order]
+    assert_close(b.square().sum(0), expected, rtol=0, atol=1e-5)
+    assert_close(a, b.mT, rtol=0, atol=1e-5)
+    axes = (b / b.norm(dim=0)).mT @ directions
+    assert_close(axes.abs(), torch.eye(6, dtype=torch.float64)[order], rtol=0, atol=1e-5)
+    r = 0.2 * factors
+    minimum = (r**2 / VARIANCES[order] + 2 * r * expected).sum() + VARIANCES[4:].sum()
+    assert reached == pytest.approx(minimum.item(), abs=1e-8)
+
+
+def test_tied_weights_decay_once() -> None:
+    """The penalty is of parameters: a tied decoder has none of its own, save its biases, which do not decay."""
+    model = WeightDecayAutoencoder(MLP((6,), 3, hidden=(5,), tied=True).double(), weight=1.0, unit_weights=[1, 1, 2])
+    first, second = (layer.weight.square() for layer in model.network.encoder_layers)
+    penalty = model.objective(torch.randn(4, 6, dtype=torch.float64)).penalty
+    assert_close(penalty, first.sum() + second.sum() + second[2].sum(), rtol=1e-12, atol=0)
+    with pytest.raises(UserError, match=r"model.unit_weights=\[1, 2\]: must be 3 numbers"):
+        WeightDecayAutoencoder(MLP((6,), 3), unit_weights=[1, 2])
 
 
 # --- denoising ---

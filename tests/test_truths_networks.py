@@ -165,6 +165,18 @@ def test_sparse_units_have_fifteen_weights(network: str) -> None:
     assert abs(values.square().mean() - 1) < 4 * (2 / len(values)) ** 0.5
 
 
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("hidden", [(), (90, 40)], ids=str)
+def test_transposed_decoders_rebuild_with_the_encoders_own_directions(hidden: tuple[int, ...], tied: bool) -> None:
+    """Gao et al. 2024, A.1: W_dec = W_enc', unit-norm; an empty code of a linear decoder is the data's mean."""
+    network, x = MLP((60,), 200, hidden, tied=tied).double(), normal(5, 60)
+    initialization.transposed(network, x)
+    for encoder, (decoder, _) in zip(network.encoder_layers, reversed(network._decoder()), strict=True):
+        assert_close(encoder.weight.norm(dim=-1), torch.ones(len(encoder.weight), dtype=torch.float64), **EXACT)
+        assert_close(decoder, encoder.weight.mT, **EXACT)
+    assert_close(network.decode(torch.zeros(1, 200, dtype=torch.float64))[0], x.mean(0), **EXACT)
+
+
 @pytest.mark.parametrize("code_size", [1, 3, 6, 9])
 @pytest.mark.parametrize("hidden", [(), (5,), (8, 4)], ids=str)
 @pytest.mark.parametrize("tied", [False, True])
@@ -220,6 +232,7 @@ BAD: list[tuple[str, Callable[[], Any]]] = [
     ("corruption.std=-0.1", lambda: GaussianNoise(-0.1)),
     ("corruption.probability=1.2", lambda: MaskingNoise(1.2)),
     ("corruption.probability=-0.1", lambda: SaltAndPepper(-0.1)),
+    ("initialization=transposed", lambda: initialization.transposed(Conv((1, 6, 6), 2), torch.ones(2, 36))),
     ("initialization=pca", lambda: initialization.pca(Conv((1, 6, 6), 2), torch.ones(2, 36))),
 ]
 

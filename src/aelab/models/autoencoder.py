@@ -94,7 +94,7 @@ class Autoencoder(pl.LightningModule):
         """Loss of x ``[..., B, D]``; depends on parameters, x and the generator only."""
         seen = self.corrupt(x, generator)
         code = self.training_code(seen, generator)
-        error = self.error(self.network.decode(code), x).mean(-1)
+        error = self.error(self.output(code), x).mean(-1)
         penalty = self.penalty(seen, code, generator)
         if penalty is None:
             return Terms(error, error, torch.zeros_like(error), code)
@@ -113,6 +113,10 @@ class Autoencoder(pl.LightningModule):
         """Codes that the objective decodes; other than ``encode`` where a variant's code is noisy."""
         return self.encode(x)
 
+    def output(self, code: Tensor) -> Tensor:
+        """The decoder's output ``[..., B, D]``: what the error takes, a reconstruction or its logits."""
+        return self.network.decode(code)
+
     def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
         """Unweighted penalty ``[...]`` of the input the encoder saw and its code; None for none."""
         return None
@@ -124,7 +128,7 @@ class Autoencoder(pl.LightningModule):
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes ``[..., B, H]`` to reconstructions ``[..., B, D]``."""
-        return self.error.reconstruction(self.network.decode(code))
+        return self.error.reconstruction(self.output(code))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Inputs to their reconstructions, ``[..., B, D]``."""
@@ -222,7 +226,7 @@ class Autoencoder(pl.LightningModule):
 
     def _measure(self, part: str, x: Tensor) -> None:
         code = self.encode(x)
-        output = self.network.decode(code)
+        output = self.output(code)
         error = self.error(output, x)
         squared = (self.error.reconstruction(output) - x).square().sum(-1)
         mean_error = error.mean(-1)

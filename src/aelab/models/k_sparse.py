@@ -22,27 +22,30 @@ def keep_largest(code: Tensor, k: int) -> Tensor:
 class KSparseAutoencoder(Autoencoder):
     """Linear encoder, the k largest values kept (Makhzani & Frey 2013).
 
-    ``k``: values kept, at test as well. ``anneal``: share of the epochs over which k falls linearly from the
-    code size to ``k`` in training; 0 keeps k from the start. ``train/dead_units`` is the share of units that
-    no training example of the epoch used.
+    ``k``: values kept. ``alpha``: outside training ``alpha * k`` are kept (1 to 3 in the paper). ``anneal``: share of
+    the epochs over which k falls linearly from the code size to ``k`` in training; 0 keeps k from the start.
+    ``train/dead_units`` is the share of units that no training example of the epoch used.
     """
 
     used: Tensor
     paddable = False  # k falls from the code size, which padding would change
 
-    def __init__(self, *args: Any, k: int = 4, anneal: float = 0.5, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, k: int = 4, alpha: float = 1.0, anneal: float = 0.5, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not 1 <= k <= self.network.code_size:
             raise UserError(f"model.k={k}: must be between 1 and network.code_size={self.network.code_size}")
+        if not 1 <= alpha <= self.network.code_size / k:
+            raise UserError(f"model.alpha={alpha}: must be at least 1, and alpha * k at most {self.network.code_size}")
         if not 0 <= anneal <= 1:
             raise UserError(f"model.anneal={anneal}: must be a share of the epochs between 0 and 1")
         self.k = k
+        self.tested_k = round(alpha * k)
         self.anneal = anneal
         self.annealed_k = k
         self.register_buffer("used", torch.zeros(self.network.code_size, dtype=torch.bool))
 
     def encode(self, x: Tensor) -> Tensor:
-        return keep_largest(super().encode(x), self.annealed_k if self.training else self.k)
+        return keep_largest(super().encode(x), self.annealed_k if self.training else self.tested_k)
 
     def observe(self, code: Tensor) -> None:
         self.used |= (code != 0).any(-2)

@@ -71,6 +71,9 @@ class Conv(Network):
                 x = self.activation(x)
         return x.flatten(-3)
 
+    def code_weights(self) -> Tensor:
+        return self._decoder()[0][0]
+
     def _decoder(self) -> list[tuple[Tensor, Tensor]]:
         if not self.tied:
             return [(layer.weight, layer.bias) for layer in self.decoder_layers]

@@ -65,6 +65,26 @@ def sparse(network: Network, x: Tensor, connections: int = 15) -> None:
 
 
 @torch.no_grad()
+def transposed(network: Network, x: Tensor) -> None:
+    """Decoder weights are the encoder's transposed, whose rows have random directions and length 1; the decoder's last
+    bias is the mean of x, other biases 0: few units of a dictionary then start dead (Gao et al. 2024, A.1).
+
+    Raises UserError for convolutions.
+    """
+    if not isinstance(network, MLP):
+        raise UserError("initialization=transposed: needs fully connected layers; use network=mlp or network=linear")
+    for layer in network.encoder_layers:
+        layer.weight.copy_(nn.functional.normalize(torch.randn_like(layer.weight), dim=-1))
+        nn.init.zeros_(layer.bias)
+    for decoder, encoder in zip(network.decoder_layers, reversed(network.encoder_layers), strict=not network.tied):
+        decoder.weight.copy_(encoder.weight.mT)
+    biases = network.decoder_biases if network.tied else [layer.bias for layer in network.decoder_layers]
+    for bias in biases:
+        nn.init.zeros_(bias)
+    biases[-1].copy_(x.mean(0))
+
+
+@torch.no_grad()
 def pca(network: Network, x: Tensor) -> None:
     """Principal directions of each layer's input as its encoder weights, transposed in the decoder.
 

@@ -49,6 +49,9 @@ class MLP(Network):
             code = self.activation(affine(code, weight, bias))
         return affine(code, *last)
 
+    def code_weights(self) -> Tensor:
+        return self._decoder()[0][0]
+
     def _decoder(self) -> list[tuple[Tensor, Tensor]]:
         if self.tied:
             weights = [layer.weight.mT for layer in reversed(self.encoder_layers)]

@@ -53,6 +53,10 @@ class Network(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def code_weights(self) -> Tensor:
+        """The weights that leave the code, ``[..., width, code_size]``: a column for each code unit."""
+        raise NotImplementedError
+
     is_chain = False
 
     def linearize(self, x: Tensor) -> Linearization | None:

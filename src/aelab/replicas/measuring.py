@@ -27,7 +27,7 @@ def predictions(models: Sequence[Autoencoder], x: Tensor) -> Tensor:
 
     ``models``: stacks and lone models, in evaluation mode; their replicas in order.
     """
-    outputs = [model.network.decode(model.encode(x.to(next(model.parameters())))) for model in models]
+    outputs = [model.output(model.encode(x.to(next(model.parameters())))) for model in models]
     return torch.cat([output if output.ndim == 3 else output[None] for output in outputs])
 
 

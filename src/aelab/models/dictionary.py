@@ -1,0 +1,124 @@
+"""What sparse autoencoders with a dictionary share: pre-bias, unit-norm atoms, an auxiliary loss for dead units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aelab.errors import UserError
+from aelab.models.autoencoder import Autoencoder, Terms
+from aelab.objectives.randomness import Generators, per_replica
+
+
+class DictionaryAutoencoder(Autoencoder):
+    """``z = f(x - b)``, ``h = sparse(z)``, ``r = sum_j h_j d_j + b``: a sparse sum of atoms d_j (Gao et al. 2024).
+
+    A variant overrides ``sparse`` and, where it has a penalty, ``sparsity``. Written for ``network=linear``; with
+    hidden layers the d_j are the columns of the decoder's first layer.
+
+    ``pre_bias``: subtract b, what the decoder makes of an empty code (a linear decoder's bias), from the encoder's
+    input. ``unit_norm``: the decoder works with ``d_j / ||d_j||``; its gradient has no part along d_j, as where
+    columns are normalised after every step. ``auxiliary_weight``: of the error that is left after the
+    ``auxiliary_k`` (None: half as many as values) largest z of dead units have rebuilt the residual
+    (Gao et al. 2024, A.2), in training. ``dead_after``: training examples without activation until a unit is dead.
+    ``train/dead_units`` is the share of dead units at the end of an epoch.
+    """
+
+    idle: Tensor
+    paddable = False  # a padded unit would be chosen where all others are negative
+
+    def __init__(
+        self,
+        *args: Any,
+        pre_bias: bool = True,
+        unit_norm: bool = True,
+        auxiliary_weight: float = 1 / 32,
+        auxiliary_k: int | None = None,
+        dead_after: int = 10_000,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if self.code_activation_name != "relu":
+            raise UserError(
+                f"model.code_activation={self.code_activation_name}: these codes are ReLU's, cut; use "
+                "model.code_activation=relu"
+            )
+        if auxiliary_weight < 0:
+            raise UserError(f"model.auxiliary_weight={auxiliary_weight}: must be 0 or more")
+        if auxiliary_k is not None and auxiliary_k < 1:
+            raise UserError(f"model.auxiliary_k={auxiliary_k}: must be at least 1, or null")
+        if dead_after < 1:
+            raise UserError(f"model.dead_after={dead_after}: must be at least 1 training example")
+        self.pre_bias = pre_bias
+        self.unit_norm = unit_norm
+        self.auxiliary_weight = auxiliary_weight
+        half = max(1, self.network.input_size // 2)
+        self.auxiliary_k = min(self.network.code_size, auxiliary_k or half)
+        self.dead_after = dead_after
+        self.register_buffer("idle", torch.zeros(self.network.code_size, dtype=torch.int64))
+
+    def objective(self, x: Tensor, generator: Generators = None) -> Terms:
+        """As the template, with the auxiliary loss added to ``loss``."""
+        z = self.preactivation(self.corrupt(x, generator))
+        code = self.sparse(z)
+        output = self.output(code)
+        error = self.error(output, x).mean(-1)
+        penalty = self.sparsity(z, code)
+        penalty = torch.zeros_like(error) if penalty is None else penalty
+        loss = error + per_replica(self.weight, penalty) * penalty + self.auxiliary(x, z, output)
+        return Terms(loss, error, penalty, code)
+
+    def preactivation(self, x: Tensor) -> Tensor:
+        """z ``[..., B, H]`` of inputs ``[..., B, D]``."""
+        return self.network.encode(x - self.decode(self._empty_code()) if self.pre_bias else x)
+
+    def sparse(self, z: Tensor) -> Tensor:
+        """The code ``[..., B, H]``, not negative."""
+        raise NotImplementedError
+
+    def sparsity(self, z: Tensor, code: Tensor) -> Tensor | None:
+        """The penalty ``[...]``; None for none."""
+        return None
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.sparse(self.preactivation(x))
+
+    def output(self, code: Tensor) -> Tensor:
+        return self.network.decode(code / self.column_norms().unsqueeze(-2) if self.unit_norm else code)
+
+    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
+        return self.sparsity(self.preactivation(x), code)
+
+    def column_norms(self) -> Tensor:
+        """``||d_j||`` of the decoder's weights as they are stored, ``[..., H]``."""
+        weights = self.network.code_weights()
+        return weights.norm(dim=-2).clamp_min(torch.finfo(weights.dtype).tiny)
+
+    def auxiliary(self, x: Tensor, z: Tensor, output: Tensor) -> Tensor:
+        """``auxiliary_weight`` times the error of ``output`` (held fixed) plus what dead units add, ``[...]``."""
+        dead = self.dead_units()
+        if not self.auxiliary_weight or not dead.any():
+            return output.new_zeros(output.shape[:-2])
+        values, index = z.masked_fill(~dead.unsqueeze(-2), -torch.inf).topk(self.auxiliary_k, dim=-1)
+        revived = torch.zeros_like(z).scatter(-1, index, values.relu())
+        added = self.output(revived) - self.output(self._empty_code())
+        left = self.error(output.detach() + added, x).mean(-1)
+        return self.auxiliary_weight * left * dead.any(-1)
+
+    def dead_units(self) -> Tensor:
+        """Which units ``[..., H]`` no training example has activated for long."""
+        return self.idle >= self.dead_after
+
+    def observe(self, code: Tensor) -> None:
+        self.idle += code.shape[-2]
+        self.idle *= (code == 0).all(-2)
+
+    def on_train_epoch_end(self) -> None:
+        super().on_train_epoch_end()
+        self.log("train/dead_units", self.dead_units().float().mean())
+
+    def _empty_code(self) -> Tensor:
+        weights = self.network.code_weights()
+        return weights.new_zeros(1, self.network.code_size)
