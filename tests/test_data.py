@@ -34,6 +34,7 @@ from aelab.data.images import decode
 from aelab.data.loader import EpochOrder, ResidentLoader
 from aelab.data.mnist5k import MNIST5k
 from aelab.data.module import PARTS, DataModule
+from aelab.data.natural_patches import draw_patches
 from aelab.data.source import Source
 from aelab.data.splits import split_indices
 from aelab.errors import UserError
@@ -150,6 +151,14 @@ def imitate_images(root: Path) -> dict[str, Any]:
     return {"path": str(root / "pictures"), "image_size": 8, "num_workers": 0}
 
 
+def imitate_photographs(root: Path) -> dict[str, Any]:
+    (root / "photographs").mkdir()
+    for i in range(6):
+        x = np.random.default_rng(i).integers(256, size=(20, 24 + i), dtype=np.uint8)
+        Image.fromarray(x).save(root / "photographs" / f"{i}.png")
+    return {"path": str(root / "photographs"), "patch_size": 8, "count": TRAIN, "held_out": TEST}
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., DataModule]]:
     """``sample(name, **overrides)``: that data set, read; from its own files or from an imitation of them."""
@@ -167,6 +176,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
             "streamed_table": imitate_table(root),
             "image_folder": imitate_images(root),
             **{name: {"train_examples": TRAIN, "test_examples": TEST} for name in DRAWN},
+            "natural_patches": imitate_photographs(root),
         }
 
         def make(name: str, **overrides: Any) -> DataModule:
@@ -950,6 +960,61 @@ def test_a_damaged_image_is_named_from_a_worker(tmp_path: Path) -> None:
                 data.examples(part)
     with pytest.raises(UserError, match=message):
         fit(ready("image_folder", tmp_path, **(settings | {"split_seed": 2})))
+
+
+# --- patches of pictures ---
+
+
+def within(patch: np.ndarray, picture: np.ndarray) -> bool:
+    views = np.lib.stride_tricks.sliding_window_view(picture[0], patch.shape)
+    rows, columns = np.nonzero(views[..., 0, 0] == patch[0, 0])
+    return bool((views[rows, columns] == patch).all((1, 2)).any())
+
+
+def test_no_picture_gives_patches_to_two_parts(sample: Callable[..., DataModule]) -> None:
+    data = sample("natural_patches")
+    names = [set(data.pictures[part]) for part in PARTS]
+    assert sorted(map(len, names)) == [1, 1, 4] and len(set.union(*names)) == 6
+    for part in PARTS:
+        patches = data.values[part].numpy().reshape(-1, 8, 8)
+        for patch in patches:
+            assert (
+                [n for p in PARTS for n in data.pictures[p] if within(patch, data.pictures[p][n])]
+                == [n for n in data.pictures[part] if within(patch, data.pictures[part][n])]
+                != []
+            )
+    assert data.describe()["pictures"] == {part: list(data.pictures[part]) for part in PARTS}
+
+
+def test_every_place_in_every_picture_is_as_likely() -> None:
+    pictures = {
+        "a": np.arange(12, dtype=np.uint8).reshape(1, 3, 4),
+        "b": np.arange(100, 104, dtype=np.uint8).reshape(1, 2, 2),
+    }
+    drawn = draw_patches(pictures, 7000, 2, np.random.default_rng(0))
+    corners, counts = np.unique(drawn[:, 0, 0, 0], return_counts=True)
+    assert corners.tolist() == [0, 1, 2, 4, 5, 6, 100]
+    assert abs(counts - 1000).max() < 4 * np.sqrt(1000)
+    assert (drawn[drawn[:, 0, 0, 0] == 5][0, 0] == [[5, 6], [9, 10]]).all()
+
+
+def test_the_shipped_photographs_and_what_is_refused(sample: Callable[..., DataModule], tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    data = build("natural_patches", tmp_path, count=50, held_out=20)
+    data.setup()
+    assert list(data.pictures["test"]) == ["astronaut", "camera", "chelsea", "coffee", "china"]
+    assert (len(data.pictures["train"]), len(data.pictures["val"])) == (6, 2)
+    assert data.pictures["test"]["camera"].shape == (1, 512, 512)
+    for wrong, message in (
+        ({"patch_size": 21}, r"data.patch_size=21: 0.png is 24 x 20 pixels; lower it"),
+        ({"held_out": 1}, "data.held_out=1: must be at least 2"),
+        ({"one_class": "a"}, "data.one_class=a: data=natural_patches has no labels"),
+    ):
+        with pytest.raises(UserError, match=message):
+            sample("natural_patches", **wrong)
+    Image.new("L", (9, 9)).save(tmp_path / "alone.png")
+    with pytest.raises(UserError, match=r"1 picture\(s\) in it; one is needed for each of 3 parts"):
+        ready("natural_patches", tmp_path, path=str(tmp_path))
 
 
 def test_processes_get_equal_shares_in_training_and_none_is_empty_in_evaluation() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +31,30 @@ def decode(path: str, size: int, grayscale: bool) -> np.ndarray:
 
     Raises UserError, naming the file, for one that is damaged or has more than 8 bits a channel.
     """
-    mode = "L" if grayscale else "RGB"
-    try:
-        with Image.open(path) as image:
-            if image.mode[0] in "IF":
-                raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
-            image.draft(mode, (size, size))  # a JPEG need not be decoded larger than wanted
-            upright = ImageOps.exif_transpose(image).convert(mode)
+    with _readable(path):
+        upright = _upright(path, "L" if grayscale else "RGB", (size, size))
         pixels = np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
+    return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
+
+
+def decode_whole(path: Path) -> np.ndarray:
+    """uint8 ``[1, H, W]``: upright, grey, as large as it is. Raises UserError as ``decode`` does."""
+    with _readable(str(path)):
+        return np.asarray(_upright(str(path), "L"))[None]
+
+
+def _upright(path: str, mode: str, size: tuple[int, int] | None = None) -> Image.Image:
+    with Image.open(path) as image:
+        if image.mode[0] in "IF":
+            raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
+        if size:
+            image.draft(mode, size)  # a JPEG need not be decoded larger than wanted
+        return ImageOps.exif_transpose(image).convert(mode)
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         raise UserError(f"{path}: not a readable image ({error}); convert it to 8 bits, repair or remove it") from error
-    return pixels[None] if grayscale else pixels.transpose(2, 0, 1)

@@ -30,6 +30,7 @@ class DataModule(pl.LightningDataModule):
     ``path``: the user's own file or folder, for the data sets that read one.
     ``one_class``: train and validate on the examples of this label only; the test part keeps all.
 
+    ``pictures``: whole pictures uint8 ``[C, H, W]`` by name for each part, where examples are patches of such.
     ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
     """
 
@@ -67,6 +68,7 @@ class DataModule(pl.LightningDataModule):
         self.order: EpochOrder | None = None
         self.batches_per_step = 1
         self.labels: dict[str, np.ndarray] = {}
+        self.pictures: dict[str, dict[str, np.ndarray]] = {}
         self.shape: tuple[int, ...] = ()
         self.mean: Tensor | None = None
         self.scale: Tensor | None = None

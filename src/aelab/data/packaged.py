@@ -13,8 +13,16 @@ from aelab.errors import UserError
 def packaged_csv(name: str, package: str, distribution: str, file: str) -> tuple[np.ndarray, np.ndarray]:
     """Values uint8 ``[N, D]`` and labels ``[N]`` (the last column) of a CSV of small integers, plain or .gz.
 
-    ``file`` is relative to the folder of ``package``. UserError, with ``name`` of the data set, where
-    ``distribution`` is not installed or does not carry the file.
+    ``file``, ``name`` and UserError: as in ``packaged_file``.
+    """
+    table = np.loadtxt(packaged_file(name, package, distribution, file), delimiter=",", dtype=np.uint8)
+    return table[:, :-1], table[:, -1].astype(np.int64)
+
+
+def packaged_file(name: str, package: str, distribution: str, file: str) -> Path:
+    """Where ``file``, relative to the folder of ``package``, lies.
+
+    UserError, with ``name`` of the data set, where ``distribution`` is not installed or does not carry the file.
     """
     spec = find_spec(package)
     folders = spec.submodule_search_locations if spec else None
@@ -24,5 +32,4 @@ def packaged_csv(name: str, package: str, distribution: str, file: str) -> tuple
             f"data={name}: the data come with {distribution}, which has no {file} here; "
             f"run: pip install --force-reinstall {distribution}"
         )
-    table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
-    return table[:, :-1], table[:, -1].astype(np.int64)
+    return path
