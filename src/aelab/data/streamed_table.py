@@ -30,6 +30,7 @@ class StreamedTable(Table):
     """
 
     resident = False
+    missing_choices = ("error", "drop", "mean")
 
     def __init__(self, cache: str, **settings: Any) -> None:
         super().__init__(**settings)
@@ -61,7 +62,7 @@ class StreamedTable(Table):
         first = 0
         for frame in read_chunks(path, CHUNK):
             label = None if self.label is None else pick("data.label", self.label, frame.columns)
-            columns = self._numeric(frame, label)
+            columns = self._wanted(frame, label)
             frame = self._without_gaps(frame[[*columns, label] if label else columns])
             with np.errstate(over="ignore"):
                 x = frame[columns].to_numpy(np.float32, na_value=np.nan)

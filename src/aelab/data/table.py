@@ -1,13 +1,13 @@
-"""The user's own table: CSV or Parquet, one example a row, one value a numeric column."""
+"""The user's own table: CSV or Parquet, one example a row, one value a numeric column and category."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from aelab.data.columns import column_values
 from aelab.data.frames import as_labels, odd_one_out, read_frame
 from aelab.data.module import DataModule
 from aelab.data.source import Source
@@ -16,12 +16,16 @@ from aelab.errors import UserError
 
 
 class Table(DataModule):
-    """Rows ``[D]`` of the numeric columns of ``data.path``, standardised by the training part.
+    """Rows ``[D]`` of columns of ``data.path``, standardised by the training part.
 
-    ``columns``: which, in that order; null takes all but the label, and all must be numeric. ``label``:
-    column of the labels. ``missing``: values that are not there are an ``error``, ``drop`` their row, or
-    take the ``mean`` of their column over the training part.
+    ``columns``: which, in that order; null takes all but the label. ``categorical``: those that are categories, with
+    0 or 1 for each (see columns.py); all others must be numeric. ``label``: column of the labels, or of the target
+    of a regression; it is never an input. ``missing``: values that are not there are an ``error``, ``drop`` their
+    row, take the ``mean`` of their column over the training part, or, ``indicator``, the mean and beside the column
+    a value that is 1 where it had none.
     """
+
+    missing_choices: tuple[str, ...] = ("error", "drop", "mean", "indicator")
 
     def __init__(
         self,
@@ -29,12 +33,15 @@ class Table(DataModule):
         label: str | int | None = None,
         missing: str = "error",
         standardize: bool = True,
+        categorical: Sequence[str | int] | str | int | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(standardize=standardize, **settings)
         self.columns = [columns] if isinstance(columns, (str, int)) else columns
+        self.categorical = [categorical] if isinstance(categorical, (str, int)) else categorical or []
         self.label = None if label is None else str(label)
-        self.missing = pick("data.missing", missing, ("error", "drop", "mean"))
+        self.missing = pick("data.missing", missing, self.missing_choices)
+        self.names: list[str] = []
 
     def label_advice(self) -> str:
         return "name their column with data.label=<column>"
@@ -43,40 +50,49 @@ class Table(DataModule):
         path = user_path(self.name, self.path, "a .csv or .parquet file")
         frame = read_frame(path)
         label = None if self.label is None else pick("data.label", self.label, frame.columns)
-        columns = self._numeric(frame, label)
+        columns = self._wanted(frame, label)
         if empty := [c for c in columns if frame[c].isna().all()]:
             raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         frame = self._without_gaps(frame[[*columns, label] if label else columns])
-        with np.errstate(over="ignore"):
-            x = frame[columns].to_numpy(np.float32, na_value=np.nan)
+        if frame.empty:
+            raise UserError(f"data={self.name}: every row of {path} has a gap; use data.missing=mean")
+        x, self.names = column_values(frame, columns, set(map(str, self.categorical)), self.missing == "indicator")
         labels = None if label is None else as_labels(frame[label])
-        return Source(x, labels, fill_missing=self.missing == "mean")
+        return Source(x, labels, fill_missing=self.missing in ("mean", "indicator"))
 
-    def _numeric(self, frame: pd.DataFrame, label: str | None) -> list[str]:
-        """The columns that are asked for; UserError where one is unknown, text or the label."""
+    def describe(self) -> dict[str, Any]:
+        """Sizes, shape, content fingerprints and the names of the values."""
+        return super().describe() | ({"columns": self.names} if self.names else {})
+
+    def _wanted(self, frame: pd.DataFrame, label: str | None) -> list[str]:
+        """The columns that are asked for; UserError where one is unknown, the label, or text and not categorical."""
         wanted = frame.columns if self.columns is None else self.columns
         names = list(dict.fromkeys(pick("data.columns", c, frame.columns) for c in wanted))
         if self.columns is None:
             names = [c for c in names if c != label]
         elif label in names:
             raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
+        kinds = {pick("data.categorical", c, names) for c in self.categorical}
         numeric = {c for c in names if pd.api.types.is_numeric_dtype(frame[c])}
-        if text := [c for c in names if c not in numeric]:
+        if text := [c for c in names if c not in numeric | kinds]:
             rest = [c if c.isidentifier() else repr(c) for c in names if c in numeric and frame[c].notna().any()]
             odd = ", ".join(f"{c} ({odd_one_out(frame[c])})" for c in text)
             fix = f"use data.columns=[{','.join(rest)}]" if rest else "there is no column of numbers"
-            raise UserError(f"data={self.name}: columns that are not numeric: {odd}; {fix}")
+            raise UserError(
+                f"data={self.name}: columns that are not numeric: {odd}; {fix}, or data=table "
+                f"data.categorical=[{','.join(map(str, [*self.categorical, *text]))}]"
+            )
         return names
 
     def _without_gaps(self, frame: pd.DataFrame) -> pd.DataFrame:
         gaps = frame.isna().sum()
         gaps = gaps[gaps > 0]
         if self.missing == "drop":
-            return frame.dropna()  # an empty rest is refused by Source.check
-        if self.missing == "mean":
+            return frame.dropna()  # an empty rest is refused where it is read
+        if self.missing in ("mean", "indicator"):
             gaps = gaps[[c for c in gaps.index if c == self.label]]
         if len(gaps):
             counts = ", ".join(f"{column} ({n} of {len(frame)})" for column, n in gaps.items())
-            mean = "" if self.missing == "mean" else " or data.missing=mean"
+            mean = " or data.missing=mean" if self.missing == "error" else ""
             raise UserError(f"data={self.name}: missing values in {counts}; use data.missing=drop{mean}")
         return frame

@@ -24,3 +24,25 @@ def require_classes(data: Examples) -> None:
     classes = np.unique(data.train.labels)
     if len(classes) < 2:
         raise UserError(f"data={data.name}: all training examples have the label {classes[0]}; two classes are needed")
+
+
+def require_counts(data: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels of the training, validation and test part as float64 ``[N]``.
+
+    UserError where there are none, or they are not numbers of 0 or more, or all the same.
+    """
+    data.require_labels()
+    counts = []
+    for part in (data.train, data.val, data.test):
+        assert part.labels is not None
+        if part.labels.dtype.kind not in "biuf":
+            raise UserError(
+                f"data={data.name}: labels are text, like {str(part.labels[0])!r}; counts are needed, name their "
+                "column with data.label"
+            )
+        counts.append(part.labels.astype(np.float64))
+        if not (np.isfinite(counts[-1]) & (counts[-1] >= 0)).all():
+            raise UserError(f"data={data.name}: labels from {counts[-1].min():.4g}; counts are finite and 0 or more")
+    if not np.ptp(counts[0]):
+        raise UserError(f"data={data.name}: all training examples have the label {counts[0][0]:.4g}; two are needed")
+    return counts[0], counts[1], counts[2]

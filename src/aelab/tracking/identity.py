@@ -30,8 +30,9 @@ def run_id(config: DictConfig) -> str:
         node.pop(last, None)
     if (plain.get("pretraining") or {}).get("name") == "none":  # runs from before pretraining keep their names
         del plain["pretraining"]
-    if plain["data"].get("one_class", 0) is None:  # and those from before data.one_class
-        del plain["data"]["one_class"]
+    for later in ("one_class", "categorical"):  # and those from before these keys of data
+        if plain["data"].get(later, 0) is None:
+            del plain["data"][later]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
     return f"{plain['model']['name']}-{plain['data']['name']}-{digest}"
 

@@ -1,0 +1,42 @@
+"""Columns of a frame as values: numbers as they are, categories as one value each, gaps as flags."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from aelab.errors import UserError
+
+CATEGORIES = 1000  # more of them in a column are names, not categories
+
+
+def column_values(
+    frame: pd.DataFrame, columns: Sequence[str], categorical: Collection[str], flag_gaps: bool
+) -> tuple[np.ndarray, list[str]]:
+    """Values float32 ``[N, D]`` of ``columns``, in that order, and their names; NaN where there is none.
+
+    A numeric column ``age`` is one value. A categorical one, ``kind``, is 0 or 1 for each of its categories in
+    alphabetical order, ``kind=a``, ``kind=b``. ``flag_gaps`` adds 0 or 1 behind a column with gaps, ``age missing``.
+
+    Raises UserError for a categorical column with more than 1,000 categories.
+    """
+    found: list[tuple[str, np.ndarray]] = []
+    for column in columns:
+        gaps = frame[column].isna().to_numpy()
+        if column in categorical:
+            text = frame[column].astype(object).map(str).to_numpy(object)  # to_numpy(str) would cut those beside gaps
+            kinds = sorted(set(text[~gaps]))
+            if len(kinds) > CATEGORIES:
+                raise UserError(
+                    f"data.categorical: {column} has {len(kinds):,} categories, of at most {CATEGORIES:,}; "
+                    "leave it out of data.categorical and data.columns"
+                )
+            found += [(f"{column}={kind}", np.where(gaps, np.nan, text == kind)) for kind in kinds]
+        else:
+            with np.errstate(over="ignore"):
+                found.append((column, frame[column].to_numpy(np.float32, na_value=np.nan)))
+        if flag_gaps and gaps.any():
+            found.append((f"{column} missing", gaps))
+    return np.stack([values.astype(np.float32) for _, values in found], 1), [name for name, _ in found]
