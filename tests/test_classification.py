@@ -76,7 +76,7 @@ def test_all_weights_of_the_encoder_learn_and_the_run_keeps_its_own(compose: Com
     assert all(not torch.equal(layer.weight, old) for layer, old in zip(copy.layers, start, strict=True))
     assert len(list(copy.parameters())) == 6, "weights and biases of three layers; no decoder"
     scores = Classification(max_epochs=3).measure(own, examples())
-    assert [score.metric for score in scores] == ["error", "random_start_error"]
+    assert [score.metric for score in scores] == ["error", "random_start_error", "frozen_error"]
     for name, value in own.model.state_dict().items():
         assert torch.equal(value, before[name]), name
 
@@ -89,6 +89,28 @@ def test_the_random_start_forgets_the_run(compose: Composer) -> None:
     for layer, inputs in zip(randomized(one, 5).layers, (6, 5, 4), strict=True):
         assert layer.weight.abs().max() <= inputs**-0.5 and layer.bias.abs().max() <= inputs**-0.5
     assert_close(one(x), one.encode[0](x))
+
+
+def test_before_fine_tuning_only_the_softmax_learns(compose: Composer) -> None:
+    """On a linear code of the identity's size the frozen encoder is no worse than the raw values; on noise, useless."""
+    own, data = coder(compose, "network.hidden=[]", "network.code_size=6"), examples()
+    with torch.no_grad():
+        layer = own.model.network.encoder_layers[0]
+        layer.weight.copy_(torch.eye(6))
+        layer.bias.zero_()
+    scale = float(data.train.x.std(0).max())
+    scaled = data._replace(
+        **{
+            name: Part(getattr(data, name).x / np.float32(scale), getattr(data, name).labels)
+            for name in ("train", "val", "test")
+        }
+    )
+    frozen = Classification(max_epochs=5).measure(own, data)[2]
+    assert frozen == Classification(max_epochs=5).baselines(scaled, 2)["raw"][0]._replace(metric="frozen_error")
+    assert torch.equal(layer.weight, torch.eye(6))
+    with torch.no_grad():
+        layer.weight.zero_()
+    assert Classification(max_epochs=5).measure(own, data)[2].value > 0.5
 
 
 def test_separable_classes_are_told_apart(compose: Composer) -> None:

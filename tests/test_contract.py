@@ -40,6 +40,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 FURTHER: list[tuple[str, dict[str, Any]]] = [  # settings that change what a variant computes
     ("sparse_kl", {"mean_activation": "running"}),
+    ("sparse_kl", {"decay": 0.5}),
     ("k_sparse", {"k": 3}),
     ("contractive", {"method": "exact"}),
     ("contractive", {"method": "probe", "probes": 3}),

@@ -22,6 +22,7 @@ from aelab.data.module import DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.networks import MLP, Conv
+from aelab.networks.activations import ACTIVATIONS
 from aelab.objectives import CrossEntropy, SquaredError
 from aelab.pretraining import RBM, MomentumSwitch
 from aelab.pretraining.stacking import unroll
@@ -257,8 +258,10 @@ def test_greedy_is_layer_by_layer_by_hand(compose: Composer, tmp_path: Path, var
     assert_close(deep.reconstruct(x), back, msg="the unrolled network is the composition of the layers")
 
 
-def test_squared_error_rebuilds_codes_through_their_activation(compose: Composer) -> None:
-    config = compose("network.hidden=[9]", "pretraining=greedy", "pretraining.max_epochs=3", "trainer.max_epochs=0")
+@pytest.mark.parametrize("output_activation", ["identity", "sigmoid"])
+def test_squared_error_rebuilds_codes_through_their_activation(compose: Composer, output_activation: str) -> None:
+    ends = ("trainer.max_epochs=0", f"network.output_activation={output_activation}")
+    config = compose("network.hidden=[9]", "pretraining=greedy", "pretraining.max_epochs=3", *ends)
     run(config, [])
     directory = directory_of(config)
     deep = load_run(directory).model
@@ -268,9 +271,12 @@ def test_squared_error_rebuilds_codes_through_their_activation(compose: Composer
     with torch.no_grad():
         hidden = deep.network.activation(deep.network.encoder_layers[0](data.examples("val")))
         output = deep.network.activation(deep.network.decoder_layers[0](deep.encode(data.examples("val"))))
-    rows = read_rows(directory / "pretraining" / "layer2" / "metrics.jsonl")
-    error = (output - hidden).square().sum(1).mean().item()
-    assert error == pytest.approx(min(row["val/error"] for row in rows), rel=1e-5)
+        x = data.examples("val")
+        first = ACTIVATIONS[output_activation](deep.network.decoder_layers[1](hidden))
+    for number, error in ((1, first - x), (2, output - hidden)):
+        rows = read_rows(directory / "pretraining" / f"layer{number}" / "metrics.jsonl")
+        expected = min(row["val/error"] for row in rows)
+        assert error.square().sum(1).mean().item() == pytest.approx(expected, rel=1e-5), number
 
 
 # --- as part of a run ---

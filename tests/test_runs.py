@@ -169,6 +169,7 @@ def test_claim_ends_with_its_owner(tmp_path: Path) -> None:
         "sweep=another",
         "force=true",
         "callbacks.pictures_every=7",
+        "network.output_activation=identity",
     ],
 )
 def test_identity_without_what_cannot_change_the_result(compose: Composer, same: str) -> None:
@@ -189,6 +190,7 @@ def test_identity_without_what_cannot_change_the_result(compose: Composer, same:
         "callbacks.early_stopping=3",
         "corruption=masking",
         "initialization=xavier",
+        "network.output_activation=sigmoid",
     ],
 )
 def test_identity_with_what_can(compose: Composer, other: str) -> None:

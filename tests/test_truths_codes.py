@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from aelab.errors import UserError
 from aelab.models import Autoencoder, KSparseAutoencoder, SparseAutoencoder
 from aelab.models.k_sparse import keep_largest
 from aelab.models.metrics import ReconstructionMetrics, StepMeans
@@ -86,6 +87,28 @@ def test_kl_backpropagates_as_in_the_notes() -> None:
     assert_close(weight, delta.mT @ x, **EXACT)
     assert_close(bias, delta.sum(0), **EXACT)
     assert_close(terms.loss, terms.error + 3 * terms.penalty, **EXACT)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_ngs_cost_is_half_of_ours(tied: bool) -> None:
+    """Ng 2011 (CS294A): 1/m sum 1/2 |h(x) - x|^2 + lambda / 2 sum W^2 + beta sum KL, all units sigmoid."""
+    beta, decay, rho = 3.0, 3e-3, 0.1
+    network = MLP((6,), 4, tied=tied, output_activation="sigmoid").double()
+    options = {"code_activation": "sigmoid", "sparsity": "kl", "target": rho}
+    model = SparseAutoencoder(network, weight=2 * beta, decay=decay / (2 * beta), **options).double()
+    x = torch.rand(9, 6, dtype=torch.float64)
+    weights = [network.encoder_layers[0].weight] + ([] if tied else [network.decoder_layers[0].weight])
+    biases = network.encoder_layers[0].bias, network.decoder_biases[0] if tied else network.decoder_layers[0].bias
+    hidden = (x @ weights[0].mT + biases[0]).sigmoid()
+    output = (hidden @ (weights[0] if tied else weights[1].mT) + biases[1]).sigmoid()
+    mean = hidden.mean(0)
+    sparsity = (rho * (rho / mean).log() + (1 - rho) * ((1 - rho) / (1 - mean)).log()).sum()
+    squared = sum(weight.square().sum() for weight in weights)
+    cost = (output - x).square().sum(1).mean() / 2 + decay / 2 * squared + beta * sparsity
+    assert_close(model.objective(x).loss, 2 * cost, **EXACT)
+    assert_close(model.reconstruct(x), output, **EXACT)
+    with pytest.raises(UserError, match=r"model.decay=-1: must be 0 or more"):
+        kl_model(decay=-1)
 
 
 def test_running_mean_has_its_value_and_the_batch_gradient() -> None:

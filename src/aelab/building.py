@@ -52,6 +52,12 @@ def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | N
     ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
     None leaves the default weights, for a model whose weights are loaded next.
     """
+    output = config.network.get("output_activation", "identity")
+    if output != "identity" and config.error.name == "cross_entropy":
+        raise UserError(
+            f"error=cross_entropy network.output_activation={output}: cross-entropy takes the decoder's output as "
+            "logits; use network.output_activation=identity, or error=squared"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = instantiate(config.network, shape=shape)

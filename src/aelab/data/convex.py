@@ -77,7 +77,7 @@ def is_convex(shapes: np.ndarray) -> np.ndarray:
     and below do.
     """
     height, width = shapes.shape[1:]
-    used: np.ndarray = shapes.any(2)
+    used = np.any(shapes, axis=2)
     first, last = shapes.argmax(2), width - 1 - shapes[:, :, ::-1].argmax(2)
     convex = (shapes.sum(2) == np.where(used, last - first + 1, 0)).all(1)
     for above in range(height):

@@ -18,6 +18,8 @@ from aelab.evaluation.linear import PCACoder
 from aelab.evaluation.protocol import Coder, Examples, Part, Score
 from aelab.evaluation.tuning import Tuned, fine_tune
 
+SMALLEST = 1e-12  # scale of codes that are all the same
+
 
 class Classification:
     """Error of classifiers on the test part, with its Wald interval 1.96 sqrt(p (1 - p) / N) (Vincent et al. 2010).
@@ -28,8 +30,10 @@ class Classification:
 
     - ``error``: from the run's encoder.
     - ``random_start_error``: the same network from random weights, uniform on +-1/sqrt(fan in).
+    - ``frozen_error``: the softmax layer alone, on the run's codes as they are: before fine-tuning.
 
-    Beside it: the softmax layer alone, on PCA's codes (``pca``) and on the raw values (``raw``).
+    Beside it: the softmax layer alone, on PCA's codes (``pca``) and on the raw values (``raw``). Codes are scaled so
+    that their largest standard deviation is 1.
     """
 
     def __init__(self, lr: float = 1e-3, batch_size: int = 100, max_epochs: int = 100, patience: int = 10) -> None:
@@ -42,17 +46,15 @@ class Classification:
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         require_classes(data)
         trained, random = self.tuned(coder, data)
-        return [wald_score("error", trained.wrong), wald_score("random_start_error", random.wrong)]
+        return [
+            wald_score("error", trained.wrong),
+            wald_score("random_start_error", random.wrong),
+            wald_score("frozen_error", self._on_codes(coder, data).wrong),
+        ]
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         require_classes(data)
-        pca = PCACoder(data.train.x, code_size)
-        scale = pca.encode(data.train.x).std(0).max()
-        train, val, test = (
-            Part((pca.encode(part.x) / scale).astype(np.float32), part.labels)
-            for part in (data.train, data.val, data.test)
-        )
-        on_codes = self._fit(nn.Identity(), pca.code_size, data._replace(train=train, val=val, test=test))
+        on_codes = self._on_codes(PCACoder(data.train.x, code_size), data)
         on_values = self._fit(nn.Identity(), data.train.x.shape[1], data)
         return {"pca": [wald_score("error", on_codes.wrong)], "raw": [wald_score("error", on_values.wrong)]}
 
@@ -73,6 +75,16 @@ class Classification:
                 self._fit(random, coder.code_size, data),
             )
         return self.known[id(coder)]
+
+    def _on_codes(self, coder: Coder, data: Examples) -> Tuned:
+        """The softmax layer alone."""
+        codes = [coder.encode(part.x) for part in (data.train, data.val, data.test)]
+        scale = max(float(codes[0].std(0).max()), SMALLEST)
+        train, val, test = (
+            Part((code / scale).astype(np.float32), part.labels)
+            for code, part in zip(codes, (data.train, data.val, data.test), strict=True)
+        )
+        return self._fit(nn.Identity(), coder.code_size, data._replace(train=train, val=val, test=test))
 
     def _fit(self, encoder: nn.Module, code_size: int, data: Examples) -> Tuned:
         return fine_tune(encoder, code_size, data, **self.settings)  # type: ignore[arg-type]

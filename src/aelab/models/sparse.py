@@ -21,6 +21,8 @@ class SparseAutoencoder(Autoencoder):
     ``sparsity``: ``l1`` or ``kl``. ``target``: rho, the mean activation aimed at (kl only; the code activation
     must be ``sigmoid``). ``mean_activation``: how rho_j is estimated: ``batch``, the mean over the batch, or
     ``running``, an exponential average over batches with ``momentum`` whose gradient is the batch's own.
+    ``decay``: adds ``weight * decay * sum ||W||_F^2`` over the weights of encoder and decoder. Ng's cost, half the
+    squared error + lambda / 2 sum ||W||^2 + beta sum KL, is half of ours at weight = 2 beta, decay = lambda / (2 beta).
     """
 
     running_activation: Tensor
@@ -33,6 +35,7 @@ class SparseAutoencoder(Autoencoder):
         target: float | Tensor = 0.05,
         mean_activation: str = "batch",
         momentum: float = 0.9,
+        decay: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -49,7 +52,10 @@ class SparseAutoencoder(Autoencoder):
             raise UserError(f"model.mean_activation={mean_activation}: choose batch or running")
         if not 0 <= momentum < 1:
             raise UserError(f"model.momentum={momentum}: must be at least 0 and below 1")
+        if decay < 0:
+            raise UserError(f"model.decay={decay}: must be 0 or more")
         self.sparsity = sparsity
+        self.decay = decay
         self.target = target
         self.running = sparsity == "kl" and mean_activation == "running"
         self.momentum = momentum
@@ -58,8 +64,10 @@ class SparseAutoencoder(Autoencoder):
             self.register_buffer("running_activation", start)
 
     def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor:
-        if self.sparsity == "l1":
-            return l1(code)
+        sparsity = l1(code) if self.sparsity == "l1" else self._divergence(code)
+        return sparsity + self.decay * self._squared_weights(code.ndim - 2) if self.decay else sparsity
+
+    def _divergence(self, code: Tensor) -> Tensor:
         mean = code.mean(-2)
         if self.running and self.training:
             average = self.momentum * self.running_activation + (1 - self.momentum) * mean.detach()
@@ -67,6 +75,11 @@ class SparseAutoencoder(Autoencoder):
         if self.code_mask is not None:  # units that only pad the code are at their target
             mean = torch.where(self.code_mask.squeeze(-2), mean, per_replica(self.target, mean))
         return kl_to_target(mean, self.target)
+
+    def _squared_weights(self, replicas: int) -> Tensor:
+        """Sum of the squares of all weights, no biases, ``[...]``: one for each of the leading axes."""
+        layers = (*self.network.encoder_layers, *self.network.decoder_layers)
+        return torch.stack([layer.weight.square().flatten(replicas).sum(-1) for layer in layers]).sum(0)
 
     def observe(self, code: Tensor) -> None:
         if self.running:

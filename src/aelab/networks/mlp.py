@@ -18,6 +18,7 @@ class MLP(Network):
 
     ``hidden``: widths, outermost first; none gives the linear autoencoder, PCA's equal (Baldi & Hornik 1989).
     ``tied``: the decoder's weights are the encoder's, transposed; it keeps biases of its own.
+    ``output_activation``: of the decoder's output, for the squared error of values that all lie in its range.
     """
 
     is_chain = True
@@ -29,9 +30,11 @@ class MLP(Network):
         hidden: Sequence[int] = (),
         activation: str = "relu",
         tied: bool = False,
+        output_activation: str = "identity",
     ) -> None:
         super().__init__(shape, code_size, hidden, tied)
         self.activation = named_activation(activation)
+        self.output_activation = named_activation(output_activation, "network.output_activation")
         sizes = [self.input_size, *self.hidden, code_size]
         self.encoder_layers = nn.ModuleList(Affine(m, n) for m, n in pairwise(sizes))
         self.decoder_layers = nn.ModuleList() if tied else nn.ModuleList(Affine(m, n) for m, n in pairwise(sizes[::-1]))
@@ -47,7 +50,7 @@ class MLP(Network):
         *hidden, last = self._decoder()
         for weight, bias in hidden:
             code = self.activation(affine(code, weight, bias))
-        return affine(code, *last)
+        return self.output_activation(affine(code, *last))
 
     def code_weights(self) -> Tensor:
         return self._decoder()[0][0]

@@ -89,6 +89,8 @@ def layer_config(plan: Greedy, config: DictConfig, index: int) -> DictConfig:
     with open_dict(layer):
         layer.network.hidden = []
         layer.network.code_size = widths[index]
+        if index and "output_activation" in layer.network:
+            layer.network.output_activation = "identity"  # an upper layer's error knows what its outputs pass
         if index < len(widths) - 1:
             layer.model.code_activation = config.network.activation
         layer.trainer.max_epochs = plan.max_epochs

@@ -10,6 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from aelab.tracking.irrelevant import IRRELEVANT
 
+# Keys that came later, with the value that changes nothing: runs from before keep their names.
+LATER = {
+    ("data", "one_class"): None,
+    ("data", "categorical"): None,
+    ("model", "decay"): 0.0,
+    ("network", "output_activation"): "identity",
+}
+
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The config of a run as plain containers, interpolations resolved, without Hydra's own part."""
@@ -30,9 +38,9 @@ def run_id(config: DictConfig) -> str:
         node.pop(last, None)
     if (plain.get("pretraining") or {}).get("name") == "none":  # runs from before pretraining keep their names
         del plain["pretraining"]
-    for later in ("one_class", "categorical"):  # and those from before these keys of data
-        if plain["data"].get(later, 0) is None:
-            del plain["data"][later]
+    for (group, key), value in LATER.items():
+        if key in plain[group] and plain[group][key] == value:
+            del plain[group][key]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
     return f"{plain['model']['name']}-{plain['data']['name']}-{digest}"
 
