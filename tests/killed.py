@@ -42,6 +42,7 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "global streams within epochs": ("model=denoising", "corruption=gaussian", *STEPPED),
     "validated every other epoch": ("trainer.check_val_every_n_epoch=2", "scheduler=plateau", *EARLY),
     "double precision": ("model=contractive", "trainer.precision=64-true", "trainer.max_epochs=24"),
+    "l-bfgs within epochs": ("optimizer=lbfgs", "optimizer.max_iter=3", "corruption=gaussian", *STEPPED),
     "joined steps": ("corruption=gaussian", "trainer.steps_per_execution=4", "data.batch_size=32", *STEPPED[2:]),
     "pretrained within epochs": (
         "pretraining=rbm", "pretraining.max_epochs=6", "pretraining.momentum_epochs=2", "network.activation=sigmoid",

@@ -22,6 +22,7 @@ from aelab.tracking.progress import Progress
 
 INITIALIZATION_EXAMPLES = 10_000
 STEPS_PER_EXECUTION = 16
+SEARCHING = (".LBFGS", ".ConjugateGradients")  # optimisers that evaluate the loss of a batch several times
 _NEEDS_SINGLE_STEPS = ("fast_dev_run", "max_steps", "limit_train_batches", "accumulate_grad_batches", "overfit_batches")
 
 
@@ -83,6 +84,24 @@ def _optimizer(config: DictConfig) -> Any:
     return instantiate(config.optimizer)
 
 
+def _searches(config: DictConfig) -> bool:
+    """Whether the optimiser evaluates the loss of a batch several times; UserError where that cannot be."""
+    if not str(config.optimizer._target_).endswith(SEARCHING):
+        return False
+    trainer, chosen = config.trainer, f"optimizer={config.optimizer.name}"
+    for key, plain in {"devices": 1, "num_nodes": 1, "gradient_clip_val": None}.items():
+        if trainer[key] != plain:
+            fix = "null" if plain is None else plain
+            raise UserError(f"{chosen} trainer.{key}={trainer[key]}: a search along lines needs trainer.{key}={fix}")
+    if trainer.precision not in ("32-true", "64-true"):
+        raise UserError(f"{chosen} trainer.precision={trainer.precision}: a search needs 32-true or 64-true")
+    if trainer.get("accumulate_grad_batches", 1) != 1:
+        raise UserError(f"{chosen}: cannot accumulate gradients; leave trainer.accumulate_grad_batches out")
+    if "lr" not in config.optimizer and config.scheduler.name != "none":
+        raise UserError(f"{chosen} scheduler={config.scheduler.name}: has no learning rate; use scheduler=none")
+    return True
+
+
 def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None:
     """Let one Lightning step hold several optimiser steps where nothing needs to look in between.
 
@@ -90,8 +109,10 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
     costs as much as the step (docs/performance.md).
     """
     wanted = config.trainer.steps_per_execution
+    model.searching = _searches(config)
     plain = (
         data.resident
+        and not model.searching
         and config.trainer.devices == 1
         and config.trainer.strategy == "auto"
         and config.trainer.gradient_clip_val is None
@@ -102,7 +123,8 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
     if steps < 1 or (steps > 1 and not plain):
         raise UserError(
             f"trainer.steps_per_execution={wanted}: more than 1 needs data in memory, one device, full or "
-            "bf16-mixed precision, no gradient clipping or accumulation, no limits on steps or batches; use auto or 1"
+            "bf16-mixed precision, no gradient clipping or accumulation, no limits on steps or batches, and an "
+            "optimizer that does not search; use auto or 1"
         )
     model.automatic_optimization = steps == 1
     data.batches_per_step = steps

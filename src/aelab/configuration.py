@@ -19,6 +19,7 @@ TRUSTED = (
     "aelab.models.",
     "aelab.networks.",
     "aelab.objectives.",
+    "aelab.optimization.",
     "aelab.pretraining.",
     "aelab.replicas.",
     "pytorch_lightning.Trainer",  # not all of Lightning, which can unpickle whatever file it is pointed at

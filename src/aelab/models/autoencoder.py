@@ -15,7 +15,7 @@ from aelab.models.metrics import ReconstructionMetrics, StepMeans
 from aelab.networks import Network
 from aelab.networks.activations import activation
 from aelab.objectives import NoCorruption, SquaredError
-from aelab.objectives.randomness import NOISE, Generators, per_replica, seeded_generator
+from aelab.objectives.randomness import NOISE, Generators, generators_of, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
 RANK_STRIDE = 7919  # between the noise seeds of the processes of one run, whose noise must not be the same
@@ -49,7 +49,9 @@ class Autoencoder(pl.LightningModule):
     ``scheduler``: callables taking the parameters and the optimiser; schedulers step once an epoch. ``seed``: of
     noise in training.
 
-    With ``automatic_optimization`` false a training batch is a list of batches, each with its optimiser step.
+    With ``automatic_optimization`` false a training batch is a list of batches, each with its optimiser step. With
+    ``searching`` the optimiser evaluates a batch's loss several times: always with the same noise, and what is summed
+    or remembered is that of the first time.
 
     Everything addresses trailing axes: with parameters stacked along a leading axis K and x ``[K, B, D]``,
     ``objective`` gives K losses and the sum of them trains K independent models (see replicas/stacking.py).
@@ -85,6 +87,8 @@ class Autoencoder(pl.LightningModule):
         self.register_buffer("code_mask", None, persistent=False)
         self.latest: dict[str, Tensor] = {}
         self.generator: Generators = None
+        self.searching = False
+        self.noise_before: list[Tensor] | None = None  # states of the generators at the first evaluation of a batch
         self.step_means = StepMeans()
         self.metrics = {part: ReconstructionMetrics() for part in PARTS}
 
@@ -156,9 +160,12 @@ class Autoencoder(pl.LightningModule):
         else:
             self.generator = [seeded_generator(seed, epoch, NOISE, self.device) for seed in self.seed]
 
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self.noise_before = None
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         if self.automatic_optimization:
-            return self._training_loss(batch)
+            return self._searched_loss(batch) if self.searching else self._training_loss(batch)
         optimizer: Any = self.optimizers()
         # Lightning's own step costs as much as a small network's; these two calls keep its step count
         before, step, after = optimizer._on_before_step, optimizer.optimizer.step, optimizer._on_after_step
@@ -171,6 +178,15 @@ class Autoencoder(pl.LightningModule):
             step()
             after()
         return None
+
+    def _searched_loss(self, x: Tensor) -> Tensor:
+        generators = generators_of(self.generator)
+        if self.noise_before is None:
+            self.noise_before = [generator.get_state() for generator in generators]
+            return self._training_loss(x)
+        for generator, state in zip(generators, self.noise_before, strict=True):
+            generator.set_state(state)
+        return self.objective(x, self.generator).loss
 
     def _training_loss(self, x: Tensor) -> Tensor:
         terms = self.objective(x, self.generator)

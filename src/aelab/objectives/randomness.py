@@ -23,6 +23,13 @@ def epoch_seed(seed: int, epoch: int, stream: int) -> int:
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
+def generators_of(generator: Generators) -> list[torch.Generator]:
+    """The generators one by one."""
+    if generator is None:
+        return []
+    return [generator] if isinstance(generator, torch.Generator) else list(generator)
+
+
 def _draw(sampler: Callable[..., Tensor], shape: Sequence[int], like: Tensor, generator: Generators) -> Tensor:
     options = {"dtype": like.dtype, "device": like.device}
     if generator is None or isinstance(generator, torch.Generator):

@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.models.autoencoder import RANK_STRIDE, process_rank
-from aelab.objectives.randomness import NOISE, epoch_seed
+from aelab.objectives.randomness import NOISE, epoch_seed, generators_of
 
 KEY = "epoch_under_way"
 
@@ -45,7 +45,7 @@ class EpochState(Callback):
         mine = states[process_rank()]
         pl_module.step_means.load_state_dict(mine["means"])
         pl_module.start_noise()
-        for generator, state in zip(_generators(pl_module), mine["noise"], strict=True):
+        for generator, state in zip(generators_of(pl_module.generator), mine["noise"], strict=True):
             generator.set_state(state)
         self.pending = mine["global"]
 
@@ -85,7 +85,7 @@ class EpochState(Callback):
             return
         mine = {
             "global": global_states(),
-            "noise": [generator.get_state() for generator in _generators(pl_module)],
+            "noise": [generator.get_state() for generator in generators_of(pl_module.generator)],
             "means": pl_module.step_means.state_dict(),
         }
         states: list[Any] = [mine]
@@ -98,12 +98,6 @@ class EpochState(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         self.resumed = checkpoint.get(KEY, [])
-
-
-def _generators(model: Autoencoder) -> list[torch.Generator]:
-    if model.generator is None:
-        return []
-    return [model.generator] if isinstance(model.generator, torch.Generator) else list(model.generator)
 
 
 def global_states() -> dict[str, Any]:
