@@ -42,7 +42,7 @@ from aelab.errors import UserError
 NAMES = sorted(path.stem for path in (conf_dir() / "data").glob("*.yaml"))
 TRAIN, TEST = 40, 12  # sizes of the imitations
 DOWNLOADED = {"mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"}
-OFFICIAL = DOWNLOADED | {"digits", "mnist5k"}
+OFFICIAL = DOWNLOADED | {"digits", "mnist5k", "cifar_bw"}
 OWN = {"arrays", "table", "streamed_table", "image_folder"}
 DRAWN = {"mnist_variations", "rectangles", "convex"}
 
@@ -406,6 +406,12 @@ def test_downloaded_mnist_is_the_known_one(name: str, mean: float) -> None:
     assert source.x.mean() / 255 == pytest.approx(mean, abs=5e-5)
     if name == "mnist":  # the official first labels
         assert source.labels[:5].tolist() == [5, 0, 4, 1, 9]
+
+
+def test_grey_is_brightness(sample: Callable[..., DataModule]) -> None:
+    colour, bw = sample("cifar10"), sample("cifar_bw")
+    expected = np.array([0.299, 0.587, 0.114]) @ colour.values["test"].numpy().reshape(TEST, 3, 1024)
+    assert bw.shape == (1, 32, 32) and np.abs(bw.values["test"].numpy() - expected).max() <= 0.501
 
 
 def imported_at_once(module: str) -> set[str]:

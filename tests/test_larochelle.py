@@ -12,6 +12,7 @@ from test_data import imitate_mnist
 
 from aelab.data.convex import CONVEX, Convex, convex_sets, half_planes, is_convex
 from aelab.data.mnist_variations import MNISTVariations, turned
+from aelab.data.photographs import textured_patches
 from aelab.data.rectangles import Rectangles
 from aelab.data.source import Source
 from aelab.errors import UserError
@@ -77,6 +78,25 @@ def test_rectangles_are_outlines_wider_or_taller() -> None:
         sides.append(width)
         lefts += [columns[0]] if width == 14 else []
     assert set(sides) == set(range(1, 29)) and set(lefts) == set(range(15))
+
+
+def test_textured_rectangles_are_within_their_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A white patch on black ones: what is seen is the rectangle."""
+    patches = iter([np.full((400, 28, 28), 255, np.uint8), np.zeros((400, 28, 28), np.uint8)])
+    monkeypatch.setattr("aelab.data.rectangles.textured_patches", lambda count, random: next(patches))
+    for picture, label in zip(*Rectangles(textured=True).draw(400, 5), strict=True):
+        rows, columns = np.flatnonzero(picture.any(1)), np.flatnonzero(picture.any(0))
+        height, width = (int(np.ptp(places)) + 1 for places in (rows, columns))
+        assert (picture > 0).sum() == height * width, "filled"
+        assert min(height, width) >= 10 and abs(width - height) >= 5 and label == (width > height)
+        assert 196 <= height * width <= 588
+
+
+def test_patches_of_photographs_are_not_flat() -> None:
+    pytest.importorskip("skimage")
+    patches = textured_patches(500, np.random.default_rng(0))
+    assert patches.shape == (500, 28, 28) and patches.std((1, 2)).min() >= 16
+    assert len({patch.tobytes() for patch in patches}) > 490
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ import torch
 from torch.nn import functional as F
 
 from aelab.data.mnist import MNIST
+from aelab.data.photographs import textured_patches
 from aelab.data.source import Source
 from aelab.errors import UserError
 
-TURNED = ("rot",)
+TURNED = ("rot", "bg_img_rot")
 CHUNK = 8192  # digits that are turned at once
 
 
@@ -23,9 +24,10 @@ class MNISTVariations(MNIST):
     - ``basic``: as they are.
     - ``rot``: turned by an angle uniform on [0, 2 pi), bilinearly.
     - ``bg_rand``: behind them noise, every pixel uniform on 0..255.
+    - ``bg_img``: behind them patches of photographs, no flat ones; ``bg_img_rot``: the digits are turned as well.
 
     A pixel is the brighter of digit and background. ``train_examples``: training and validation together.
-    The order, the angles and the noise are not those of the published files, the rules are.
+    The order, the angles, the noise and the photographs are not those of the published files, the rules are.
     """
 
     def __init__(
@@ -86,4 +88,6 @@ VARIATIONS: dict[str, Callable[[int, np.random.Generator], np.ndarray] | None] =
     "basic": None,
     "rot": None,
     "bg_rand": _noise,
+    "bg_img": textured_patches,
+    "bg_img_rot": textured_patches,
 }

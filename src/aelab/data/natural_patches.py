@@ -75,7 +75,7 @@ class NaturalPatches(DataModule):
     def _split_pictures(self) -> dict[str, dict[str, np.ndarray]]:
         """Pictures by name for each part."""
         if self.path is None:
-            known, held_out = (self._read(self._shipped(files)) for files in (SHIPPED, SHIPPED_TEST))
+            known, held_out = self.shipped(SHIPPED), self.shipped(SHIPPED_TEST)
             train, val, _ = split_indices(len(known), self.val_fraction, 0, self.split_seed)
             return {"train": _chosen(known, train), "val": _chosen(known, val), "test": held_out}
         from aelab.data.images import find_images
@@ -87,12 +87,15 @@ class NaturalPatches(DataModule):
         split = split_indices(len(known), self.val_fraction, self.test_fraction, self.split_seed)
         return {part: _chosen(known, rows) for part, rows in zip(PARTS, split, strict=True)}
 
-    def _shipped(self, files: Iterable[str]) -> dict[str, Path]:
+    def shipped(self, files: Iterable[str]) -> dict[str, np.ndarray]:
+        """Photographs of installed packages by name, uint8 ``[1, H, W]``; UserError where they are not there."""
         parted = {file: file.partition("/") for file in files}
-        return {
-            Path(file).stem: packaged_file(self.name, package, DISTRIBUTIONS[package], inner)
-            for file, (package, _, inner) in parted.items()
-        }
+        return self._read(
+            {
+                Path(file).stem: packaged_file(self.name, package, DISTRIBUTIONS[package], inner)
+                for file, (package, _, inner) in parted.items()
+            }
+        )
 
     def _read(self, files: Mapping[str, Path]) -> dict[str, np.ndarray]:
         from aelab.data.images import decode_whole
@@ -113,7 +116,7 @@ def draw_patches(pictures: Mapping[str, np.ndarray], count: int, size: int, rand
     views = [np.lib.stride_tricks.sliding_window_view(picture[0], (size, size)) for picture in pictures.values()]
     ends = np.cumsum([view.shape[0] * view.shape[1] for view in views])
     places = random.integers(ends[-1], size=count)
-    patches = np.empty((count, 1, size, size), np.uint8)
+    patches = np.empty((count, 1, size, size), views[0].dtype)
     for view, end in zip(views, ends, strict=True):
         first = end - view.shape[0] * view.shape[1]
         rows = np.flatnonzero((places >= first) & (places < end))
