@@ -26,10 +26,12 @@ SEARCHING = (".LBFGS", ".ConjugateGradients")  # optimisers that evaluate the lo
 _NEEDS_SINGLE_STEPS = ("fast_dev_run", "max_steps", "limit_train_batches", "accumulate_grad_batches", "overfit_batches")
 
 
-def build_data(config: DictConfig) -> DataModule:
-    """The data module, read and split."""
+def build_data(config: DictConfig, fetch: bool = True) -> DataModule:
+    """The data module, read and split. ``fetch``: download and write files where some are lacking."""
     data: DataModule = instantiate(config.data)
-    data.prepare_data()
+    data.fetches = fetch
+    if fetch:
+        data.prepare_data()
     data.setup()
     if config.error.name == "cross_entropy":
         _check_unit_interval(config.data.name, data)

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from aelab.building import build_data
-from aelab.data.module import DataModule
+from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder, SparseAutoencoder
 from aelab.run import load_run
+from aelab.tracking.identity import recorded
 
 CHUNK = 4096  # examples that are encoded at once
 VALUES = 2**28  # of one part that are held in memory, 1 GiB; a larger part is sampled
@@ -78,13 +78,19 @@ def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[Train
 
 
 def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
-    """The data a run was trained on; UserError where they are gone or no longer the same."""
-    config = OmegaConf.create(manifest["config"])
+    """The data a run was trained on; UserError where they are gone or no longer the same.
+
+    They are only read: what a manifest names may be a place of somebody else's choice.
+    """
+    config = recorded(directory, manifest)
+    known_by = manifest["data"].get("fingerprints") or {}
+    if set(known_by) != set(PARTS):
+        raise UserError(f"{directory}: manifest.json does not tell which data these are; train again with force=true")
     try:
-        data = build_data(config)
+        data = build_data(config, fetch=False)
     except (UserError, OSError, RuntimeError) as error:
         raise UserError(f"{directory}: the data of this run cannot be read ({error})") from error
-    for part, known in manifest["data"].get("fingerprints", {}).items():
+    for part, known in known_by.items():
         if data.fingerprint(part) != known:
             raise UserError(
                 f"{directory}: the {part} part of data={data.name} is not what the run was trained on; bring the "

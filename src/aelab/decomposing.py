@@ -29,8 +29,8 @@ def fitted_pca(data: Any) -> PCA | None:
 
 
 def pca_examples(data: Any, part: str) -> Tensor:
-    """What PCA is fitted to and measured on: 60,000 at most, of streamed data no more than 128 MB."""
-    limit = 60_000 if data.resident else min(60_000, 2**25 // math.prod(data.shape))
+    """What PCA is fitted to and measured on: 60,000 at most, of streamed data no more than 64 MB."""
+    limit = 60_000 if data.resident else min(60_000, 2**24 // math.prod(data.shape))
     examples: Tensor = data.examples(part, limit=limit)
     return examples
 

@@ -19,6 +19,7 @@ from aelab.evaluation.protocol import Evaluation, Examples
 from aelab.evaluation.summary import flat, rows, table
 from aelab.tracking import pictures
 from aelab.tracking.atomic import write_whole
+from aelab.tracking.identity import recorded
 from aelab.tracking.manifest import FILE, read_manifest
 from aelab.tracking.progress import waiting
 
@@ -71,15 +72,21 @@ def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wan
         return
     from aelab.tracking.wandb_run import finish_wandb, start_wandb
 
-    config = OmegaConf.create(record["config"])
+    config = recorded(directory, record)
     if config.logger.name == "none":
         raise UserError(f"{directory}: trained with logger=none, so it has no W&B run to add to")
-    logger = start_wandb(config, directory.name, record["config"], Path(config.paths.outputs))
+    logger = start_wandb(config, directory.name, record["config"], _outputs(directory, config.sweep))
     metrics: dict[str, float] = {}
     try:
         metrics = evaluate(directory, wanted, logger, force)
     finally:
         finish_wandb(logger, metrics, 0)
+
+
+def _outputs(directory: Path, sweep: str) -> Path:
+    """The folder that holds the sweep of a run, by where the run lies: a manifest names places of its own machine."""
+    run, depth = directory.resolve(), len(Path(sweep).parts)
+    return run.parents[depth if run.parent.parts[-depth:] == Path(sweep).parts else 1]
 
 
 def _chosen(wanted: Mapping[str, DictConfig] | None) -> dict[str, DictConfig]:

@@ -17,6 +17,8 @@ from aelab.errors import UserError
 from aelab.evaluation.anomaly_scores import squared_errors
 from aelab.models import Autoencoder
 from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.containment import check_contained
+from aelab.tracking.identity import recorded
 from aelab.tracking.manifest import read_manifest
 
 if TYPE_CHECKING:
@@ -129,13 +131,14 @@ def load_run(directory: str | Path, device: str = "cpu", replica: int = 0) -> Ru
     Raises UserError where the directory holds no complete run or its checkpoint cannot be read.
     """
     directory = Path(directory)
+    check_contained(directory)
     manifest = read_manifest(directory)
     if manifest is None:
         raise UserError(f"{directory}: no run here (manifest.json is missing or unreadable)")
     if manifest["status"] != "complete":
         raise UserError(f"{directory}: the run is {manifest['status']}; run its command again to complete it")
     checkpoint = load_checkpoint(directory / "checkpoints" / "best.ckpt")
-    config = OmegaConf.create(manifest["config"])
+    config = recorded(directory, manifest)
     state = checkpoint["state_dict"]
     if "replicas" in checkpoint:
         _select(config, manifest["replicas"], checkpoint["replicas"], replica)

@@ -167,8 +167,7 @@ def _fit_one(
     """Fit (from the last checkpoint where there is one) and test the best weights."""
     began = time.monotonic()
     data = build_data(config)
-    examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
-    model = build_model(config, data.shape, examples)
+    model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
     if manifest:
         ready = {"data_s": round(time.monotonic() - began, 3)}
         manifest.update(data=data.describe(), parameters=count_parameters(model), timings=ready)

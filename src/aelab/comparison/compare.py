@@ -33,6 +33,7 @@ def compare(
 
     comparison = gather(directories)
     output = output or _beside(directories)
+    _check_place(output / "figures")
     write_csv(rows(comparison, output), output / "comparison.csv")
     if any(len(group.runs) > 1 for group in comparison.groups):
         write_csv(over_seeds(comparison), output / "comparison_over_seeds.csv")
@@ -107,6 +108,14 @@ def _beside(directories: Sequence[Path]) -> Path:
     if len(directories) == 1:
         return directories[0]
     return Path(os.path.commonpath([directory.resolve() for directory in directories])) / "comparison"
+
+
+def _check_place(figures: Path) -> None:
+    """Who sends runs may have put a link where the figures go."""
+    if figures.is_symlink():
+        raise UserError(
+            f"{figures}: a link, which is not followed; remove it, or put the report elsewhere with --output"
+        )
 
 
 def _wandb_home(output: Path) -> Path:

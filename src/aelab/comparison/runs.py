@@ -10,6 +10,8 @@ from typing import Any, TypeGuard
 
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import plain
+from aelab.errors import UserError
+from aelab.tracking.containment import check_contained
 from aelab.tracking.manifest import state
 
 UNREADABLE = "unreadable"
@@ -65,12 +67,14 @@ def read_runs(directory: Path) -> list[Run]:
     """What one manifest tells: one run, or one for each setting that was varied within its fit."""
     path = directory / "manifest.json"
     try:
+        check_contained(directory)
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
             raise ValueError(f"it holds a {type(manifest).__name__}, not an object")
         return _settings(_from_manifest(directory, manifest), manifest.get("replicas"))
     except (OSError, ValueError, RecursionError) as problem:
-        failure = plain(f"manifest.json cannot be read: {problem}")
+        reason = str(problem) if isinstance(problem, UserError) else f"manifest.json cannot be read: {problem}"
+        failure = plain(reason)
         return [Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
 
 

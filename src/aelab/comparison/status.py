@@ -9,6 +9,8 @@ from typing import Any
 from aelab.comparison.runs import find_manifests
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import ABSENT, count, duration, plain
+from aelab.errors import UserError
+from aelab.tracking.containment import check_contained
 from aelab.tracking.manifest import read_manifest, state
 
 _ORDER = ("running", "failed", "died", "interrupted", "complete")
@@ -42,9 +44,14 @@ def _rank(line: tuple[str, ...]) -> tuple[int, str]:
 
 
 def _line(directory: Path) -> tuple[str, ...]:
-    manifest = read_manifest(directory)
+    manifest, problem = None, "manifest.json cannot be read"
+    try:
+        check_contained(directory)
+        manifest = read_manifest(directory)
+    except UserError as leads_out:
+        problem = plain(str(leads_out))
     if manifest is None:
-        return (directory.name, "unreadable", ABSENT, ABSENT, ABSENT, "manifest.json cannot be read")
+        return (plain(directory.name), "unreadable", ABSENT, ABSENT, ABSENT, problem)
     timings = manifest.get("timings")
     timings = timings if isinstance(timings, dict) else {}
     error = manifest.get("error")

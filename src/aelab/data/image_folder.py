@@ -76,7 +76,7 @@ class ImageFolder(DataModule):
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """As floats ``[n, D]``, decoded now: name a limit where a part may not fit in memory."""
         batches = RowArrays(self.chosen(part, limit), self.evaluation_batch_size)
-        return torch.cat([to_float(batch) for batch in self._stream(part, batches)])
+        return to_float(torch.cat(list(self._stream(part, batches))))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         return to_float(batch)

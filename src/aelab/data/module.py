@@ -36,6 +36,7 @@ class DataModule(pl.LightningDataModule):
 
     evaluation_batch_size = 1024
     resident = True  # whether the values stay in memory; streamed batches come one at a time
+    fetches = True  # whether files that are lacking may be written
     stratified = False  # whether every part gets its share of every class
     name: str
 

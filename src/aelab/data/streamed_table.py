@@ -46,6 +46,10 @@ class StreamedTable(Table):
         asked = (str(path.resolve()), told.st_size, told.st_mtime_ns, self.columns, self.label, self.missing)
         rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f32"
         if not rows.with_suffix(".json").exists():
+            if not self.fetches:
+                raise UserError(
+                    f"data.cache={self.cache}: the rows of {path} are not there; train once more to write them"
+                )
             print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
             write_rows(rows, self._chunks(path))
         self.file = RowFile(rows)

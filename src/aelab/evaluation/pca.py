@@ -16,8 +16,12 @@ class PCA(NamedTuple):
     variances: Tensor
 
 
-def fit_pca(x: Tensor, chunk: int = 8192) -> PCA:
+CHUNK = 2**21  # values that are held in float64 at a time, 16 MB
+
+
+def fit_pca(x: Tensor) -> PCA:
     """Eigenvectors of the covariance (divided by N) of examples ``[N, D]``, in float64."""
+    chunk = _rows(x)
     mean = x.double().mean(0) if len(x) <= chunk else sum(part.double().sum(0) for part in x.split(chunk)) / len(x)
     covariance = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64, device=x.device)
     for part in x.split(chunk):
@@ -27,12 +31,16 @@ def fit_pca(x: Tensor, chunk: int = 8192) -> PCA:
     return PCA(mean, vectors.flip(1).mT, variances.flip(0))
 
 
-def pca_error(pca: PCA, x: Tensor, code_size: int, chunk: int = 8192) -> float:
+def pca_error(pca: PCA, x: Tensor, code_size: int) -> float:
     """Mean squared error per example, summed over values, of x ``[N, D]`` rebuilt from ``code_size`` values."""
     directions = pca.directions[:code_size]
     total = 0.0
-    for part in x.split(chunk):
+    for part in x.split(_rows(x)):
         centred = part.double() - pca.mean
         residual = centred - centred @ directions.mT @ directions
         total += residual.square().sum().item()
     return total / len(x)
+
+
+def _rows(x: Tensor) -> int:
+    return max(1, CHUNK // x.shape[1])

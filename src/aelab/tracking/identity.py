@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from aelab.errors import UserError
 from aelab.tracking.irrelevant import IRRELEVANT
 
 # Keys that came later, with the value that changes nothing: runs from before keep their names.
@@ -25,6 +28,33 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(OmegaConf.masked_copy(config, keys), resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+def recorded(directory: Path, manifest: Mapping[str, Any]) -> DictConfig:
+    """The config in a run's manifest, which was resolved when it was written.
+
+    Raises UserError where it holds an interpolation all the same: it would be resolved on the machine of whoever
+    opens the run, with the environment that is there.
+    """
+    config = manifest.get("config")
+    if not isinstance(config, dict):
+        raise UserError(f"{directory}: manifest.json holds no config; train the run again with force=true")
+    for text in _texts(config):
+        if "${" in text:
+            raise UserError(f"{directory}: manifest.json has {text!r} in its config, which no run writes; not opened")
+    return OmegaConf.create(config)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield str(key)
+            yield from _texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node
 
 
 def run_id(config: DictConfig) -> str:

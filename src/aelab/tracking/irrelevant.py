@@ -4,6 +4,7 @@
 IRRELEVANT = (
     "callbacks.name",
     "callbacks.pictures_every",
+    "data.cache",
     "data.num_workers",
     "data.root",
     "evaluation",

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from aelab.errors import UserError
 from aelab.tracking.atomic import write_whole
+from aelab.tracking.containment import check_contained
 
 FILE = "manifest.json"
 LOCK = ".lock"
@@ -46,9 +47,10 @@ class Held(UserError):
 def claim(directory: Path, wait: bool = False) -> Iterator[None]:
     """Own a run's directory; the kernel gives the claim back when its owner dies, however it dies.
 
-    Raises Held where another process has it, unless ``wait``.
+    Raises Held where another process has it, unless ``wait``; UserError where something in it leads out of it.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    check_contained(directory)
     with (directory / LOCK).open("a+") as lock:
         if not _locked(lock, wait):
             lock.seek(0)
