@@ -103,9 +103,9 @@ def draw_sigma_points(monkeypatch: pytest.MonkeyPatch, size: int) -> int:
 def test_pca_of_digits_has_its_golden_errors(code_size: int) -> None:
     """Eckart & Young 1936: PCA's error on its own data is the sum of the left out covariance eigenvalues."""
     train, test = digits()
-    pca = fit_pca(train, chunk=500)
+    pca = fit_pca(train, chunk=500 * train.shape[1])
     golden_train, golden_test = GOLDEN_PCA[code_size]
-    assert pca_error(pca, train, code_size, chunk=500) == pytest.approx(golden_train, abs=5.1e-7)
+    assert pca_error(pca, train, code_size, chunk=500 * train.shape[1]) == pytest.approx(golden_train, abs=5.1e-7)
     assert pca_error(pca, test, code_size) == pytest.approx(golden_test, abs=5.1e-7)
     tail = pca.variances[code_size:].sum().item()
     assert pca_error(pca, train, code_size) == pytest.approx(tail, abs=1e-12)
