@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from aelab.configuration import instantiate
-from aelab.data.module import DataModule
+from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, best_checkpoint
@@ -34,12 +35,13 @@ def build_data(config: DictConfig, fetch: bool = True) -> DataModule:
         data.prepare_data()
     data.setup()
     if config.error.name == "cross_entropy":
-        _check_unit_interval(config.data.name, data)
+        check_unit_interval(config.data.name, data, PARTS)
     return data
 
 
-def _check_unit_interval(name: str, data: DataModule) -> None:
-    for part in ("train", "val", "test"):
+def check_unit_interval(name: str, data: DataModule, parts: Sequence[str]) -> None:
+    """UserError where values of parts of the data cannot be the targets of a cross-entropy."""
+    for part in parts:
         x = data.examples(part, limit=INITIALIZATION_EXAMPLES)
         low, high = x.min().item(), x.max().item()
         if low < 0 or high > 1:
@@ -133,21 +135,23 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
 
 
 def build_trainer(
-    config: DictConfig, directory: Path, logger: Any, extra: list[Callback], keep_best: bool = True
+    config: DictConfig, directory: Path | None, logger: Any, extra: list[Callback], keep_best: bool = True
 ) -> pl.Trainer:
     """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``.
 
-    ``keep_best``: write ``best.ckpt`` too; a stack of replicas remembers the best epoch of each instead.
+    ``directory``: None writes and shows nothing. ``keep_best``: write ``best.ckpt`` too; a stack of replicas remembers
+    the best epoch of each instead.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    callbacks: list[Callback] = [
-        Progress(),
-        EpochState(),
-        *extra,
-        History(directory / "metrics.jsonl"),
-        *([best_checkpoint(directory)] if keep_best else []),
-        LastCheckpoint(directory),
-    ]
+    callbacks: list[Callback] = [EpochState(), *extra]
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        callbacks = [
+            Progress(),
+            *callbacks,
+            History(directory / "metrics.jsonl"),
+            *([best_checkpoint(directory)] if keep_best else []),
+            LastCheckpoint(directory),
+        ]
     if config.callbacks.early_stopping is not None:
         callbacks.append(EarlyStopping("val/error", patience=config.callbacks.early_stopping, mode="min"))
     own = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key != "steps_per_execution"])
@@ -160,7 +164,7 @@ def build_trainer(
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=False,
         enable_model_summary=False,
-        enable_checkpointing=True,
+        enable_checkpointing=directory is not None,
         num_sanity_val_steps=0,
         log_every_n_steps=10**9,
         use_distributed_sampler=False,

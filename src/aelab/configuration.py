@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,24 @@ def conf_dir() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+_composing = threading.RLock()
+
+
+@contextmanager
+def composing() -> Iterator[None]:
+    """``hydra.compose`` reads ``conf/`` within, one thread at a time; another application's Hydra is given back."""
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    with _composing:
+        outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+        try:
+            with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                yield
+        finally:
+            GlobalHydra.instance().hydra = outer
 
 
 def trusted_prefixes() -> tuple[str, ...]:

@@ -44,13 +44,11 @@ def _nearest(word: str, known: list[str]) -> str:
 
 
 def _known_keys() -> Iterator[str]:
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
+    from hydra import compose
 
-    from aelab.configuration import conf_dir
+    from aelab.configuration import composing
 
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with composing():
         config = compose("train")
 
     def walk(node: Any, prefix: str) -> Iterator[str]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import logging
 import warnings
 
-_LINES = ("Tip", "GPU available", "TPU available", "HPU available", "`Trainer.fit` stopped", "💡")
+_LINES = (
+    "Tip",
+    "GPU available",
+    "TPU available",
+    "HPU available",
+    "`Trainer.fit` stopped",
+    "`weights_only` was not set",
+    "💡",
+)
 _WARNINGS = (
     r".*isinstance\(treespec, LeafSpec\).*",
     r".*srun` command is available.*",
@@ -23,9 +31,12 @@ class _Unhelpful(logging.Filter):
         return not record.getMessage().startswith(_LINES)
 
 
+_unhelpful = _Unhelpful()
+
+
 def quiet() -> None:
     """Silence them in this process."""
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).addFilter(_Unhelpful())
+        logging.getLogger(name).addFilter(_unhelpful)
     for message in _WARNINGS:
         warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,216 @@
+"""An autoencoder as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from aelab.building import INITIALIZATION_EXAMPLES, build_model, build_trainer, check_unit_interval, join_steps
+from aelab.configuration import composing
+from aelab.data.memory import InMemory
+from aelab.errors import UserError
+from aelab.evaluation.anomaly_scores import squared_errors
+from aelab.explain import explain
+from aelab.pretraining import is_wanted, pretrain
+from aelab.replicas.best import BestWeights
+from aelab.tracking.quiet import quiet
+
+CHUNK = 4096  # examples that are encoded at once
+FLOATS = (np.float64, np.float32)
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Any autoencoder of ``conf/`` as a transformer: examples ``[N, D]`` to codes ``[N, code_size]`` and back.
+
+    ``model``, ``network``: choices of the config groups. ``code_size``: values of a code. ``hidden``: widths (channels
+    of ``network="conv"``), outermost first, or None for the network's own. ``shape``: of one example, like (1, 28, 28),
+    for ``network="conv"``; examples stay flat. ``max_epochs``: the weights of the epoch with the lowest error on the
+    validation part, a ``validation_fraction`` of the examples, are kept. ``standardize``: train on, and count errors
+    in, standard deviations of each value. ``overrides``: what else to change, as on the command line of
+    ``scripts/train.py``: ``["corruption=gaussian", "data.train_size=50"]``. ``random_state``: an integer is ``seed``.
+
+    Trains in float32; answers are computed in float64 and have the dtype of the input. Fitted: ``config_``, the whole
+    config as plain containers; ``weights_``; ``validation_error_``, per example; ``n_features_in_``,
+    ``feature_names_in_``.
+
+    Raises UserError, a ValueError, where the config cannot be built.
+    """
+
+    def __init__(
+        self,
+        model: str = "undercomplete",
+        network: str = "mlp",
+        *,
+        code_size: int = 8,
+        hidden: Sequence[int] | None = None,
+        shape: Sequence[int] | None = None,
+        max_epochs: int = 100,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        standardize: bool = True,
+        validation_fraction: float = 0.1,
+        overrides: Sequence[str] = (),
+        random_state: Any = None,
+    ) -> None:
+        self.model = model
+        self.network = network
+        self.code_size = code_size
+        self.hidden = hidden
+        self.shape = shape
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.standardize = standardize
+        self.validation_fraction = validation_fraction
+        self.overrides = overrides
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on examples ``[N, D]``, at least 2; ``y`` is ignored."""
+        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        config = self._config()
+        data = self._data(config, X)
+        best = BestWeights()
+        with warnings.catch_warnings():
+            quiet()
+            model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
+            if is_wanted(config):
+                with TemporaryDirectory() as folder:
+                    pretrain(config, model, data, Path(folder))
+            join_steps(config, model, data)
+            build_trainer(config, None, False, [best]).fit(model, datamodule=data)
+        state = best.state or model.state_dict()
+        self.weights_ = {name: value.detach().cpu().double() for name, value in state.items()}
+        self.validation_error_ = None if best.errors is None else best.errors.item()
+        self.config_ = OmegaConf.to_container(config)
+        self._shape = data.shape
+        self._mean, self._scale = torch.zeros(X.shape[1]).double(), torch.ones(X.shape[1]).double()
+        if data.mean is not None and data.scale is not None:
+            self._mean, self._scale = data.mean, data.scale
+        self._restore()
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Codes ``[N, code_size]`` of examples ``[N, D]``."""
+        X = self._validated(X)
+        return self._chunked(self._model.encode, self._scaled(X)).astype(X.dtype, copy=False)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Reconstructions ``[N, D]`` from codes ``[N, code_size]``, on the scale of the examples."""
+        check_is_fitted(self)
+        X = check_array(X, dtype=FLOATS)
+        if X.shape[1] != self._n_features_out:
+            raise UserError(
+                f"X: codes have {self._n_features_out} values, [N, {self._n_features_out}], not {X.shape[1]}"
+            )
+        values = self._chunked(self._model.decode, torch.from_numpy(X.astype(np.float64)))
+        return (values * self._scale.numpy() + self._mean.numpy()).astype(X.dtype, copy=False)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Minus the squared error of each example, ``[N]``, summed over values: the lower, the more anomalous."""
+        values = self._scaled(self._validated(X))
+        return -squared_errors(values.numpy(), self._chunked(self._model.reconstruct, values))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of ``score_samples``: 0 is a perfect reconstruction, greater is better."""
+        return float(self.score_samples(X).mean())
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._model.network.code_size)
+
+    def _config(self) -> DictConfig:
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = check_random_state(seed).randint(2**31)
+        own = [f"model={self.model}", f"network={self.network}", f"network.code_size={self.code_size}"]
+        if self.hidden is not None:
+            own.append(f"network.hidden=[{','.join(map(str, self.hidden))}]")
+        own += [f"trainer.max_epochs={self.max_epochs}", f"optimizer.lr={self.learning_rate}", f"seed={seed}"]
+        own += [f"data.batch_size={self.batch_size}", f"data.val_fraction={self.validation_fraction}"]
+        own += [f"data.standardize={str(self.standardize).lower()}", f"data.split_seed={seed}"]
+        config: DictConfig = OmegaConf.create(composed(tuple(own) + tuple(self.overrides)))
+        for key, value, allowed in (
+            ("data", config.data.name, "arrays"),
+            ("replicas", config.replicas.name, "none"),
+            ("trainer.devices", config.trainer.devices, 1),
+        ):
+            if value != allowed:
+                raise UserError(
+                    f"overrides: {key}={value} is not for an estimator, which has {key}={allowed}; leave it out"
+                )
+        return config
+
+    def _data(self, config: DictConfig, X: np.ndarray) -> InMemory:
+        kept = ("batch_size", "val_fraction", "split_seed", "train_size", "standardize", "seed")
+        if self.shape is not None:
+            if np.prod(self.shape) != X.shape[1]:
+                raise UserError(f"shape={tuple(self.shape)}: X has {X.shape[1]} values an example")
+            X = X.reshape(len(X), *self.shape)
+        data = InMemory(X, **{key: config.data[key] for key in kept})
+        data.setup()
+        if config.error.name == "cross_entropy":
+            check_unit_interval("arrays", data, ("train", "val"))
+        return data
+
+    def _restore(self) -> None:
+        """The model from its config and weights, which are all that a pickle holds of it."""
+        config: DictConfig = OmegaConf.create(self.config_)  # type: ignore[assignment]
+        self._model = build_model(config, self._shape).double()
+        self._model.load_state_dict(self.weights_)
+        self._model.eval()
+
+    def _validated(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        found: np.ndarray = validate_data(self, X, dtype=FLOATS, reset=False)
+        return found
+
+    def _scaled(self, X: np.ndarray) -> Tensor:
+        return (torch.from_numpy(X.astype(np.float64)) - self._mean) / self._scale
+
+    @torch.no_grad()
+    def _chunked(self, function: Callable[[Tensor], Tensor], values: Tensor) -> np.ndarray:
+        return torch.cat([function(part) for part in values.split(CHUNK)]).numpy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__getstate__().items() if key != "_model"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "weights_" in state:
+            self._restore()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+@lru_cache(maxsize=128)
+def composed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """The config of ``conf/train.yaml`` with overrides, as plain containers; UserError where one is wrong."""
+    import hydra
+
+    if wrong := [override for override in overrides if override.startswith(("data=", "logger="))]:
+        raise UserError(f"overrides: {wrong[0]}: an estimator is given its data and tracks nothing; leave it out")
+    always = ["data=arrays", "logger=none", "callbacks.pictures_every=0"]
+    try:
+        with composing():
+            config = hydra.compose("train", [*always, *overrides])
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+    except Exception as error:
+        raise UserError(explain(error)) from error
+    found: dict[str, Any] = plain
+    return found
