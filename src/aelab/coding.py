@@ -48,11 +48,18 @@ class TrainedCoder:
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:
         """Derivatives ``[N, H, D]`` of the code at examples ``[N, D]``."""
+        return self._derivatives(self.model.encode, x)
+
+    def reconstruction_jacobian(self, x: np.ndarray) -> np.ndarray:
+        """Derivatives ``[N, D, D]`` of the reconstruction at examples ``[N, D]``."""
+        return self._derivatives(self.model.reconstruct, x)
+
+    def _derivatives(self, function: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
         columns = []
         for part in np.array_split(x, max(1, len(x) // 64)):
             values = torch.from_numpy(part).to(self.model.device).requires_grad_()
-            code = self.model.encode(values).sum(0)
-            rows = [torch.autograd.grad(value, values, retain_graph=True)[0] for value in code]
+            found = function(values).sum(0)
+            rows = [torch.autograd.grad(value, values, retain_graph=True)[0] for value in found]
             columns.append(torch.stack(rows, 1).cpu().numpy())
         return np.concatenate(columns)
 

@@ -29,6 +29,11 @@ class PCACoder:
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
         return self.decode(self.encode(x))
 
+    def reconstruction_jacobian(self, x: np.ndarray) -> np.ndarray:
+        """Derivatives ``[N, D, D]`` of the reconstruction, the same everywhere: the projection."""
+        projection = self.directions.T @ self.directions
+        return np.broadcast_to(projection, (len(x), *projection.shape))
+
 
 class RawCoder:
     """Examples as their own codes."""
