@@ -1,6 +1,6 @@
 """Does a sweep's error, bias or variance peak over a swept number? The rule is in aelab.replicas.peaks.
 
-example: python scripts/peaks.py outputs/multiple_descents network.hidden
+example: python scripts/peaks.py outputs/rahimi2024_descents network.hidden
 """
 
 import sys
