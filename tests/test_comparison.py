@@ -46,6 +46,7 @@ def lines(path: Path) -> list[dict[str, str]]:
         ([{"corruption": None}, {"corruption": {"name": "none"}}], []),
         ([{"sweep": "a", "force": True, "logger.name": "none", "paths.outputs": "x"}, {}], []),
         ([{"trainer.name": "gpu"}, {"trainer.max_epochs": 5}], ["trainer.max_epochs"]),
+        ([{"paper": {"title": "what a recipe cites", "figures": []}}, {}], []),
     ],
 )  # fmt: skip
 def test_the_swept_keys_are_the_choices_that_differ(

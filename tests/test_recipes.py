@@ -11,6 +11,8 @@ from aelab.tracking.identity import register_resolver
 
 RECIPES = sorted(path.stem for path in (conf_dir() / "size" / "paper").glob("*.yaml"))
 
+GROWS = {"none": "pretraining.max_epochs", "nested": "replicas.data_sets"}
+
 
 def composed(*overrides: str) -> DictConfig:
     register_resolver()
@@ -31,7 +33,7 @@ def test_a_recipe_names_its_sweep_and_what_it_costs(name: str) -> None:
 def test_size_paper_scales_a_recipe_up(name: str) -> None:
     small, paper = composed(f"experiment={name}"), composed(f"experiment={name}", "size=paper")
     assert paper.sweep == f"{name}_paper"
-    grows = "pretraining.max_epochs" if small.replicas.name == "none" else "replicas.count"
+    grows = GROWS.get(small.replicas.name, "replicas.count")
     assert OmegaConf.select(paper, grows) > OmegaConf.select(small, grows)
     params = [OmegaConf.to_container(config.hydra.sweeper.params) for config in (small, paper)]
     assert set(params[0]) <= set(params[1])

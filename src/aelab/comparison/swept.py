@@ -8,7 +8,7 @@ from aelab.tracking.irrelevant import IRRELEVANT
 
 # What cannot change a result (where things lie, who watches, which machine works) or is told elsewhere.
 _NOT_CHOICES = {*IRRELEVANT, "callbacks", "run_id", "seed", "trainer", "wandb"}
-_WHOLE_GROUPS = {"evaluation", "paths", "logger", "wandb", "hydra"}
+_WHOLE_GROUPS = {"evaluation", "paper", "paths", "logger", "wandb", "hydra"}
 _PLACES = {"dirpath", "root_dir", "save_dir", "output_dir", "default_root_dir", "enable_progress_bar"}
 _HYDRA = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 # Errors are comparable only where these are equal: a difference in them is always told.
