@@ -22,7 +22,8 @@ _NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}
 class Run:
     """One run, or one setting of a fit that carried several (`varied`).
 
-    `config` is flat (dotted keys), `metrics` holds numbers only.
+    `config` is flat (dotted keys), `metrics` holds numbers only, `intervals` the 95 % intervals that the run itself
+    has of some of them.
     """
 
     directory: Path
@@ -33,6 +34,7 @@ class Run:
     overrides: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     parameters: float | None = None
     fit_s: float | None = None
     failure: str = ""
@@ -71,7 +73,8 @@ def read_runs(directory: Path) -> list[Run]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
             raise ValueError(f"it holds a {type(manifest).__name__}, not an object")
-        return _settings(_from_manifest(directory, manifest), manifest.get("replicas"))
+        runs = _settings(_from_manifest(directory, manifest), manifest.get("replicas"))
+        return [replace(run, intervals=_intervals(run, manifest.get("evaluations"))) for run in runs]
     except (OSError, ValueError, RecursionError) as problem:
         reason = str(problem) if isinstance(problem, UserError) else f"manifest.json cannot be read: {problem}"
         failure = plain(reason)
@@ -113,6 +116,20 @@ def _settings(run: Run, replicas: Any) -> list[Run]:
         replace(run, config=run.config | one["values"], metrics=_numbers(one.get("metrics")), varied=True)
         for one in told
     ] or [run]
+
+
+def _intervals(run: Run, evaluations: Any) -> dict[str, tuple[float, float]]:
+    """Of metrics with a standard error, and of an evaluation's rows, by the names they have among the metrics."""
+    found = {}
+    for name, value in run.metrics.items():
+        if finite(error := run.metrics.get(f"{name}_se")):
+            found[name] = (value - 1.959964 * error, value + 1.959964 * error)
+    for name, entry in evaluations.items() if isinstance(evaluations, dict) else []:
+        for row in entry.get("rows", []) if isinstance(entry, dict) else []:
+            key = f"{name}/{row['metric']}" + ("" if row["method"] == run.config.get("model") else f"_{row['method']}")
+            if row["value"] == run.metrics.get(key) and finite(row["low"]) and finite(row["high"]):
+                found[key] = (row["low"], row["high"])
+    return found
 
 
 def _failure(error: Any) -> tuple[str, str]:

@@ -17,6 +17,12 @@ from aelab.configuration import conf_dir
 from aelab.tracking.identity import register_resolver, resolved, run_id
 
 
+def sizes_of(name: str) -> dict[str, tuple[str, ...]]:
+    """The sizes an experiment has; what does not grow with size=paper counts as both."""
+    grows = (conf_dir() / "size" / "paper" / f"{name}.yaml").is_file()
+    return {"small": ("small",), "paper": ("paper",)} if grows else {"small": ("small", "paper")}
+
+
 class Recipe:
     """The runs of ``experiment=<name>`` at a size, in the order of its sweep.
 
@@ -38,6 +44,11 @@ class Recipe:
     def ids(self, seed: Any = None) -> dict[str, dict[str, Any]]:
         """Flat configs of the runs by run id: with the recipe's own seeds, or all of them with this one."""
         return {run_id(config): flatten(resolved(config)) for config in self._seeded(seed)}
+
+    def holds(self, other: Recipe) -> bool:
+        """Whether the other's runs are of this recipe, whatever their seeds."""
+        seeds = {config.seed for config in other.configs}
+        return set(other.ids()) <= set(self.ids()).union(*(self.ids(seed) for seed in seeds))
 
     def _seeded(self, seed: Any) -> Iterator[DictConfig]:
         for config in self.configs:

@@ -18,6 +18,7 @@ from typing import IO, Any
 from aelab.errors import UserError
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.containment import check_contained
+from aelab.tracking.machine import describe_machine
 
 FILE = "manifest.json"
 LOCK = ".lock"
@@ -113,6 +114,7 @@ class Manifest:
             "metrics": {},
             "versions": versions(),
             "git": git_state(),
+            "machine": describe_machine((config.get("trainer") or {}).get("accelerator", "cpu")),
             "data": {},
             "timings": {"started": now(), "attempts": before.get("timings", {}).get("attempts", 0) + 1},
             "error": None,

@@ -1,0 +1,122 @@
+"""``scripts/reproduce.py``: which papers' experiments have been run here, and what they found beside the paper."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aelab.configuration import conf_dir
+from aelab.errors import UserError
+from aelab.reproducing.measured import Measured, measure
+from aelab.reproducing.paper import Paper, read_papers
+from aelab.reproducing.printing import print_list, print_rows
+from aelab.reproducing.recipe import Recipe, sizes_of
+from aelab.reproducing.record import keep, read_record
+from aelab.reproducing.table import Entry, write_page
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status: 1 where a run failed, or a figure that may fail did."""
+    from aelab.explain import explain
+
+    parser = argparse.ArgumentParser(
+        prog="reproduce.py",
+        description="List the experiments of papers with their state; or run one, and print its figures beside them.",
+        epilog="example: python scripts/reproduce.py hinton2006_mnist size=paper trainer=gpu",
+    )
+    parser.add_argument("words", nargs="*", metavar="NAME [size=paper] [key=value ...]", help="an experiment to run")
+    parser.add_argument("--table", action="store_true", help="only write docs/reproductions.md anew")
+    parser.add_argument("--docs", type=Path, default=_docs(), metavar="DIR", help="where reproductions.md is kept")
+    chosen = parser.parse_args(argv)
+    try:
+        papers = read_papers()
+        if chosen.words:
+            return reproduce(papers, *_understood(chosen.words, papers), chosen.docs)
+        entries = [entry for name, paper in papers.items() for entry in known(name, paper, chosen.docs)]
+        if chosen.table:
+            print(f"table: {write_page(chosen.docs / 'reproductions.md', entries)}")
+        else:
+            print_list(entries)
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    except UserError as problem:
+        print(f"reproduce: {problem}", file=sys.stderr)
+        return 2
+    except Exception as problem:
+        if not type(problem).__module__.startswith(("hydra", "omegaconf")):
+            raise
+        print(f"reproduce: {explain(problem)}", file=sys.stderr)
+        return 2
+
+
+def reproduce(papers: dict[str, Paper], name: str, size: str, overrides: list[str], docs: Path) -> int:
+    """Run what is missing of an experiment, keep what its runs found and print it; returns the exit status."""
+    recipe = asked = Recipe(name, size)
+    if overrides:
+        asked = Recipe(name, size, overrides)
+        recipe.directory = asked.directory
+    words = [f"experiment={name}", *([f"size={size}"] if size != "small" else []), *overrides]
+    status = subprocess.run([sys.executable, "-m", "aelab", "-m", *words]).returncode
+    if status < 0 or status > 128:
+        raise KeyboardInterrupt
+    ours = recipe.holds(asked)
+    measured = measure(recipe if ours else asked, papers[name])
+    if measured is None:
+        return status or 1
+    entry = Entry(name, size, papers[name], measured)
+    print_rows(entry)
+    if not ours:
+        print(f"not kept: with {' '.join(overrides)} these are other runs than the recipe's")
+        return 1 if status else 0
+    if keep(docs / "reproductions", name, size, measured):
+        entries = [one for other, paper in papers.items() for one in known(other, paper, docs)]
+        print(f"table: {write_page(docs / 'reproductions.md', entries)}")
+    for row in entry.red:
+        print(f"{name}: {row.quantity}: {row.ours}, the paper has {row.paper}: {row.verdict}", file=sys.stderr)
+    return 1 if status or entry.red else 0
+
+
+def known(name: str, paper: Paper, docs: Path) -> list[Entry]:
+    """An experiment at each of its sizes: as it was kept, or as far as it has been run under outputs/."""
+    entries = []
+    for size in sizes_of(name):
+        kept = read_record(docs / "reproductions", name).get(size)
+        if kept is None or kept.missing:
+            kept = _under_outputs(name, size, paper) or kept
+        entries.append(Entry(name, size, paper, kept))
+    return entries
+
+
+def _under_outputs(name: str, size: str, paper: Paper) -> Measured | None:
+    usual = Path("outputs") / (name if size == "small" else f"{name}_{size}")
+    return measure(Recipe(name, size), paper) if usual.is_dir() else None  # composing takes time
+
+
+def _understood(words: Sequence[str], papers: dict[str, Paper]) -> tuple[str, str, list[str]]:
+    """Name, size and overrides."""
+    (name, *more), overrides = [word for word in words if "=" not in word] or [""], [w for w in words if "=" in w]
+    if not name or more:
+        raise UserError(f"{' '.join(words)}: name one experiment, then key=value")
+    if name not in papers:
+        near = difflib.get_close_matches(name, papers, n=1)
+        if (conf_dir() / "experiment" / f"{name}.yaml").is_file():
+            raise UserError(f"{name}: is of no paper; run it with python scripts/train.py -m experiment={name}")
+        raise UserError(
+            f"{name}: no such experiment{f', did you mean {near[0]}?' if near else ''}; choose {', '.join(papers)}"
+        )
+    size = next((word.removeprefix("size=") for word in overrides if word.startswith("size=")), "small")
+    if size not in sizes_of(name):
+        raise UserError(f"size={size}: {name} has {' and '.join(sizes_of(name))}")
+    return name, size, [word for word in overrides if not word.startswith("size=")]
+
+
+def _docs() -> Path:
+    """docs/ of the checkout; outputs/ where aelab is installed without one."""
+    docs = conf_dir().parent / "docs"
+    return docs if docs.is_dir() else Path("outputs")

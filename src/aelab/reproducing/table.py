@@ -1,0 +1,105 @@
+"""Experiments beside their papers: the cells of the one table, and docs/reproductions.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aelab.comparison.wording import ABSENT, count, duration
+from aelab.reproducing.judging import Row, rows
+from aelab.reproducing.measured import Measured
+from aelab.reproducing.paper import TAGS, Paper
+from aelab.reproducing.recipe import sizes_of
+from aelab.tracking.atomic import write_whole
+
+HEADINGS = (
+    "experiment", "size", "quantity", "here", "paper", "difference", "verdict", "verified how", "runs", "date",
+    "device", "cost",
+)  # fmt: skip
+NUMBERS = ("here", "paper", "difference")
+_BEGIN, _END = "<!-- table: written by scripts/reproduce.py -->", "<!-- end of the table -->"
+_HEADER = "# Reproductions\n\n"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An experiment at a size; ``measured`` is None where it was not run."""
+
+    experiment: str
+    size: str
+    paper: Paper
+    measured: Measured | None
+
+    def rows(self) -> list[Row]:
+        """The paper's figures and orderings beside ours."""
+        counts_as = sizes_of(self.experiment).get(self.size, (self.size,))
+        return rows(self.paper, self.measured, counts_as) if self.measured else []
+
+    @property
+    def state(self) -> str:
+        """``not run``, ``3 of 4 runs``, or ``run``."""
+        if self.measured is None:
+            return "not run"
+        expected, missing = len(self.measured.expected), self.measured.missing
+        return f"{expected - missing} of {count(expected, 'run')}" if missing else "run"
+
+    @property
+    def red(self) -> list[Row]:
+        """The rows that failed."""
+        return [row for row in self.rows() if row.red]
+
+
+def cells(entry: Entry) -> list[list[str]]:
+    """One list a row, under HEADINGS; what holds for the whole entry stands in its first row alone."""
+    measured = entry.measured
+    partial = "" if entry.state in ("run", "not run") else f" ({entry.state})"
+    if measured is None:
+        return [[entry.experiment, entry.size, "not run", *[ABSENT] * (len(HEADINGS) - 3)]]
+    cost = ("≥ " if measured.resumed else "") + duration(measured.seconds)
+    shared = [measured.date, measured.device, f"{cost}, {count(len(measured.runs), 'run')}"]
+    found = []
+    for index, row in enumerate(entry.rows()):
+        head, tail = ([entry.experiment, entry.size + partial], shared) if not index else (["", ""], [""] * 3)
+        verified = f"{row.tag}: {row.where}"
+        own = [row.quantity, row.ours, row.paper, row.difference, row.verdict, verified, _ids(row.runs)]
+        found.append([*head, *own, *tail])
+    return found
+
+
+def _ids(ids: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(ids))
+    return (distinct[0] + (f" + {len(distinct) - 1}" if distinct[1:] else "")) if distinct else ABSENT
+
+
+def markdown(entries: Iterable[Entry]) -> str:
+    """The table, and what its words mean."""
+    lines = [_line(HEADINGS), _line("--:" if heading in NUMBERS else "---" for heading in HEADINGS)]
+    lines += [_line(map(_escaped, row)) for entry in entries for row in cells(entry)]
+    tags = "; ".join(f"{tag}, {words}" for tag, words in TAGS.items())
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Verified how: {tags}. ± is half of a 95 % interval, over seeds or, of a single run, its own.",
+            "",
+        ]
+    )
+
+
+def _line(row: Iterable[str]) -> str:
+    return f"| {' | '.join(row)} |"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("<", "&lt;").replace("_", "\\_").replace("*", "\\*")
+
+
+def write_page(path: Path, entries: Iterable[Entry]) -> Path:
+    """Put the table between its marks in the page, and leave the rest of it as somebody wrote it."""
+    page = path.read_text(encoding="utf-8") if path.exists() else f"{_HEADER}{_BEGIN}\n{_END}\n"
+    before, _, rest = page.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    if not rest:
+        before, after = f"{page.rstrip()}\n\n", "\n"
+    return write_whole(path, f"{before}{_BEGIN}\n{markdown(entries)}{_END}{after}")
