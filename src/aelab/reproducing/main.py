@@ -29,18 +29,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="example: python scripts/reproduce.py hinton2006_mnist size=paper trainer=gpu",
     )
     parser.add_argument("words", nargs="*", metavar="NAME [size=paper] [key=value ...]", help="an experiment to run")
-    parser.add_argument("--table", action="store_true", help="only write docs/reproductions.md anew")
+    parser.add_argument("--table", action="store_true", help="only keep what is under outputs/ and write the table")
     parser.add_argument("--docs", type=Path, default=_docs(), metavar="DIR", help="where reproductions.md is kept")
     chosen = parser.parse_args(argv)
     try:
         papers = read_papers()
         if chosen.words:
             return reproduce(papers, *_understood(chosen.words, papers), chosen.docs)
-        entries = [entry for name, paper in papers.items() for entry in known(name, paper, chosen.docs)]
         if chosen.table:
-            print(f"table: {write_page(chosen.docs / 'reproductions.md', entries)}")
+            _keep_all(papers, chosen.docs)
+            print(f"table: {_write_table(papers, chosen.docs)}")
         else:
-            print_list(entries)
+            print_list(_entries(papers, chosen.docs, under_outputs=True))
         return 0
     except KeyboardInterrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
@@ -62,7 +62,7 @@ def reproduce(papers: dict[str, Paper], name: str, size: str, overrides: list[st
         asked = Recipe(name, size, overrides)
         recipe.directory = asked.directory
     words = [f"experiment={name}", *([f"size={size}"] if size != "small" else []), *overrides]
-    status = subprocess.run([sys.executable, "-m", "aelab", "-m", *words]).returncode
+    status = _sweep(words)
     if status < 0 or status > 128:
         raise KeyboardInterrupt
     ours = recipe.holds(asked)
@@ -75,22 +75,38 @@ def reproduce(papers: dict[str, Paper], name: str, size: str, overrides: list[st
         print(f"not kept: with {' '.join(overrides)} these are other runs than the recipe's")
         return 1 if status else 0
     if keep(docs / "reproductions", name, size, measured):
-        entries = [one for other, paper in papers.items() for one in known(other, paper, docs)]
-        print(f"table: {write_page(docs / 'reproductions.md', entries)}")
+        print(f"table: {_write_table(papers, docs)}")
     for row in entry.red:
         print(f"{name}: {row.quantity}: {row.ours}, the paper has {row.paper}: {row.verdict}", file=sys.stderr)
     return 1 if status or entry.red else 0
 
 
-def known(name: str, paper: Paper, docs: Path) -> list[Entry]:
-    """An experiment at each of its sizes: as it was kept, or as far as it has been run under outputs/."""
+def _sweep(words: Sequence[str]) -> int:
+    """``scripts/train.py -m``; its exit status."""
+    return subprocess.run([sys.executable, "-m", "aelab", "-m", *words]).returncode
+
+
+def _entries(papers: dict[str, Paper], docs: Path, under_outputs: bool = False) -> list[Entry]:
+    """Every experiment at each of its sizes: as it was kept, or else as far as it has been run under outputs/."""
     entries = []
-    for size in sizes_of(name):
-        kept = read_record(docs / "reproductions", name).get(size)
-        if kept is None or kept.missing:
-            kept = _under_outputs(name, size, paper) or kept
-        entries.append(Entry(name, size, paper, kept))
+    for name, paper in papers.items():
+        kept = read_record(docs / "reproductions", name)
+        for size in sizes_of(name):
+            measured = kept.get(size)
+            if under_outputs and (measured is None or measured.missing):
+                measured = _under_outputs(name, size, paper) or measured
+            entries.append(Entry(name, size, paper, measured))
     return entries
+
+
+def _keep_all(papers: dict[str, Paper], docs: Path) -> None:
+    for entry in _entries(papers, docs, under_outputs=True):
+        if entry.measured:
+            keep(docs / "reproductions", entry.experiment, entry.size, entry.measured)
+
+
+def _write_table(papers: dict[str, Paper], docs: Path) -> Path:
+    return write_page(docs / "reproductions.md", _entries(papers, docs))
 
 
 def _under_outputs(name: str, size: str, paper: Paper) -> Measured | None:
