@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aelab.benchmarks import main
+from aelab.benchmarks import anomaly, main
 from aelab.benchmarks.timing import Case, measure
 
 
@@ -36,3 +36,16 @@ def test_groups_measured_apart_share_one_file(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(("seconds", "text"), [(2.5, "2.5 s"), (0.0123, "12.3 ms"), (45e-6, "45 µs")])
 def test_durations_are_read_at_a_glance(seconds: float, text: str) -> None:
     assert main.duration(seconds) == text
+
+
+def test_without_tables_nothing_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(anomaly, "TABLES", tmp_path)
+    assert anomaly.benchmark(1) == [] and "no tables in" in capsys.readouterr().out
+
+
+def test_differences_over_splits_have_t_intervals() -> None:
+    row = anomaly._row("mean", "ours minus PCA", [0.1, 0.2, 0.3])
+    assert (row["auroc"], row["n"]) == (pytest.approx(0.2), 3)
+    assert row["high"] - row["auroc"] == pytest.approx(4.302653 * 0.1 / 3**0.5)

@@ -74,7 +74,15 @@ def compared(folder: Path) -> Row:
     seconds = time.perf_counter() - began
     peak = int(done.stdout.rpartition("VmHWM:")[2].split()[0]) / 1024
     name = f"comparing: {RUNS:,} runs"
-    return {"name": name, "median_s": seconds, "ratio": None, "against": None, "n": 1, "peak_mb": peak}
+    return {
+        "name": name,
+        "median_s": seconds,
+        "ratio": None,
+        "against": None,
+        "n": 1,
+        "peak_mb": peak,
+        "note": f"{peak:.0f} MB",
+    }
 
 
 def written(outputs: Path, record: dict[str, Any]) -> float:

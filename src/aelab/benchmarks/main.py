@@ -16,7 +16,7 @@ from rich.table import Table
 from aelab.benchmarks.timing import Row
 from aelab.tracking.quiet import quiet
 
-GROUPS = ("training", "contractive", "replicas", "decomposition", "startup", "load")
+GROUPS = ("training", "contractive", "replicas", "decomposition", "startup", "load", "anomaly")
 ROUNDS = 7
 PATH = Path("outputs", "benchmark.json")
 
@@ -65,8 +65,7 @@ def table(title: str, rows: list[Row]) -> Table:
             drawn.add_row(f"[bold]{group}[/bold]")
             section = group
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        against = f"{row['peak_mb']:.0f} MB" if "peak_mb" in row else row["against"]
-        drawn.add_row(f"  {name}", duration(row["median_s"]), ratio, against)
+        drawn.add_row(f"  {name}", duration(row["median_s"]), ratio, row.get("note", row["against"]))
     return drawn
 
 
