@@ -19,7 +19,7 @@ from aelab.models import (
     KSparseAutoencoder,
     SparseAutoencoder,
 )
-from aelab.networks import MLP, Conv, Network, initialization
+from aelab.networks import MLP, CentredMLP, Conv, Network, initialization
 from aelab.networks.layers import double, halve
 from aelab.objectives import GaussianNoise, MaskingNoise, SaltAndPepper
 from aelab.replicas.stacking import stack
@@ -244,3 +244,30 @@ def test_bad_arguments_name_their_key(key: str, build: Callable[[], Any]) -> Non
         build()
     assert key in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_centred_network_codes_the_mean_apart() -> None:
+    """Brightness passes unchanged: r(x + c) = r(x) + c, and the rest is an MLP of x less its mean."""
+    network, x = CentredMLP((60,), 8, (20,)).double(), normal(5, 60) + 3
+    code = network.encode(x)
+    assert_close(code[:, 0], x.mean(1), **EXACT)
+    again = network.decode(code)
+    brighter = network.encode(x + 0.7)
+    assert_close(brighter[:, 1:], code[:, 1:], **EXACT)
+    assert_close(network.decode(brighter), again + 0.7, **EXACT)
+    plain = MLP((60,), 7, (20,)).double()
+    plain.load_state_dict(network.state_dict())
+    mean = x.mean(1, keepdim=True)
+    assert_close(again, plain.decode(plain.encode(x - mean)) + mean, **EXACT)
+    for refused in (lambda: CentredMLP((60,), 1), network.code_weights):
+        with pytest.raises(UserError, match=r"must be at least 2|use network=mlp"):
+            refused()
+
+
+def test_centred_networks_of_several_code_sizes_stack() -> None:
+    models = [Autoencoder(CentredMLP((12,), size, (6,)), code_activation="relu").double() for size in (3, 5)]
+    x = normal(2, 7, 12)
+    stacked = stack(models)
+    rebuilt = torch.func.functional_call(stacked, dict(stacked.named_parameters()), (x,))
+    for model, one, again in zip(models, x, rebuilt, strict=True):
+        assert_close(again, model.reconstruct(one), **EXACT)

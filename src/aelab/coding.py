@@ -104,7 +104,9 @@ def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
                 "data back, or train again with force=true"
             )
     train, val, test = (_part(data, part) for part in ("train", "val", "test"))
-    return Examples(train, val, test, data.shape, data.name, data.split_seed)
+    grey_levels = all(x.dtype == np.uint8 for some in data.pictures.values() for x in some.values())
+    whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own
+    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole)
 
 
 def _part(data: DataModule, part: str) -> Part:

@@ -6,6 +6,7 @@ Pure functions of arrays: nothing here knows Lightning, Hydra or W&B.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -33,7 +34,11 @@ class Part(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """The data of a run: its parts, the shape of one example and a seed for what an evaluation draws."""
+    """The data of a run: its parts, the shape of one example and a seed for what an evaluation draws.
+
+    ``pictures``: for each part, by name, the whole pictures uint8 ``[C, H, W]`` that its examples are patches of; empty
+    where they are no patches.
+    """
 
     train: Part
     val: Part
@@ -41,6 +46,7 @@ class Examples(NamedTuple):
     shape: tuple[int, ...]
     name: str
     seed: int = 0
+    pictures: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({})
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""

@@ -1,7 +1,8 @@
 """Encoder/decoder pairs and how they are initialised."""
 
+from aelab.networks.centred_mlp import CentredMLP
 from aelab.networks.conv import Conv
 from aelab.networks.mlp import MLP
 from aelab.networks.network import Linearization, Network
 
-__all__ = ["MLP", "Conv", "Linearization", "Network"]
+__all__ = ["MLP", "CentredMLP", "Conv", "Linearization", "Network"]

@@ -69,9 +69,9 @@ def transposed(network: Network, x: Tensor) -> None:
     """Decoder weights are the encoder's transposed, whose rows have random directions and length 1; the decoder's last
     bias is the mean of x, other biases 0: few units of a dictionary then start dead (Gao et al. 2024, A.1).
 
-    Raises UserError for convolutions.
+    Raises UserError for other networks than a chain of fully connected layers.
     """
-    if not isinstance(network, MLP):
+    if not isinstance(network, MLP) or not network.is_chain:
         raise UserError("initialization=transposed: needs fully connected layers; use network=mlp or network=linear")
     for layer in network.encoder_layers:
         layer.weight.copy_(nn.functional.normalize(torch.randn_like(layer.weight), dim=-1))
@@ -90,9 +90,9 @@ def pca(network: Network, x: Tensor) -> None:
 
     A linear network starts at the PCA solution. Units beyond the input's dimension weigh nothing in the next
     layer and in the decoder; they keep their default weights, or with tied weights their default bias.
-    Raises UserError for convolutions.
+    Raises UserError for other networks than a chain of fully connected layers.
     """
-    if not isinstance(network, MLP):
+    if not isinstance(network, MLP) or not network.is_chain:
         raise UserError("initialization=pca: needs fully connected layers; use network=mlp or network=linear")
     depth = len(network.encoder_layers)
     inputs = x.shape[1]  # of the next layer, less units beyond the dimension

@@ -61,7 +61,7 @@ class MLP(Network):
             return list(zip(weights, self.decoder_biases, strict=True))
         return [(layer.weight, layer.bias) for layer in self.decoder_layers]
 
-    def linearize(self, x: Tensor) -> Linearization:
+    def linearize(self, x: Tensor) -> Linearization | None:
         slopes = []
         *hidden, last = self.encoder_layers
         for layer in hidden:
