@@ -31,7 +31,7 @@ test-slow: $(STAMP)  ## the long checks, and those that need a GPU where there i
 	$(BIN)/python -m pytest -m "slow or gpu"
 
 test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started, where SLURM is installed
-	sh tests/one_node_slurm.sh
+	sh tests/one_machine_slurm.sh
 	$(BIN)/python -m pytest -rs -m slurm
 
 # Ray's launcher needs an old cloudpickle, and with it an old joblib, so it gets an environment of its own.

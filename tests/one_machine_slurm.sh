@@ -1,5 +1,5 @@
 #!/bin/sh
-# A SLURM cluster of this one machine, for `make test-slurm`; as root, in a container or a virtual machine, after
+# A SLURM cluster of two nodes, both of them this machine, for `make test-slurm`; as root, in a container or a virtual machine, after
 #   apt-get install --no-install-recommends slurm-wlm slurmctld slurmd slurm-client munge
 # Does nothing where SLURM answers already, is not installed, or is somebody's.
 set -eu
@@ -11,7 +11,7 @@ if [ -s /etc/slurm/slurm.conf ] && ! grep -q '^ClusterName=aelab$' /etc/slurm/sl
 fi
 install -d -o munge -g munge -m 0755 /run/munge
 pgrep -x munged >/dev/null || setpriv --reuid=munge --regid=munge --init-groups /usr/sbin/munged
-install -d /etc/slurm /var/spool/slurmctld /var/spool/slurmd /var/log/slurm
+install -d /etc/slurm /var/spool/slurmctld /var/spool/slurmd-one /var/spool/slurmd-two /var/log/slurm
 host=$(hostname -s)
 memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.8)}' /proc/meminfo)
 cat >/etc/slurm/slurm.conf <<CONF
@@ -27,11 +27,11 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 SlurmctldPidFile=/run/slurmctld.pid
-SlurmdPidFile=/run/slurmd.pid
-SlurmdSpoolDir=/var/spool/slurmd
+SlurmdPidFile=/run/slurmd-%n.pid
+SlurmdSpoolDir=/var/spool/slurmd-%n
 StateSaveLocation=/var/spool/slurmctld
 SlurmctldLogFile=/var/log/slurm/slurmctld.log
-SlurmdLogFile=/var/log/slurm/slurmd.log
+SlurmdLogFile=/var/log/slurm/slurmd-%n.log
 SwitchType=switch/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
@@ -39,13 +39,15 @@ SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
 JobRequeue=1
 KillWait=10
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory State=UNKNOWN
-PartitionName=debug Nodes=$host Default=YES MaxTime=INFINITE State=UP
+NodeName=one NodeHostname=$host NodeAddr=127.0.0.1 Port=17001 CPUs=$(nproc) RealMemory=$memory State=UNKNOWN
+NodeName=two NodeHostname=$host NodeAddr=127.0.0.1 Port=17002 CPUs=$(nproc) RealMemory=$memory State=UNKNOWN
+PartitionName=debug Nodes=one,two Default=YES MaxTime=INFINITE State=UP
 CONF
 slurmctld
-slurmd
+slurmd -N one
+slurmd -N two
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-    sinfo --noheader --states=idle 2>/dev/null | grep -q idle && exit 0
+    [ "$(sinfo --noheader --Node --states=idle 2>/dev/null | grep -c idle)" = 2 ] && exit 0
     sleep 1
 done
 echo "SLURM did not come up; see /var/log/slurm" >&2
