@@ -107,6 +107,26 @@ def test_preempted_job_of_an_array_goes_on(tmp_path: Path) -> None:
     assert json.loads((run / "manifest.json").read_text())["timings"]["attempts"] == 2
 
 
+def test_array_of_jobs_of_two_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure costs one job; its two tasks, like those of the other, are one run."""
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")  # each job lies on one node
+    command = [
+        *TRAIN,
+        "-m",
+        "hydra/launcher=slurm",
+        "hydra.launcher.tasks_per_node=2",
+        "hydra.launcher.cpus_per_task=1",
+    ]
+    done = subprocess.run(
+        [*command, *TINY, "trainer=ddp_cpu", "optimizer.lr=1e300,1e-3", f"paths.outputs={tmp_path}"],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 1 and "2 runs: 1 complete, 1 failed." in done.stdout, done.stderr
+    said = "".join(path.read_text() for path in tmp_path.glob("runs/.submitit/*/*_log.out"))
+    assert said.count("run: ") == 1, "of two processes one speaks"
+    assert len(list(tmp_path.rglob("manifest.json"))) == 2
+
+
 @pytest.mark.parametrize("nodes, tasks", [(1, 2), (2, 1)], ids=["two tasks", "two nodes"])
 def test_preempted_job_of_two_processes_goes_on(nodes: int, tasks: int, tmp_path: Path) -> None:
     """srun starts both processes of one data-parallel run; SIGUSR1 is what SLURM is asked to send before the end."""
