@@ -218,7 +218,7 @@ def trained(config: DictConfig, data: DataModule, folder: Path) -> Autoencoder:
     """What the ordinary command trains, with the best weights."""
     model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
     join_steps(config, model, data)
-    build_trainer(config, folder, False, []).fit(model, datamodule=data)
+    build_trainer(config, folder, None, []).fit(model, datamodule=data)
     model.load_state_dict(load_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
     return model.eval()
 

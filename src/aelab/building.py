@@ -19,6 +19,7 @@ from aelab.models import Autoencoder
 from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, best_checkpoint
 from aelab.tracking.epoch_state import EpochState
 from aelab.tracking.history import History
+from aelab.tracking.mirror import Mirror
 from aelab.tracking.progress import Progress
 
 INITIALIZATION_EXAMPLES = 10_000
@@ -135,7 +136,7 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
 
 
 def build_trainer(
-    config: DictConfig, directory: Path | None, logger: Any, extra: list[Callback], keep_best: bool = True
+    config: DictConfig, directory: Path | None, mirror: Mirror | None, extra: list[Callback], keep_best: bool = True
 ) -> pl.Trainer:
     """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``.
 
@@ -148,7 +149,7 @@ def build_trainer(
         callbacks = [
             Progress(),
             *callbacks,
-            History(directory / "metrics.jsonl"),
+            History(directory / "metrics.jsonl", mirror),
             *([best_checkpoint(directory)] if keep_best else []),
             LastCheckpoint(directory),
         ]
@@ -159,7 +160,7 @@ def build_trainer(
     trainer: pl.Trainer = instantiate(
         own,
         default_root_dir=directory,
-        logger=logger,
+        logger=False,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=False,

@@ -21,13 +21,14 @@ from aelab.tracking import pictures
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.identity import recorded
 from aelab.tracking.manifest import FILE, read_manifest
+from aelab.tracking.mirror import Mirror, mirror_again
 from aelab.tracking.progress import waiting
 
 _baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
 
 
 def evaluate(
-    directory: Path, wanted: Mapping[str, DictConfig] | None, logger: Any = None, force: bool = False
+    directory: Path, wanted: Mapping[str, DictConfig] | None, mirror: Mirror | None = None, force: bool = False
 ) -> dict[str, float]:
     """Measure, print and record the evaluations that a complete run lacks; the metrics they gave.
 
@@ -58,7 +59,7 @@ def evaluate(
                 _keep_metrics(name, record)
                 write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
                 metrics |= flat(name, _best(record, done[name]["rows"]), _method(record))
-                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, logger)
+                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, mirror)
         _print(name, done[name], "" if name in missing else "measured already; ")
     return metrics
 
@@ -70,17 +71,15 @@ def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wan
     if not wandb or not lacking(record, wanted, force):
         evaluate(directory, wanted, force=force)
         return
-    from aelab.tracking.wandb_run import finish_wandb, start_wandb
-
     config = recorded(directory, record)
     if config.logger.name == "none":
         raise UserError(f"{directory}: trained with logger=none, so it has no W&B run to add to")
-    logger = start_wandb(config, directory.name, record["config"], _outputs(directory, config.sweep))
+    mirror = mirror_again(config, directory, record, _outputs(directory, config.sweep))
     metrics: dict[str, float] = {}
     try:
-        metrics = evaluate(directory, wanted, logger, force)
+        metrics = evaluate(directory, wanted, mirror, force)
     finally:
-        finish_wandb(logger, metrics, 0)
+        mirror.finish(metrics, 0)
 
 
 def _outputs(directory: Path, sweep: str) -> Path:
@@ -176,18 +175,16 @@ def _keep_metrics(name: str, record: dict[str, Any]) -> None:
 
 
 def _keep_pictures(
-    directory: Path, name: str, question: Evaluation, coders: list[TrainedCoder], data: Examples, logger: Any
+    directory: Path, name: str, question: Evaluation, coders: list[TrainedCoder], data: Examples, mirror: Mirror | None
 ) -> None:
     """Pictures of the first replica, as PNG and in W&B."""
     with waiting(f"{name}: pictures"):
         sheets = question.pictures(coders[0], data) if coders else {}
+    paths = {picture: directory / "pictures" / f"{name}_{picture}.png" for picture in sheets}
     for picture, pixels in sheets.items():
-        path = directory / "pictures" / f"{name}_{picture}.png"
-        pictures.save_png(path, pixels)
-        if logger:
-            import wandb
-
-            logger.experiment.log({f"pictures/{name}_{picture}": wandb.Image(str(path))})
+        pictures.save_png(paths[picture], pixels)
+    if mirror:
+        mirror.pictures(list(paths.values()))
 
 
 def _print(name: str, entry: Mapping[str, Any], note: str) -> None:

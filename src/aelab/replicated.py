@@ -26,6 +26,7 @@ from aelab.replicas.rates import ELEMENTWISE, with_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
 from aelab.tracking.history import mean_history, write_rows
+from aelab.tracking.mirror import Mirror
 
 # Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
 # step and replica it won 1.6 times and more; above 80 MFLOP it lost to memory traffic (docs/performance.md).
@@ -139,13 +140,13 @@ class Replication:
 
     # --- fitting ---
 
-    def fit(self, logger: Any) -> Fitted:
+    def fit(self, mirror: Mirror | None) -> Fitted:
         """Train all chunks, in several processes where ``trainer.devices`` asks for that, and gather them."""
         if self.processes > 1 and len(self.chunks) > 1:
             self._fit_in_processes()
-        parts = [self._fit_chunk(index, logger) for index in range(len(self.chunks))]
+        parts = [self._fit_chunk(index, mirror) for index in range(len(self.chunks))]
         if len(self.chunks) > 1:
-            self._gather_history(logger)
+            self._gather_history(mirror)
         return Fitted(
             [model for part in parts for model in part.models],
             [state for part in parts for state in part.states],
@@ -153,13 +154,13 @@ class Replication:
             {name: torch.cat([part.metrics[name] for part in parts]) for name in parts[0].metrics},
         )
 
-    def _gather_history(self, logger: Any) -> None:
+    def _gather_history(self, mirror: Mirror | None) -> None:
         """The run's own curves: means over its chunks, which each kept theirs."""
         paths = [self.chunk_directory(index) / "metrics.jsonl" for index in range(len(self.chunks))]
         rows = mean_history(paths, [len(chunk) for chunk in self.chunks])
         write_rows(self.directory / "metrics.jsonl", rows)
-        for row in rows if logger else []:
-            logger.log_metrics(row, step=int(row["step"]))
+        if mirror:
+            mirror.epochs()
 
     def chunk_directory(self, index: int) -> Path:
         """Where a chunk keeps its checkpoints: the run's own directory where it is the only one."""
@@ -178,7 +179,7 @@ class Replication:
             for job in jobs:
                 job.result()
 
-    def _fit_chunk(self, index: int, logger: Any) -> Fitted:
+    def _fit_chunk(self, index: int, mirror: Mirror | None) -> Fitted:
         members = self.chunks[index]
         directory = self.chunk_directory(index)
         lone = [self._build(member) for member in members]
@@ -197,8 +198,8 @@ class Replication:
             if len(self.chunks) == 1 and len(self.settings) == 1 and self.assignment.partitions is None:
                 extra.append(Curves(1, self.assignment.data_sets))
         join_steps(self.config, model, self.data)
-        own_logger = logger if logger and len(self.chunks) == 1 else False
-        trainer = build_trainer(self.config, directory, own_logger, extra, keep_best=False)
+        own = mirror if len(self.chunks) == 1 else None
+        trainer = build_trainer(self.config, directory, own, extra, keep_best=False)
         last = last_intact(directory)
         keep = [True] * len(members)
         try:

@@ -90,7 +90,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 with TemporaryDirectory() as folder:
                     pretrain(config, model, data, Path(folder))
             join_steps(config, model, data)
-            build_trainer(config, None, False, [best]).fit(model, datamodule=data)
+            build_trainer(config, None, None, [best]).fit(model, datamodule=data)
         state = best.state or model.state_dict()
         self.weights_ = {name: value.detach().cpu().double() for name, value in state.items()}
         self.validation_error_ = None if best.errors is None else best.errors.item()

@@ -29,6 +29,7 @@ from aelab.tracking.checkpoints import last_intact, load_checkpoint
 from aelab.tracking.gallery import Gallery, keep_picture
 from aelab.tracking.identity import resolved, run_id
 from aelab.tracking.manifest import Manifest, claim, read_manifest
+from aelab.tracking.mirror import Mirror, mirror_again, start_mirror
 from aelab.tracking.quiet import quiet
 
 log = logging.getLogger(__name__)
@@ -80,13 +81,18 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
         elif done and done.get("status") == "complete":
             print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
             if "WANDB_SWEEP_ID" in os.environ:
-                from aelab.tracking.wandb_run import answer_agent
-
-                answer_agent(config, directory.name, done)
+                _answer_agent(config, directory, done)
             loggers = config.logger.name, done["config"]["logger"]["name"]  # of now and of then
             evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
             return done["metrics"]["val/error"]
         return _recorded(config, directory, overrides)
+
+
+def _answer_agent(config: DictConfig, directory: Path, record: dict[str, Any]) -> None:
+    """Tell a W&B Sweep, whose agent asked for a run that is done already, what came of it."""
+    if config.logger.name != "none":
+        outputs = Path(config.paths.outputs)
+        mirror_again(config, directory, record, outputs).finish(record["metrics"], 0)
 
 
 def _joined(config: DictConfig, directory: Path) -> float:
@@ -109,20 +115,19 @@ def _start_over(directory: Path) -> None:
 def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> float:
     """Fit and test with every outcome written to the manifest and to W&B."""
     manifest = Manifest(directory, directory.name, resolved(config), overrides)
-    logger, metrics, exit_code = None, {}, 1
+    mirror, metrics, exit_code, signum = None, {}, 1, None
     try:
         if config.logger.name != "none":
-            from aelab.tracking.wandb_run import start_wandb
-
-            logger = start_wandb(config, directory.name, manifest.record["config"], Path(config.paths.outputs))
-        metrics = _fit_and_test(config, directory, logger, manifest)
+            mirror = start_mirror(config, directory, manifest.record["config"], Path(config.paths.outputs))
+        metrics = _fit_and_test(config, directory, mirror, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
-        metrics |= evaluate(directory, config.get("evaluation"), logger)
+        metrics |= evaluate(directory, config.get("evaluation"), mirror)
     except (Interrupted, KeyboardInterrupt, SystemExit) as error:
         if exit_code:
             manifest.close("interrupted", error=_describe(error))
-        raise Interrupted(getattr(error, "signum", signal.SIGINT)) from error
+        signum = getattr(error, "signum", signal.SIGINT)
+        raise Interrupted(signum) from error
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         with suppress(OSError):  # on a full disk the line below is all that is left
@@ -132,10 +137,8 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> floa
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error
     finally:
-        if logger is not None:
-            from aelab.tracking.wandb_run import finish_wandb
-
-            finish_wandb(logger, metrics, exit_code)
+        if mirror:
+            mirror.finish(metrics, exit_code, signum if exit_code else None)
     print(_summary(metrics, config.error.name, manifest.record["timings"]["total_s"]))
     return metrics["val/error"]
 
@@ -151,18 +154,18 @@ def _summary(metrics: dict[str, float], error: str, seconds: float) -> str:
 
 
 def _fit_and_test(
-    config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None = None
+    config: DictConfig, directory: Path, mirror: Mirror | None, manifest: Manifest | None = None
 ) -> dict[str, float]:
     """All metrics of one model, or of the replicas of a plan."""
     pretrained = is_wanted(config)
     if config.replicas.name != "none":
         assert manifest is not None
-        return _fit_replicas(config, directory, logger, manifest)
-    return _fit_one(config, directory, logger, manifest, pretrained)
+        return _fit_replicas(config, directory, mirror, manifest)
+    return _fit_one(config, directory, mirror, manifest, pretrained)
 
 
 def _fit_one(
-    config: DictConfig, directory: Path, logger: Any, manifest: Manifest | None, pretrained: bool
+    config: DictConfig, directory: Path, mirror: Mirror | None, manifest: Manifest | None, pretrained: bool
 ) -> dict[str, float]:
     """Fit (from the last checkpoint where there is one) and test the best weights."""
     began = time.monotonic()
@@ -172,12 +175,12 @@ def _fit_one(
         ready = {"data_s": round(time.monotonic() - began, 3)}
         manifest.update(data=data.describe(), parameters=count_parameters(model), timings=ready)
     if pretrained and manifest:  # on one device, so there is one
-        manifest.update(pretraining=pretrain(config, model, data, directory, logger))
-    gallery = Gallery(directory / "pictures", data, config.callbacks.pictures_every)
+        manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
+    gallery = Gallery(directory, data, config.callbacks.pictures_every, mirror)
     join_steps(config, model, data)
-    trainer = build_trainer(config, directory, logger or False, [gallery])
-    if logger is not None and config.logger.watch:
-        logger.watch(model, log="all")
+    trainer = build_trainer(config, directory, mirror, [gallery])
+    if mirror and config.logger.watch:
+        mirror.watch(model)
     checkpoints = directory / "checkpoints"
     last = None if config.force else last_intact(directory)  # rank 0 deletes it while another process may look
     began = time.monotonic()
@@ -196,24 +199,25 @@ def _fit_one(
         metrics["test/pca_error"] = pca_error(pca, pca_examples(data, "test"), model.network.code_size)
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
-    if logger is not None and config.logger.upload_checkpoint:
-        from aelab.tracking.wandb_run import upload_checkpoint
-
-        upload_checkpoint(logger, best)
+    if mirror and config.logger.upload_checkpoint:
+        mirror.upload_checkpoint(best)
     return metrics
 
 
-def _fit_replicas(config: DictConfig, directory: Path, logger: Any, manifest: Manifest) -> dict[str, float]:
+def _fit_replicas(config: DictConfig, directory: Path, mirror: Mirror | None, manifest: Manifest) -> dict[str, float]:
     """Fit the replicas of a plan; metrics of the setting with the lowest val/error, all settings in the manifest."""
     replication = Replication(config, directory)
     manifest.update(data=replication.data.describe())
     began = time.monotonic()
-    fitted = replication.fit(logger)
+    fitted = replication.fit(mirror)
     trained = time.monotonic()
     replication.save(fitted)
     results = setting_results(replication, fitted)
-    for name, pixels in decomposition_pictures(replication, fitted).items():
-        keep_picture(directory / "pictures", name, pixels, replication.data.shape, logger, config.trainer.max_epochs)
+    sheets = decomposition_pictures(replication, fitted)
+    paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]
+    if mirror:
+        mirror.epochs()  # those of a run that was killed after its last one
+        mirror.pictures(paths)
     record = {
         "plan": config.replicas.name,
         "count": replication.count,

@@ -112,7 +112,7 @@ def _one(config: DictConfig, folder: Path) -> Autoencoder:
     data = build_data(config)
     model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
     join_steps(config, model, data)
-    build_trainer(config, folder, False, []).fit(model, datamodule=data)
+    build_trainer(config, folder, None, []).fit(model, datamodule=data)
     model.load_state_dict(load_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
     return model
 

@@ -65,8 +65,8 @@ def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            gallery = [Gallery(folder / "pictures", data, config.callbacks.pictures_every)] if everything else []
-            trainer = build_trainer(config, folder, False, [stopwatch, *gallery])
+            gallery = [Gallery(folder, data, config.callbacks.pictures_every)] if everything else []
+            trainer = build_trainer(config, folder, None, [stopwatch, *gallery])
             if not everything:
                 callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
                 trainer.callbacks = [each for each in callbacks if not isinstance(each, ModelCheckpoint)]  # type: ignore[attr-defined]

@@ -1,7 +1,6 @@
 """One W&B run per sweep: its table, its figures, and its curves as charts that can be restyled there."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from typing import Any, Literal
 from aelab.comparison.drawing import SavedFigure, file_name
 from aelab.comparison.groups import Comparison, rows
 from aelab.comparison.runs import finite
+from aelab.tracking.wandb_client import close_run, open_run
 
 
 def log_summary(
@@ -21,37 +21,27 @@ def log_summary(
 ) -> str:
     """Log the comparison as the run "<sweep> summary" in the sweep's group; returns its id.
 
-    The id follows from the sweep's name: the next comparison of the same sweep goes on in the same run.
+    The id follows from the sweep's name: the next comparison of the same sweep takes its place.
     W&B's files lie under `directory`/wandb.
     """
-    import wandb
-
-    directory.mkdir(parents=True, exist_ok=True)
-    # tables are staged where W&B's own default is the home directory, which may not outlive the run
-    staging = str((directory / ".wandb-staging").resolve())
-    os.environ.setdefault("WANDB_DATA_DIR", staging)
-    os.environ.setdefault("WANDB_CACHE_DIR", staging)
     name = comparison.name[:100]
-    run = wandb.init(
-        project=project,
-        entity=entity,
+    run = open_run(
+        directory,
+        {"mode": mode, "project": project, "entity": entity},
+        directory / "wandb" / f".{summary_id(comparison.name)}",
         id=summary_id(comparison.name),
         name=f"{name} summary",
         group=name,
         job_type="summary",
-        dir=str(directory),
-        mode=mode,
-        resume="allow",
         reinit="create_new",
-        settings=wandb.Settings(silent=True, console="off"),
     )
     try:
         run.log(_content(comparison, figures, directory))
         run.summary.update(_counts(comparison))
     except BaseException:
-        run.finish(exit_code=1)
+        close_run(run, exit_code=1)
         raise
-    run.finish(exit_code=0)
+    close_run(run, exit_code=0)
     return str(run.id)
 
 

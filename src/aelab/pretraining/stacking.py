@@ -23,6 +23,7 @@ from aelab.networks.layers import affine
 from aelab.pretraining.greedy import Greedy
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact, load_checkpoint
 from aelab.tracking.history import read_rows
+from aelab.tracking.mirror import Mirror
 
 CHUNK = 4096  # examples that are encoded at once
 
@@ -48,7 +49,7 @@ def is_wanted(config: DictConfig) -> bool:
 
 
 def pretrain(
-    config: DictConfig, model: Autoencoder, data: DataModule, directory: Path, logger: Any = None
+    config: DictConfig, model: Autoencoder, data: DataModule, directory: Path, mirror: Mirror | None = None
 ) -> dict[str, Any]:
     """Give ``model`` the weights of layers trained one by one; what the manifest says of them.
 
@@ -71,10 +72,12 @@ def pretrain(
         path = directory / "pretraining" / f"layer{index + 1}.ckpt"
         if not path.exists():
             try:
-                _train_layer(plan, config, network, states, data, path, logger)
+                _train_layer(plan, config, network, states, data, path)
             except UserError as error:
                 named = f"pretraining={config.pretraining.name}, layer {index + 1} of {depth}"
                 raise UserError(f"{named}: {error}") from error
+        if mirror:
+            mirror.layers()
         checkpoint = load_checkpoint(path)
         states.append(checkpoint["state_dict"])
         layers.append(checkpoint["figures"])
@@ -101,7 +104,7 @@ def layer_config(plan: Greedy, config: DictConfig, index: int) -> DictConfig:
 
 
 def _train_layer(
-    plan: Greedy, config: DictConfig, network: MLP, below: list[State], data: DataModule, path: Path, logger: Any
+    plan: Greedy, config: DictConfig, network: MLP, below: list[State], data: DataModule, path: Path
 ) -> None:
     """Train the layer above ``below`` and write its checkpoint to ``path``."""
     index, directory = len(below), path.with_suffix("")
@@ -111,12 +114,10 @@ def _train_layer(
     model = build_model(layer, source.shape, source.examples("train", limit=INITIALIZATION_EXAMPLES))
     model.error = plan.error(config, index) or model.error
     join_steps(layer, model, source)
-    trainer = build_trainer(layer, directory, False, [])
+    trainer = build_trainer(layer, directory, None, [])
     trainer.fit(model, datamodule=source, ckpt_path=last_intact(directory), weights_only=True)
     kept = directory / "checkpoints" / f"{plan.weights}.ckpt"
     rows = read_rows(directory / "metrics.jsonl")
-    for row in rows if logger else []:
-        logger.log_metrics({f"pretraining/layer{index + 1}/{k}": v for k, v in row.items()}, step=row["step"])
     checkpoint = {
         "state_dict": load_checkpoint(kept)["state_dict"] if kept.exists() else model.state_dict(),
         "pytorch-lightning_version": pl.__version__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,22 @@ from pytorch_lightning.callbacks import Callback
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.tracking import pictures
+from aelab.tracking.mirror import Mirror, epoch_pictures
 
 SCATTERED = 1000
 
 
 class Gallery(Callback):
-    """Keeps the latest pictures as PNG in ``directory`` and hands each to W&B where a run is live.
+    """Keeps the latest pictures of a run as PNG in ``directory``/pictures, and for W&B those of every shown epoch.
 
     ``every``: epochs between reconstructions; 0 only at the end, from the best weights.
     """
 
-    def __init__(self, directory: Path, data: DataModule, every: int) -> None:
+    def __init__(self, directory: Path, data: DataModule, every: int, mirror: Mirror | None = None) -> None:
         self.directory = directory
         self.data = data
         self.every = every
+        self.mirror = mirror
         self.shown = data.examples("test", limit=pictures.EXAMPLES)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -34,17 +37,23 @@ class Gallery(Callback):
             training = pl_module.training
             pl_module.eval()
             shown = self.shown.to(next(pl_module.parameters()))
-            self._keep(trainer, "reconstructions", pictures.reconstructions(pl_module, shown, self.data.shape))
+            path = self._keep("reconstructions", pictures.reconstructions(pl_module, shown, self.data.shape))
             pl_module.train(training)
+            if self.mirror:
+                kept = epoch_pictures(self.directory) / f"{path.stem}-{trainer.current_epoch:06d}.png"
+                kept.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, kept)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             assert isinstance(pl_module, Autoencoder)
-            for name, pixels in model_pictures(pl_module, self.data).items():
-                self._keep(trainer, name, pixels)
+            kept = [self._keep(name, pixels) for name, pixels in model_pictures(pl_module, self.data).items()]
+            if self.mirror:
+                self.mirror.epochs()  # a run that was killed after its last epoch has logged none of them now
+                self.mirror.pictures(kept)
 
-    def _keep(self, trainer: pl.Trainer, name: str, pixels: np.ndarray) -> None:
-        keep_picture(self.directory, name, pixels, self.data.shape, trainer.logger, trainer.current_epoch)
+    def _keep(self, name: str, pixels: np.ndarray) -> Path:
+        return keep_picture(self.directory, name, pixels, self.data.shape)
 
 
 def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray]:
@@ -64,18 +73,11 @@ def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray
     return sheets
 
 
-def keep_picture(
-    directory: Path, name: str, pixels: np.ndarray, shape: tuple[int, ...], logger: object, epoch: int
-) -> None:
-    """Save a picture as PNG, tiles of small images enlarged, and hand it to W&B where a run is live."""
-    path = directory / f"{name}.png"
+def keep_picture(directory: Path, name: str, pixels: np.ndarray, shape: tuple[int, ...]) -> Path:
+    """Save a picture of a run as PNG, tiles of small images enlarged."""
+    path = directory / "pictures" / f"{name}.png"
     enlarge = 1 if name == "code" else max(1, 56 // shape[-1])
     if name.endswith("_map"):
         enlarge = max(1, 280 // shape[-1])
     pictures.save_png(path, pixels, enlarge)
-    from pytorch_lightning.loggers import WandbLogger
-
-    if isinstance(logger, WandbLogger):
-        import wandb
-
-        logger.experiment.log({f"pictures/{name}": wandb.Image(str(path)), "epoch": epoch})
+    return path

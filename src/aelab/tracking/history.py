@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
 from aelab.tracking.atomic import write_whole
 
+if TYPE_CHECKING:
+    from aelab.tracking.mirror import Mirror
+
 
 class History(Checkpoint):
-    """Appends the epoch's metrics to ``metrics.jsonl``.
+    """Appends the epoch's metrics to ``metrics.jsonl``, and to the mirror of it.
 
     A ``Checkpoint`` to Lightning, so that it runs after the model has logged the epoch and, listed before the
     real checkpoints, before they are written: a checkpoint of epoch e finds its row on disk. Rows beyond the
     checkpoint a run resumes from are dropped at its start, since those epochs are trained again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mirror: Mirror | None = None) -> None:
         self.path = path
+        self.mirror = mirror
         self.validated = -1
 
     @property
@@ -34,6 +38,8 @@ class History(Checkpoint):
             return
         kept = [row for row in read_rows(self.path) if row["epoch"] < trainer.current_epoch]
         write_rows(self.path, kept)
+        if self.mirror:
+            self.mirror.epochs()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.validated = trainer.current_epoch
@@ -47,6 +53,8 @@ class History(Checkpoint):
         row |= {name: value.item() for name, value in metrics.items() if fresh or not name.startswith("val/")}
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
+        if self.mirror:
+            self.mirror.epoch(row)
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

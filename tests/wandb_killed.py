@@ -1,0 +1,40 @@
+"""A run mirrored in W&B that is killed and resumed; started by test_wandb_resume.py as one process.
+
+``python wandb_killed.py FOLDER`` trains under FOLDER/offline and, on the server that the environment names, under
+FOLDER/online, killing each process group with SIGKILL at random moments, and writes FOLDER/told.json.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+import torch
+from conftest import compose_tiny
+from killed import kill_until_done, train
+
+KILLS = 2
+EPOCHS = 12
+
+
+def main(folder: Path, environment: dict[str, str]) -> None:
+    random.seed(int.from_bytes(os.urandom(4)))
+    torch.set_num_threads(1)
+    os.environ.update(environment)
+    told: dict[str, object] = {"epochs": EPOCHS}
+    for mode in ("offline", "online"):
+        outputs = folder / mode
+        config = compose_tiny(outputs, "logger=wandb", f"logger.mode={mode}", "callbacks.pictures_every=3",
+                              f"trainer.max_epochs={EPOCHS}", "model=denoising", "corruption=gaussian")  # fmt: skip
+        task = functools.partial(train, config, within_epochs=False)
+        kills, end = kill_until_done(task, outputs / "runs", EPOCHS, KILLS, folder / "log.txt")
+        told[mode] = {"kills": kills, "all": KILLS, "end": end}
+    (folder / "told.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
