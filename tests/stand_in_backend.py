@@ -87,7 +87,7 @@ class Backend:
         tail = json.dumps([json.dumps(row) for row in run.history[-1:]]) if run else ""
         told = run and run.bucket() | {
             "summaryMetrics": json.dumps(run.summary), "historyTail": tail, "eventsTail": "[]", "logLineCount": 0,
-            "eventsLineCount": 0, "tags": [], "notes": None, "wandbConfig": "{}",
+            "eventsLineCount": 0, "tags": [], "notes": None, "wandbConfig": '{"t": 1}',
         }  # fmt: skip
         return {"model": {"id": "P", "name": variables.get("project"), "entity": {"id": "E"}, "bucket": told}}
 

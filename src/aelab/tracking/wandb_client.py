@@ -64,8 +64,7 @@ def _start(outputs: Path, logger: Mapping[str, Any], resume: str | None, argumen
         try:
             return wandb.init(mode="online", resume=resume, **arguments)  # type: ignore[arg-type]
         except Exception as error:
-            with suppress(Exception):  # W&B's service still holds the id of the run that did not start
-                wandb.teardown()
+            _reset()  # W&B's service still holds the id of the run that did not start
             for attempt in set(outputs.glob(f"wandb/run-*{arguments['id']}")) - before:
                 shutil.rmtree(attempt, ignore_errors=True)
             later = f"`wandb sync {outputs}/wandb/offline-run-*` sends them later"
@@ -99,9 +98,19 @@ def _finish(run: Any, exit_code: int) -> None:
             time.sleep(0.002)
     except Exception as error:
         if isinstance(error, TimeoutError):
-            _give_up(f"did not take all of {run.id} in time; `wandb sync --include-online {folder}` sends it")
-        else:
-            _give_up(f"stopped before the end of {run.id} ({_reason(error)}); the run's own directory has all of it")
+            later = f"`wandb sync --include-online {folder}` sends the rest, and the next runs are kept offline"
+            _give_up(f"did not take all of {run.id} in time: {later}")
+            return
+        print(f"W&B's client did not come to the end of {run.id}: {_reason(error)}", file=sys.stderr, flush=True)
+        _reset()
+
+
+def _reset() -> None:
+    """Let the next run start with a new service of W&B's."""
+    import wandb
+
+    with suppress(Exception):
+        wandb.teardown()
 
 
 def _written(folder: Path) -> int:
