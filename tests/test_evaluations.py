@@ -165,7 +165,6 @@ def test_a_run_without_its_data_says_so(tmp_path: Path) -> None:
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments])
-    monkeypatch.setattr(evaluation_cli, "_failures", [])
     for name, value in {"HYDRA_FULL_ERROR": "0", "OMP_WAIT_POLICY": "PASSIVE"}.items():  # which the command sets
         monkeypatch.setenv(name, value)
     return evaluation_cli.main()

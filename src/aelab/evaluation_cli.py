@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from aelab.command_line import exit_status, told_in_one_line
 from aelab.configuration import conf_dir
-
-_failures: list[str] = []
+from aelab.errors import UserError
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="evaluate")
 def _job(config: DictConfig) -> None:
-    from aelab.errors import UserError
-
-    try:
+    with told_in_one_line():
         _evaluate(config)
-    except UserError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        _failures.append(str(error))
 
 
 def _evaluate(config: DictConfig) -> None:
-    from aelab.errors import UserError
     from aelab.tracking.manifest import claim, read_manifest
 
     if OmegaConf.is_missing(config, "run"):
@@ -49,19 +41,4 @@ def _evaluate(config: DictConfig) -> None:
 
 def main() -> int:
     """The command line; returns the exit status."""
-    from aelab.explain import explain
-
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    trace_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us instead of printing them
-    try:
-        _job()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except Exception as error:
-        if trace_wanted:
-            raise
-        print(explain(error), file=sys.stderr)
-        return 1
-    return 1 if _failures else 0
+    return exit_status(_job)

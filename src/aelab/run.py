@@ -33,7 +33,8 @@ class Run:
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct`` and ``anomaly_score`` of
     arrays, and of frames with the columns of the table it was trained on.
 
-    ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record.
+    ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record. ``scaling``: mean
+    and scale ``[D]`` of standardised data, else empty; ``fills_missing``: NaN counts as the mean.
     """
 
     def __init__(self, directory: Path, manifest: dict[str, Any], model: Autoencoder, scaling: dict[str, Tensor]):
@@ -41,7 +42,8 @@ class Run:
         self.manifest = manifest
         self.model = model
         self.shape = tuple(manifest["data"]["shape"])
-        self._scaling = scaling
+        self.scaling = scaling
+        self.fills_missing = manifest["config"]["data"].get("missing") in ("mean", "indicator")
 
     def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
@@ -85,9 +87,9 @@ class Run:
         if data["name"] not in TABLES:
             values = to_float(values)
         values = values.reshape(len(values), size).float()
-        if self._scaling:
-            values = ((values.double() - self._scaling["mean"]) / self._scaling["scale"]).float()
-            if data.get("missing") in ("mean", "indicator"):
+        if self.scaling:
+            values = ((values.double() - self.scaling["mean"]) / self.scaling["scale"]).float()
+            if self.fills_missing:
                 values = values.nan_to_num(nan=0.0)
         return values
 
@@ -100,8 +102,8 @@ class Run:
         return named_values(frame, names)
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
-        if self._scaling:
-            values = (values * self._scaling["scale"].numpy() + self._scaling["mean"].numpy()).astype(np.float32)
+        if self.scaling:
+            values = (values * self.scaling["scale"].numpy() + self.scaling["mean"].numpy()).astype(np.float32)
         return values.reshape(-1, *self.shape)
 
     @torch.no_grad()
@@ -144,6 +146,8 @@ def load_run(directory: str | Path, device: str = "cpu", replica: int = 0) -> Ru
         _select(config, manifest["replicas"], checkpoint["replicas"], replica)
         prefix = f"{replica}."
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    elif replica:
+        raise UserError(f"replica={replica}: {directory} is one model; it was not trained with replicas=...")
     model = build_model(config, tuple(manifest["data"]["shape"]))
     try:
         model.load_state_dict(state)

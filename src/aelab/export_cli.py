@@ -1,0 +1,40 @@
+"""``scripts/export.py``: a trained run as one file. Nothing heavy is imported before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from aelab.command_line import exit_status, told_in_one_line
+from aelab.configuration import conf_dir
+from aelab.errors import UserError
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="export")
+def _job(config: DictConfig) -> None:
+    with told_in_one_line():
+        _export(config)
+
+
+def _export(config: DictConfig) -> None:
+    if OmegaConf.is_missing(config, "run"):
+        raise UserError("run: name the directory of a finished run, like run=outputs/runs/<run>")
+    if OmegaConf.is_missing(config, "format"):
+        raise UserError("format: choose onnx or torch_export, like format=onnx")
+    if not isinstance(config.replica, int):
+        raise UserError(f"replica={config.replica}: must be a number, counted from 0")
+    from aelab.exporting import export
+    from aelab.run import load_run
+    from aelab.tracking.quiet import quiet
+
+    quiet()
+    path = None if config.path is None else Path(str(config.path)).expanduser()
+    run = load_run(str(config.run), replica=config.replica)
+    print(export(run, str(config.format), str(config.which), path), flush=True)
+
+
+def main() -> int:
+    """The command line; returns the exit status."""
+    return exit_status(_job)
