@@ -67,7 +67,7 @@ def test_anomaly_scores_are_errors_on_the_models_scale(
     trained, values = table
     monkeypatch.setattr(trained.model, "reconstruct", lambda standardised: 2 * standardised)
     rows = values.astype(np.float64)
-    expected = np.square((rows - trained._scaling["mean"].numpy()) / trained._scaling["scale"].numpy()).sum(1)
+    expected = np.square((rows - trained.scaling["mean"].numpy()) / trained.scaling["scale"].numpy()).sum(1)
     assert_allclose(trained.anomaly_score(values), expected, rtol=1e-4)
 
 

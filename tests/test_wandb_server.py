@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 from conftest import TINY, compose_tiny
 from stand_in_wandb import KEY, StandInServer
 from wandb_log import read_log
 
-import wandb
 from aelab import training
 from aelab.models import Autoencoder
 from aelab.tracking import wandb_client
