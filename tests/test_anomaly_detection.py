@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score as sklearn_average_precision
 from sklearn.metrics import roc_auc_score
 
 from aelab.errors import UserError
-from aelab.evaluation.anomaly_detection import AnomalyDetection
+from aelab.evaluation.anomaly_detection import AnomalyDetection, pca_beside
 from aelab.evaluation.anomaly_scores import mahalanobis_scorer, neighbour_scorer, squared_errors
 from aelab.evaluation.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.linear import PCACoder, RawCoder
@@ -142,6 +142,12 @@ def test_baselines_are_those_of_their_libraries() -> None:
     assert_allclose(beside["pca"]["auroc"], roc_auc_score(anomaly, errors[1]))
     assert_allclose(beside["pca"]["threshold"], np.quantile(errors[0], 0.95), rtol=1e-6)
     assert all(found["auroc"] > 0.9 for found in beside.values()), "higher is more anomalous, for all of them"
+
+
+def test_pca_never_keeps_all_values() -> None:
+    x = one_class().train.x
+    assert [pca_beside(x, code_size).code_size for code_size in (2, 5, 6, 32)] == [2, 5, 3, 3]
+    assert pca_beside(x[:, :1], 4).code_size == 1
 
 
 def test_what_counts_as_an_anomaly() -> None:

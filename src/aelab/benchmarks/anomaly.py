@@ -19,9 +19,9 @@ from aelab.benchmarks import ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure, silenced
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
 from aelab.coding import TrainedCoder
+from aelab.evaluation.anomaly_detection import pca_beside
 from aelab.evaluation.anomaly_scores import error_scorer
 from aelab.evaluation.detection import auroc_score
-from aelab.evaluation.linear import PCACoder
 from aelab.models import Autoencoder
 from aelab.replicated import Replication
 from aelab.tracking.checkpoints import load_checkpoint
@@ -132,7 +132,7 @@ def pyod_scores(split: Split) -> list[np.ndarray]:
 
 
 def pca_scores(split: Split) -> list[np.ndarray]:
-    return [error_scorer(PCACoder(split.train, split.config.network.code_size), split.train)(split.test)]
+    return [error_scorer(pca_beside(split.train, split.config.network.code_size), split.train)(split.test)]
 
 
 def forest_scores(split: Split) -> list[np.ndarray]:

@@ -32,7 +32,7 @@ class AnomalyDetection:
     - ``threshold``: the ``quantile`` of the scores of the validation part, whose labels are not looked at;
       ``precision``, ``recall`` and ``false_positive_rate`` of calling what is above it an anomaly (Wilson's interval).
 
-    Beside it: PCA of the same code size by the same score, isolation forest (Liu et al. 2008) and local outlier factor
+    Beside it: PCA by the same score (``pca_beside``), isolation forest (Liu et al. 2008) and local outlier factor
     (Breunig et al. 2000; of at most ``lof_examples`` training examples).
     """
 
@@ -73,7 +73,7 @@ class AnomalyDetection:
             warnings.filterwarnings("ignore", "Duplicate values", UserWarning)
             factor = LocalOutlierFactor(n_neighbors=neighbours, novelty=True).fit(data.train.x[drawn])
         return {
-            "pca": self.measure(PCACoder(data.train.x, code_size), data),
+            "pca": self.measure(pca_beside(data.train.x, code_size), data),
             "isolation_forest": self._scores(lambda x: -forest.score_samples(x), data),
             "lof": self._scores(lambda x: -factor.score_samples(x), data),
         }
@@ -129,3 +129,9 @@ class AnomalyDetection:
             average_precision_score(scores, anomaly, data.seed),
             *threshold_scores(scores, anomaly, float(np.quantile(val, self.quantile))),
         ]
+
+
+def pca_beside(train: np.ndarray, code_size: int) -> PCACoder:
+    """PCA of training examples ``[N, D]`` with the same code size, or of D / 2 where that would lose nothing."""
+    values = train.shape[1]
+    return PCACoder(train, code_size if code_size < values else max(1, values // 2))
