@@ -75,9 +75,10 @@ def framed_rows(
         axes.imshow(sheet, interpolation="nearest")
         axes.set(xticks=[], yticks=[(i + 0.5) * block - 4 for i in range(len(rows))], yticklabels=list(rows))
         axes.tick_params(length=0)
+        axes.set_anchor("E")  # what width is left over is the names'
         axes.spines[:].set_visible(False)
 
-    return figure_pixels(draw, width=sheet.shape[1] / 110 + 1.5, height=sheet.shape[0] / 110 + 0.2)
+    return figure_pixels(draw, width=sheet.shape[1] / 110 + 1.6, height=sheet.shape[0] / 110 + 0.2)
 
 
 def histogram(axes: Any, scores: np.ndarray, marked: np.ndarray, threshold: float, name: str) -> None:
