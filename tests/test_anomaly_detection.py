@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_detection import AnomalyDetection, pca_beside
-from aelab.evaluation.anomaly_scores import mahalanobis_scorer, neighbour_scorer, squared_errors
+from aelab.evaluation.anomaly_scores import mahalanobis_scorer, neighbour_scorer, relative_error_scorer, squared_errors
 from aelab.evaluation.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.linear import PCACoder, RawCoder
 from aelab.evaluation.protocol import Examples, Part
@@ -42,6 +42,18 @@ def one_class(**changes: Part) -> Examples:
 def test_errors_are_summed_over_values() -> None:
     x, again = draws(5, 3), draws(5, 3, seed=1)
     assert_allclose(squared_errors(x, again), [sum((r - v) ** 2) for r, v in zip(again, x, strict=True)])
+
+
+def test_relative_errors_grow_with_the_first_power_of_the_contrast() -> None:
+    class Nothing(RawCoder):
+        def reconstruct(self, x: np.ndarray) -> np.ndarray:
+            return np.zeros_like(x)
+
+    x = draws(5, 3)
+    scores = relative_error_scorer(Nothing(3), x)
+    assert_allclose(scores(x), np.linalg.norm(x, axis=1))
+    assert_allclose(scores(3 * x), 3 * scores(x))
+    assert scores(np.zeros((1, 3))) == [0]
 
 
 def test_mahalanobis_distance_does_not_depend_on_the_codes_scales() -> None:
@@ -190,7 +202,7 @@ def test_what_cannot_be_answered_is_refused(settings: dict, changes: dict, line:
         AnomalyDetection(**settings).measure(RawCoder(6), one_class(**changes))
 
 
-@pytest.mark.parametrize("score", ["error", "mahalanobis", "neighbours"])
+@pytest.mark.parametrize("score", ["error", "relative_error", "mahalanobis", "neighbours"])
 def test_codes_that_are_not_finite_are_refused(score: str) -> None:
     with pytest.raises(UserError, match="NaN or infinite"):
         AnomalyDetection(score).measure(Broken(6), one_class())

@@ -23,6 +23,19 @@ def error_scorer(coder: Coder, train: np.ndarray) -> Scorer:
     return lambda x: squared_errors(x, coder.reconstruct(x))
 
 
+def relative_error_scorer(coder: Coder, train: np.ndarray) -> Scorer:
+    """``squared_errors`` over the length of the example, ``|r - x|^2 / |x|``; over 1 where it is 0.
+
+    For pictures on a dark ground, whose errors are small where there is little to rebuild, whatever it is.
+    """
+
+    def scores(x: np.ndarray) -> np.ndarray:
+        length = np.sqrt(np.square(x).sum(1, dtype=np.float64))
+        return squared_errors(x, coder.reconstruct(x)) / np.where(length == 0, 1, length)
+
+    return scores
+
+
 def mahalanobis_scorer(coder: Coder, train: np.ndarray) -> Scorer:
     """Squared Mahalanobis distance of a code to the mean of the training codes, by their covariance.
 
@@ -45,4 +58,9 @@ def neighbour_scorer(coder: Coder, train: np.ndarray, neighbours: int = 5) -> Sc
     return lambda x: search.kneighbors(coder.encode(x))[0].mean(1)
 
 
-SCORERS = {"error": error_scorer, "mahalanobis": mahalanobis_scorer, "neighbours": neighbour_scorer}
+SCORERS = {
+    "error": error_scorer,
+    "relative_error": relative_error_scorer,
+    "mahalanobis": mahalanobis_scorer,
+    "neighbours": neighbour_scorer,
+}
