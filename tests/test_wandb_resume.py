@@ -21,7 +21,9 @@ from aelab.tracking.history import read_rows
 def synced(server: StandInServer, *folders: Path, flags: tuple[str, ...] = ()) -> None:
     """Upload W&B's folders as its users do."""
     command = [str(Path(sys.executable).with_name("wandb")), "sync", *flags, *map(str, folders)]
-    told = subprocess.run(command, env=os.environ | server.environment, capture_output=True, text=True, timeout=120)
+    told = subprocess.run(
+        command, env=os.environ | server.environment, cwd=folders[0], capture_output=True, text=True, timeout=120
+    )
     assert told.returncode == 0 and "rror" not in told.stdout + told.stderr, told.stderr
 
 

@@ -65,7 +65,7 @@ def after_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, happens: Callable[[
 
 def sync(server: StandInServer, *folders: Path) -> None:
     command = [str(Path(sys.executable).with_name("wandb")), "sync", "--include-online", *map(str, folders)]
-    subprocess.run(command, env=os.environ | server.environment, check=True, timeout=120)
+    subprocess.run(command, env=os.environ | server.environment, cwd=folders[0], check=True, timeout=120)
 
 
 def is_whole(server: StandInServer, directory: Path, manifest: dict[str, Any]) -> None:
