@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,7 +45,7 @@ TRAIN, TEST = 40, 12  # sizes of the imitations
 DOWNLOADED = {"mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"}
 OFFICIAL = DOWNLOADED | {"digits", "mnist5k", "cifar_bw"}
 OWN = {"arrays", "table", "streamed_table", "image_folder"}
-DRAWN = {"mnist_variations", "rectangles", "convex"}
+DRAWN = {"mnist_variations", "rectangles", "convex", "curves"}
 
 
 def build(name: str, root: Path, **overrides: Any) -> DataModule:
@@ -170,6 +171,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
         imitate_cifar10(root, patch)
         imitate_svhn(root, patch)
         imitate_adbench(root)
+        joblib.dump(pixels(400, 4096)[0], root / "olivetti_py3.pkz")
         own = {
             "arrays": imitate_arrays(root),
             "table": imitate_table(root),
@@ -177,6 +179,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
             "image_folder": imitate_images(root),
             **{name: {"train_examples": TRAIN, "test_examples": TEST} for name in DRAWN},
             "natural_patches": imitate_photographs(root),
+            "olivetti": {"patches_per_face": 2},
         }
 
         def make(name: str, **overrides: Any) -> DataModule:

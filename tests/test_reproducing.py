@@ -117,6 +117,21 @@ def test_neighbours_of_an_ordering(means: tuple[float, float], half: float | Non
     assert not rows(paper, found("test/mse", *means, half=half), ["small"])[0].red
 
 
+def test_a_place_of_an_ordering_may_have_its_own_metric() -> None:
+    places = [
+        {"model.name": "a"},
+        {"metric": "test/pca_error", "network.code_size": 18},
+        {"times": 3, "model.name": "b"},
+    ]
+    paper = read_paper({"title": "t", "orderings": [ORDERING | {"times": 784, "lowest_first": places}]})
+    assert [metric for metric, _ in paper.questions()] == ["test/mse", "test/pca_error", "test/mse"]
+    measured = found("test/mse", 0.01, 2.0)
+    pca = Answer("test/pca_error", {"network.code_size": 18}, 5.0, None, None, ("run",))
+    pairs = rows(paper, replace(measured, answers=(*measured.answers, pca)), ["paper"])
+    assert [row.ours for row in pairs] == ["7.84 ≥ 5", "5 < 6"]
+    assert pairs[0].quantity == "test/mse: a < network.code_size 18"
+
+
 def test_intervals_over_seeds_or_of_the_run_itself(tmp_path: Path) -> None:
     for seed, value in enumerate((1.0, 2.0, 3.0)):
         write_run(tmp_path / "a" / str(seed), metrics={"test/error": value}, seed=seed)

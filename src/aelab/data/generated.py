@@ -15,7 +15,7 @@ SIZE = 28  # pixels to a side
 
 
 class Generated(DataModule):
-    """uint8 images (1, 28, 28) and labels of a subclass's ``draw``.
+    """uint8 images (1, 28, 28) and any labels of a subclass's ``draw``.
 
     ``train_examples``: training and validation examples together. ``split_seed`` decides what is drawn.
     """
@@ -25,8 +25,8 @@ class Generated(DataModule):
         self.train_examples = train_examples
         self.test_examples = test_examples
 
-    def draw(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """The hook: uint8 pictures ``[count, 28, 28]`` and their labels ``[count]``, from ``seed`` alone."""
+    def draw(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """The hook: uint8 pictures ``[count, 28, 28]`` and their labels ``[count]`` or None, from ``seed`` alone."""
         raise NotImplementedError
 
     def read(self) -> Source:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from aelab.comparison.wording import ABSENT, estimate, number
 from aelab.reproducing.measured import Answer, Measured
-from aelab.reproducing.paper import Choice, Figure, Ordering, Paper, in_words, may_turn_red
+from aelab.reproducing.paper import Choice, Figure, Ordering, Paper, Place, in_words, may_turn_red
 
 
 @dataclass(frozen=True)
@@ -63,28 +63,31 @@ def _figure(figure: Figure, answer: Answer | None, sizes: Collection[str]) -> Ro
 
 
 def _pair(
-    ordering: Ordering, lower: Choice, higher: Choice, found: Mapping[tuple[str, str], Answer], sizes: Collection[str]
+    ordering: Ordering, lower: Place, higher: Place, found: Mapping[tuple[str, str], Answer], sizes: Collection[str]
 ) -> Row:
     """Held or reversed where the 95 % interval of the difference leaves out 0, else a tie."""
-    below, above = (found.get(_key(ordering.metric, one)) for one in (lower, higher))
-    quantity = f"{ordering.metric}: {in_words(lower)} < {in_words(higher)}"
+    answers = [found.get(_key(place.metric, place.of)) for place in (lower, higher)]
+    quantity = f"{ordering.metric}: {lower} < {higher}"
+    below, above = answers
     if below is None or above is None:
         return Row(quantity, "not measured", "<", ABSENT, "", ordering.where, ordering.tag)
-    difference = above.mean - below.mean
-    half = _half(below, above)
+    means = lower.times * below.mean, higher.times * above.mean
+    halves = _half(lower, below), _half(higher, above)
+    difference = means[1] - means[0]
+    half = None if None in halves else math.hypot(*halves)  # type: ignore[arg-type]
     verdict = "held" if difference > 0 else "reversed"
     if half is None:
         verdict += ", no interval"
     elif abs(difference) <= half:
         verdict = "tie within intervals"
     red = verdict == "reversed" and ordering.size in sizes and may_turn_red(ordering.tag)
-    ours = f"{number(below.mean)} {'<' if difference > 0 else '≥'} {number(above.mean)}"
+    ours = f"{number(means[0])} {'<' if difference > 0 else '≥'} {number(means[1])}"
     gap = estimate(difference, half)
     return Row(quantity, ours, "<", gap, verdict, ordering.where, ordering.tag, below.runs + above.runs, red)
 
 
-def _half(one: Answer, other: Answer) -> float | None:
-    """Half of the 95 % interval of a difference of independent means."""
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+def _half(place: Place, answer: Answer) -> float | None:
+    """Half of the 95 % interval, in the ordering's unit."""
+    if answer.low is None or answer.high is None:
         return None
-    return math.hypot((one.high - one.low) / 2, (other.high - other.low) / 2)
+    return abs(place.times) * (answer.high - answer.low) / 2

@@ -49,11 +49,23 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Ordering:
-    """The paper's order of ``metric`` among the runs that each of ``lowest_first`` picks; red only at ``size``."""
+class Place:
+    """What stands at a place of an ordering: ``times`` the ``metric`` of the runs that ``of`` picks."""
 
     metric: str
-    lowest_first: tuple[Choice, ...]
+    of: Choice
+    times: float = 1.0
+
+    def __str__(self) -> str:
+        return in_words(self.of) or self.metric
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """The paper's order of what is measured, lowest first; red only at ``size``."""
+
+    metric: str
+    lowest_first: tuple[Place, ...]
     where: str
     tag: str
     size: str = "paper"
@@ -70,7 +82,7 @@ class Paper:
     def questions(self) -> list[tuple[str, Choice]]:
         """Every metric and choice of runs that is asked for, once."""
         asked = [(figure.metric, figure.of) for figure in self.figures]
-        asked += [(ordering.metric, one) for ordering in self.orderings for one in ordering.lowest_first]
+        asked += [(place.metric, place.of) for ordering in self.orderings for place in ordering.lowest_first]
         return [question for index, question in enumerate(asked) if question not in asked[:index]]
 
 
@@ -113,13 +125,24 @@ def _figure(key: str, block: Any) -> Figure:
 
 
 def _ordering(key: str, block: Any) -> Ordering:
-    _known(key, block, {"metric": str, "lowest_first": list, "where": str, "tag": str}, {"size": str})
+    _known(key, block, {"metric": str, "lowest_first": list, "where": str, "tag": str}, {"times": float, "size": str})
     _check_choices(key, block)
     if len(block["lowest_first"]) < 2:
         raise UserError(f"{key}.lowest_first: needs two or more choices of runs, like {{model.name: contractive}}")
-    for index, one in enumerate(block["lowest_first"]):
-        _check_choice_of_runs(f"{key}.lowest_first[{index}]", one)
-    return Ordering(**block | {"lowest_first": tuple(block["lowest_first"])})
+    places = tuple(
+        _place(f"{key}.lowest_first[{index}]", one, block) for index, one in enumerate(block["lowest_first"])
+    )
+    kept = {name: value for name, value in block.items() if name != "times"}
+    return Ordering(**kept | {"lowest_first": places})
+
+
+def _place(key: str, choice: Any, block: Mapping[str, Any]) -> Place:
+    """``metric`` and ``times`` among the keys of a choice are its own."""
+    _check_choice_of_runs(key, choice)
+    of = {name: value for name, value in choice.items() if name not in ("metric", "times")}
+    if "metric" in choice:
+        return Place(choice["metric"], of, choice.get("times", 1.0))
+    return Place(block["metric"], of, choice.get("times", block.get("times", 1.0)))
 
 
 def _check_choices(key: str, block: Mapping[str, Any]) -> None:
