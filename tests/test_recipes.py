@@ -34,6 +34,7 @@ def test_size_paper_scales_a_recipe_up(name: str) -> None:
     small, paper = composed(f"experiment={name}"), composed(f"experiment={name}", "size=paper")
     assert paper.sweep == f"{name}_paper"
     grows = GROWS.get(small.replicas.name, "replicas.count")
+    grows = "trainer.max_epochs" if OmegaConf.select(small, grows) is None else grows
     assert OmegaConf.select(paper, grows) > OmegaConf.select(small, grows)
     params = [OmegaConf.to_container(config.hydra.sweeper.params) for config in (small, paper)]
     assert set(params[0]) <= set(params[1])

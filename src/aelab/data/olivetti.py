@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.ndimage import map_coordinates
 
 from aelab.data.downloaded import Downloaded, damaged
 from aelab.data.loader import to_float
@@ -104,6 +103,8 @@ def read_faces(path: Path) -> np.ndarray:
 
 def cut_patches(face: np.ndarray, degrees: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Patches ``[N, 25, 25]`` of a face ``[64, 64]``, turned about its middle by ``degrees`` and scaled."""
+    from scipy.ndimage import map_coordinates
+
     angle = np.deg2rad(degrees)[:, None, None]
     step = (SIZE / PATCH / scales)[:, None, None]
     rows, columns = (axis * step for axis in np.mgrid[:PATCH, :PATCH] - (PATCH - 1) / 2)
