@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -91,7 +92,7 @@ def train(config: DictConfig, within_epochs: bool) -> int:
     return 0
 
 
-def sweep(folder: Path) -> int:
+def sweep(folder: Path, *wider: str) -> int:
     checkpoints.SECONDS_BETWEEN = 0.0
     tiny = [
         "sweep=grid",
@@ -101,7 +102,7 @@ def sweep(folder: Path) -> int:
         "callbacks.pictures_every=0",
         "trainer.max_epochs=6",
     ]
-    sys.argv = ["train.py", *GRID, *tiny, f"paths.outputs='{folder}'"]
+    sys.argv = ["train.py", *GRID, *tiny, *wider, f"paths.outputs='{folder}'"]
     try:
         return cli.train()
     except SystemExit as end:
@@ -167,7 +168,9 @@ def sweeps(folder: Path) -> dict[str, object]:
     status = finished(child(lambda: sweep(whole), log))
     kills, end = kill_until_done(lambda: sweep(killed), killed, written(whole), 3, log)
     two = [child(lambda: sweep(shared), folder / f"shared{index}.txt") for index in range(2)]
-    return {"straight": status, "kills": kills, "end": end, "shared": [finished(pid) for pid in two]}
+    told = {"straight": status, "kills": kills, "end": end, "shared": [finished(pid) for pid in two]}
+    shutil.copytree(whole, folder / "wider")
+    return told | {"wider": finished(child(lambda: sweep(folder / "wider", "seed=0,1,2"), log))}
 
 
 def signals(folder: Path) -> dict[str, object]:

@@ -83,6 +83,12 @@ def test_killed_sweep_equals_the_straight_one(folder: Path, told: dict[str, Any]
     assert 1 <= sum(run["timings"]["attempts"] - 1 for run in killed.values()) <= 3
 
 
+def test_wider_grid_reuses_what_is_there(folder: Path, told: dict[str, Any]) -> None:
+    assert told["sweep"]["wider"] == 0
+    narrow, wide = (by_name(folder / kind) for kind in ("straight/sweep", "wider"))
+    assert len(wide) == 18 and narrow.items() <= wide.items(), "not one entry of a manifest has changed"
+
+
 def test_two_sweeps_share_the_work(folder: Path, told: dict[str, Any]) -> None:
     assert told["sweep"]["shared"] == [0, 0]
     runs = by_name(folder / "shared")

@@ -16,6 +16,7 @@ from conftest import TINY, compose_tiny
 from fake_runs import write_run
 from omegaconf import OmegaConf
 from PIL import Image
+from test_report import Page
 from test_runs import directory_of
 
 import aelab
@@ -127,6 +128,47 @@ def test_figures_are_not_drawn_through_a_link(tmp_path: Path, capsys: pytest.Cap
     assert compare([str(tmp_path / "sweep")]) == 2
     assert "figures: a link, which is not followed" in capsys.readouterr().err
     assert not list((tmp_path / "own").iterdir())
+
+
+# --- what a report shows ---
+
+MARKUP = '<script>alert(1)</script><img src=x onerror=alert(2)>" onload="alert(3)" \'><b>&amp;'
+
+
+def poisoned(node: Any) -> Any:
+    """The same with markup in every key and every text."""
+    if isinstance(node, dict):
+        own = {key: poisoned(value) for key, value in node.items()}
+        return own | {f"{key}{MARKUP}": value for key, value in list(own.items())[:3]} if node else own
+    if isinstance(node, list):
+        return [poisoned(value) for value in node]
+    return f"{node}{MARKUP}" if isinstance(node, str) else node
+
+
+@pytest.mark.parametrize("status", ["complete", "failed", MARKUP])
+def test_no_text_of_a_manifest_becomes_markup(status: str, tmp_path: Path) -> None:
+    error = {"type": "ValueError", "message": "m", "trace": "Traceback"}
+    for index in range(2):
+        name = f"{index}{MARKUP}".replace("/", "∕")
+        directory = write_run(tmp_path / f"s{MARKUP}".replace("/", "∕") / name, metrics={"test/error": 1.0 + index})
+        record = poisoned(json.loads((directory / "manifest.json").read_text()))
+        settings = [
+            {"values": {f"model.x{MARKUP}": MARKUP}, "metrics": {f"test/error{MARKUP}": 2.0, "test/error": 2.0}}
+        ]
+        entry = {"rows": [{"method": MARKUP, "metric": MARKUP, "value": 1.0, "low": 0.5, "high": 2.0}], "facts": {}}
+        record |= {"status": status, "overrides": [f"model={MARKUP}"], "error": poisoned(error) if index else None}
+        record |= {"evaluations": {MARKUP: entry}, "replicas": {"settings": settings} if index else None}
+        record["config"]["logger"]["tags"] = [MARKUP]
+        (directory / "manifest.json").write_text(json.dumps(record))
+        (directory / "pictures").mkdir()
+        Image.new("L", (9, 9), index).save(directory / "pictures" / f"{name}.png")
+    assert compare([str(tmp_path)]) == 0
+    page = Page(tmp_path / "report.html")
+    assert not {"script", "b", "iframe", "link", "object"} & set(page.tags)
+    sources = [value for name, value in page.attributes if name in ("src", "srcset", "href")]
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert MARKUP[:25] in page.text, "shown as it is written"
 
 
 # --- what a manifest says ---
