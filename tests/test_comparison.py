@@ -46,6 +46,9 @@ def lines(path: Path) -> list[dict[str, str]]:
         ([{"corruption": None}, {"corruption": {"name": "none"}}], []),
         ([{"sweep": "a", "force": True, "logger.name": "none", "paths.outputs": "x"}, {}], []),
         ([{"trainer.name": "gpu"}, {"trainer.max_epochs": 5}], ["trainer.max_epochs"]),
+        # a key that came later, at the value that changes nothing
+        ([{"network.output_activation": "identity"}, {}], []),
+        ([{"network.output_activation": "sigmoid"}, {}], ["network.output_activation"]),
         ([{"paper": {"title": "what a recipe cites", "figures": []}}, {}], []),
     ],
 )  # fmt: skip

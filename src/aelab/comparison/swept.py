@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aelab.comparison.wording import ABSENT, plain, shown
-from aelab.tracking.irrelevant import IRRELEVANT
+from aelab.tracking.irrelevant import IRRELEVANT, LATER
 
 # What cannot change a result (where things lie, who watches, which machine works) or is told elsewhere.
 _NOT_CHOICES = {*IRRELEVANT, "callbacks", "run_id", "seed", "trainer", "wandb"}
@@ -112,8 +112,10 @@ def _is_the_seed(key: str, runs: Sequence[Configured]) -> bool:
 
 
 def _own(run: Configured, keys: set[str]) -> Iterator[tuple[str, Any]]:
-    """The values of the keys, without paths that name the run itself."""
+    """The values of the keys, without paths that name the run itself and what runs from before did without."""
     for key, value in run.config.items():
+        if key in LATER and value == LATER[key]:
+            continue
         if key in keys and not (isinstance(value, str) and len(run.run_id) > 7 and run.run_id in value):
             yield key, value
 

@@ -11,15 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from aelab.errors import UserError
-from aelab.tracking.irrelevant import IRRELEVANT
-
-# Keys that came later, with the value that changes nothing: runs from before keep their names.
-LATER = {
-    ("data", "one_class"): None,
-    ("data", "categorical"): None,
-    ("model", "decay"): 0.0,
-    ("network", "output_activation"): "identity",
-}
+from aelab.tracking.irrelevant import IRRELEVANT, LATER
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -68,7 +60,8 @@ def run_id(config: DictConfig) -> str:
         node.pop(last, None)
     if (plain.get("pretraining") or {}).get("name") == "none":  # runs from before pretraining keep their names
         del plain["pretraining"]
-    for (group, key), value in LATER.items():
+    for dotted, value in LATER.items():
+        group, _, key = dotted.partition(".")
         if key in plain[group] and plain[group][key] == value:
             del plain[group][key]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]

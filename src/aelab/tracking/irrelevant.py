@@ -23,3 +23,11 @@ IRRELEVANT = (
     "trainer.steps_per_execution",
     "trainer.strategy",
 )
+
+# Keys that came later, with the value that changes nothing: runs from before keep their names and differ in nothing.
+LATER = {
+    "data.one_class": None,
+    "data.categorical": None,
+    "model.decay": 0.0,
+    "network.output_activation": "identity",
+}
