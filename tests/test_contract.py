@@ -49,7 +49,7 @@ FURTHER: list[tuple[str, dict[str, Any]]] = [  # settings that change what a var
     ("top_k", {"k": 2, "dead_after": 6}),  # some units are dead after the first batch
     ("batch_top_k", {"k": 1, "dead_after": 6, "unit_norm": False}),
     ("gated", {"dead_after": 6, "pre_bias": False}),
-    ("relu_l1", {"unit_norm": False}),
+    ("relu_l1", {"unit_norm": False, "k": 2}),
 ]
 SETTINGS = [(variant, {}) for variant in VARIANTS] + FURTHER
 STACKS = [("mlp", corruption) for corruption in CORRUPTIONS]

@@ -26,7 +26,12 @@ from aelab.tracking.manifest import read_manifest
 from aelab.training import RunFailed, run
 
 EVALUATIONS = sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml"))
-NEEDS = {"anomaly_detection": ("data.one_class=3", "data.batch_size=32")}  # what its question takes beyond a tiny run
+NEEDS = {  # what its question takes beyond a tiny run
+    "anomaly_detection": ("data.one_class=3", "data.batch_size=32"),
+    "linear_theory": ("network=linear", "network.hidden=[]"),
+    "score_field": ("data=mixture", "data.train_examples=300", "corruption=gaussian", "corruption.std=0.5"),
+    "dictionary": ("data=dictionary", "data.train_examples=300", "data.test_examples=100"),
+}
 REPLICAS = ("replicas=initializations", "replicas.count=2")
 VARIED = (*REPLICAS, "+replicas.vary={network.code_size:[2,3]}")
 

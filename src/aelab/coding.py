@@ -14,7 +14,8 @@ from aelab.building import build_data
 from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Examples, Part
-from aelab.models import Autoencoder, SparseAutoencoder
+from aelab.models import Autoencoder, SparseAutoencoder, WeightDecayAutoencoder
+from aelab.objectives import GaussianNoise
 from aelab.run import load_run
 from aelab.tracking.identity import recorded
 
@@ -23,7 +24,12 @@ VALUES = 2**28  # of one part that are held in memory, 1 GiB; a larger part is s
 
 
 class TrainedCoder:
-    """A trained model as a coder. ``target_activation``: the mean activation its penalty aims at, or None."""
+    """A trained model as a coder.
+
+    ``target_activation``: the mean activation its penalty aims at; ``weight_decay``: the L2 penalty's weight of each
+    code unit ``[H]``; ``noise``: the standard deviation of the Gaussian noise it was trained with; each None where
+    there is none.
+    """
 
     def __init__(self, model: Autoencoder, name: str) -> None:
         self.model = model
@@ -32,6 +38,10 @@ class TrainedCoder:
         self.activation: str = model.code_activation_name
         aimed = isinstance(model, SparseAutoencoder) and model.sparsity == "kl"
         self.target_activation = float(model.target) if aimed else None  # type: ignore[arg-type]
+        self.weight_decay = (
+            model.weights_of_units().cpu().numpy() if isinstance(model, WeightDecayAutoencoder) else None
+        )
+        self.noise = float(model.corruption.std) if isinstance(model.corruption, GaussianNoise) else None
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Examples ``[N, D]`` to codes ``[N, H]``; UserError where they are not finite."""
@@ -106,7 +116,7 @@ def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
     train, val, test = (_part(data, part) for part in ("train", "val", "test"))
     grey_levels = all(x.dtype == np.uint8 for some in data.pictures.values() for x in some.values())
     whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own
-    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole)
+    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth())
 
 
 def _part(data: DataModule, part: str) -> Part:

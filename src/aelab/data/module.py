@@ -186,6 +186,10 @@ class DataModule(pl.LightningDataModule):
         """New examples ``[count, D]`` from the generator of a generated data set."""
         raise UserError(f"data={self.name}: not generated, so new data cannot be drawn; use another plan of replicas")
 
+    def truth(self) -> dict[str, np.ndarray]:
+        """What a generated data set is made of, for evaluations that compare with it; nothing otherwise."""
+        return {}
+
     def generate_training_sets(self, seeds: Sequence[int]) -> None:
         """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
         self.values["fresh"] = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])

@@ -37,7 +37,7 @@ class Examples(NamedTuple):
     """The data of a run: its parts, the shape of one example and a seed for what an evaluation draws.
 
     ``pictures``: for each part, by name, the whole pictures uint8 ``[C, H, W]`` that its examples are patches of; empty
-    where they are no patches.
+    where they are no patches. ``truth``: arrays that the generator of generated data is made of, by name.
     """
 
     train: Part
@@ -47,6 +47,7 @@ class Examples(NamedTuple):
     name: str
     seed: int = 0
     pictures: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({})
+    truth: Mapping[str, np.ndarray] = MappingProxyType({})
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""

@@ -102,7 +102,7 @@ class Autoencoder(pl.LightningModule):
         penalty = self.penalty(seen, code, generator)
         if penalty is None:
             return Terms(error, error, torch.zeros_like(error), code)
-        return Terms(error + per_replica(self.weight, penalty) * penalty, error, penalty, code)
+        return Terms(error + self.weighted(penalty), error, penalty, code)
 
     def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
         """What the encoder sees in training instead of x."""
@@ -124,6 +124,10 @@ class Autoencoder(pl.LightningModule):
     def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
         """Unweighted penalty ``[...]`` of the input the encoder saw and its code; None for none."""
         return None
+
+    def weighted(self, penalty: Tensor) -> Tensor:
+        """The penalty ``[...]`` as it enters the loss."""
+        return per_replica(self.weight, penalty) * penalty
 
     def observe(self, code: Tensor) -> None:
         """Remember what the variant needs of a training batch's detached code; outside the objective."""
@@ -248,7 +252,7 @@ class Autoencoder(pl.LightningModule):
         mean_error = error.mean(-1)
         penalty = self.penalty(x, code)
         penalty = torch.zeros_like(mean_error) if penalty is None else penalty
-        self.metrics[part].update(x, error, squared, penalty, mean_error + per_replica(self.weight, penalty) * penalty)
+        self.metrics[part].update(x, error, squared, penalty, mean_error + self.weighted(penalty))
 
     def configure_gradient_clipping(
         self,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models.autoencoder import Autoencoder, Terms
-from aelab.objectives.randomness import Generators, per_replica
+from aelab.objectives.randomness import Generators
 
 
 class DictionaryAutoencoder(Autoencoder):
@@ -23,10 +23,13 @@ class DictionaryAutoencoder(Autoencoder):
     columns are normalised after every step. ``auxiliary_weight``: of the error that is left after the
     ``auxiliary_k`` (None: half as many as values) largest z of dead units have rebuilt the residual
     (Gao et al. 2024, A.2), in training. ``dead_after``: training examples without activation until a unit is dead.
-    ``train/dead_units`` is the share of dead units at the end of an epoch.
+    ``k``: active units of an example, so that variants can be compared at equal sparsity. A variant with a penalty
+    reaches it by its weight, which is then ``weight * e^c``: every batch moves c by ``rate * log(L0 / k)``; None leaves
+    the weight as it is. ``train/dead_units`` is the share of dead units at the end of an epoch.
     """
 
     idle: Tensor
+    log_factor: Tensor  # c, ``[...]``
     paddable = False  # a padded unit would be chosen where all others are negative
 
     def __init__(
@@ -37,6 +40,8 @@ class DictionaryAutoencoder(Autoencoder):
         auxiliary_weight: float = 1 / 32,
         auxiliary_k: int | None = None,
         dead_after: int = 10_000,
+        k: int | None = None,
+        rate: float = 0.01,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -51,12 +56,17 @@ class DictionaryAutoencoder(Autoencoder):
             raise UserError(f"model.auxiliary_k={auxiliary_k}: must be at least 1, or null")
         if dead_after < 1:
             raise UserError(f"model.dead_after={dead_after}: must be at least 1 training example")
+        if k is not None and not 1 <= k <= self.network.code_size:
+            raise UserError(f"model.k={k}: must be between 1 and network.code_size={self.network.code_size}")
         self.pre_bias = pre_bias
         self.unit_norm = unit_norm
         self.auxiliary_weight = auxiliary_weight
         half = max(1, self.network.input_size // 2)
         self.auxiliary_k = min(self.network.code_size, auxiliary_k or half)
         self.dead_after = dead_after
+        self.k = k
+        self.rate = rate
+        self.register_buffer("log_factor", torch.tensor(0.0))
         self.register_buffer("idle", torch.zeros(self.network.code_size, dtype=torch.int64))
 
     def objective(self, x: Tensor, generator: Generators = None) -> Terms:
@@ -67,7 +77,7 @@ class DictionaryAutoencoder(Autoencoder):
         error = self.error(output, x).mean(-1)
         penalty = self.sparsity(z, code)
         penalty = torch.zeros_like(error) if penalty is None else penalty
-        loss = error + per_replica(self.weight, penalty) * penalty + self.auxiliary(x, z, output)
+        loss = error + self.weighted(penalty) + self.auxiliary(x, z, output)
         return Terms(loss, error, penalty, code)
 
     def preactivation(self, x: Tensor) -> Tensor:
@@ -90,6 +100,9 @@ class DictionaryAutoencoder(Autoencoder):
 
     def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
         return self.sparsity(self.preactivation(x), code)
+
+    def weighted(self, penalty: Tensor) -> Tensor:
+        return super().weighted(penalty) * self.log_factor.exp().to(penalty)
 
     def column_norms(self) -> Tensor:
         """``||d_j||`` of the decoder's weights as they are stored, ``[..., H]``."""
@@ -114,6 +127,9 @@ class DictionaryAutoencoder(Autoencoder):
     def observe(self, code: Tensor) -> None:
         self.idle += code.shape[-2]
         self.idle *= (code == 0).all(-2)
+        if self.k is not None:
+            l0 = (code != 0).sum(-1, dtype=self.log_factor.dtype).mean(-1)
+            self.log_factor.add_(self.rate * (l0 / self.k).clamp(0.1, 10).log()).clamp_(-20, 20)
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()

@@ -15,11 +15,10 @@ from aelab.models.k_sparse import keep_largest
 class TopKAutoencoder(DictionaryAutoencoder):
     """``h = ReLU(TopK(z))``: the k largest of each example (Makhzani & Frey 2013; Gao et al. 2024)."""
 
+    k: int
+
     def __init__(self, *args: Any, k: int = 8, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not 1 <= k <= self.network.code_size:
-            raise UserError(f"model.k={k}: must be between 1 and network.code_size={self.network.code_size}")
-        self.k = k
+        super().__init__(*args, k=k, **kwargs)
 
     def sparse(self, z: Tensor) -> Tensor:
         return keep_largest(z, self.k).relu()

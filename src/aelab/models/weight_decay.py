@@ -40,6 +40,11 @@ class WeightDecayAutoencoder(Autoencoder):
         self.paddable = factors is None
         self.register_buffer("unit_weights", factors, persistent=False)
 
+    def weights_of_units(self) -> Tensor:
+        """The weight of ``||A_i||^2 + ||B_i||^2`` for each code unit, float64 ``[H]``."""
+        factors = torch.ones(self.network.code_size) if self.unit_weights is None else self.unit_weights
+        return self.weight * factors.double()
+
     def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor:
         network, replicas = self.network, code.ndim - 2
         weights = [layer.weight for layer in (*network.encoder_layers, *network.decoder_layers)]

@@ -22,6 +22,7 @@ _WARNINGS = (
     r".*does not have many workers.*",
     r".*It is recommended to use `self.log\(.*sync_dist=True\)`.*",
     r".*was configured so validation will run.*",
+    r".*could not find the monitored key in the returned metrics.*",  # an epoch without validation
     r".*There is a wandb run already in progress.*",
 )
 
