@@ -54,6 +54,7 @@ class Backend:
         self.blobs: dict[str, bytes] = {}
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.views: dict[str, dict[str, Any]] = {}
+        self.deleted: set[str] = set()
         self.address = ""
 
     def run(self, variables: dict[str, Any], create: bool = True) -> Run | None:
@@ -143,11 +144,19 @@ class Backend:
         artifact["committed"] = True
         return {"commitArtifact": {"artifact": {"id": variables["artifactID"], "digest": artifact.get("digest")}}}
 
+    def GetProjects(self, variables: dict[str, Any]) -> dict[str, Any]:
+        more = {"__typename": "Project", "entityName": variables["entity"], "createdAt": CREATED, "user": None}
+        names = sorted({run.project for run in self.runs.values()})
+        nodes = [more | {"id": f"P:{name}", "name": name, "isBenchmark": False} for name in names]
+        page = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+        return {"models": {"pageInfo": page, "edges": [{"node": node} for node in nodes]}}
+
     def ProjectInternalId(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {"project": {"id": f"P:{variables['projectName']}", "internalId": "UHJvamVjdEludGVybmFsSWQ6MQ=="}}
 
     def UpsertView2(self, variables: dict[str, Any]) -> dict[str, Any]:
-        identity = variables.get("id") or f"Vmlldzox{len(self.views)}"
+        assert variables.get("id") not in self.deleted, "no such view"
+        identity = variables.get("id") or f"Vmlldzox{len(self.views) + len(self.deleted)}"
         project = {"id": "P", "name": variables["projectName"], "entityName": variables["entityName"]}
         told = {key: variables.get(key) for key in ("type", "name", "displayName", "description", "spec")}
         times = {"createdAt": CREATED, "updatedAt": CREATED, "user": None}

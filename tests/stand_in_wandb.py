@@ -34,6 +34,7 @@ class StandInServer(Backend):
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
         self.unknown: list[str] = []
+        self.refused: set[str] = set()
         self.delay, self.status, self.port = 0.0, 200, 0
 
     def __enter__(self) -> StandInServer:
@@ -108,10 +109,13 @@ class _Handler(BaseHTTPRequestHandler):
         stand_in = self.server.stand_in
         stand_in.requests.append(name)
         operation = getattr(Backend, name, None) if name[:1].isupper() or name == "upsertView" else None
-        if operation is None:
+        if operation is None or name in stand_in.refused:
             stand_in.unknown.append(name)
             return {"data": None, "errors": [{"message": f"unknown operation {name}"}]}
-        return {"data": operation(stand_in, variables)}
+        try:
+            return {"data": operation(stand_in, variables)}
+        except AssertionError as refusal:
+            return {"data": None, "errors": [{"message": str(refusal)}]}
 
     def do_PUT(self) -> None:
         path, body = unquote(urlparse(self.path).path), self._body()

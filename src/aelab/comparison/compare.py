@@ -12,18 +12,26 @@ from aelab.errors import UserError
 from aelab.tracking.wandb_mode import wandb_mode as resolve_mode
 
 if TYPE_CHECKING:
+    from aelab.comparison.drawing import SavedFigure
     from aelab.comparison.groups import Comparison
+    from aelab.comparison.summary_run import Logged
+
+
+class NotPushed(Exception):
+    """W&B did not take a report; the reason is its cause."""
 
 
 def compare(
     directories: Sequence[Path],
     output: Path | None = None,
     wandb_mode: str | None = None,
+    wandb_report: bool = False,
 ) -> "Comparison":
     """Compare every run under the directories; the last line printed names the report.
 
     `output` gets comparison.csv, report.html and figures/. It is the directory itself if there is one, else
     `comparison` in the folder that holds them all. `wandb_mode`: "online", "offline", or None for no W&B.
+    `wandb_report`: a report and a workspace there, too.
     """
     from aelab.comparison.figures import draw_figures
     from aelab.comparison.groups import gather, over_seeds, rows, write_csv
@@ -41,13 +49,17 @@ def compare(
     report = write_report(comparison, figures, output / "report.html")
     print_table(comparison)
     print(*verdict(comparison), sep="\n")
+    problem = None
     if wandb_mode:
         from aelab.comparison.summary_run import log_summary
 
         mode = cast(Literal["online", "offline"], wandb_mode)
-        project = os.environ.get("WANDB_PROJECT", "aelab")
-        log_summary(comparison, figures, _wandb_home(output), mode, project)
+        logged = log_summary(comparison, figures, _wandb_home(output), mode, *_project(comparison))
+        if wandb_report:
+            problem = _push_report(comparison, figures, logged, output)
     print(f"report: {report}", flush=True)
+    if problem:
+        raise NotPushed("logged to W&B, but without a report there") from problem
     return comparison
 
 
@@ -64,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--wandb",
         choices=["true", "false", "online", "offline"],
-        help="log it as one W&B run, too: --wandb or wandb=true, online where there is an API key",
+        help="log it as one W&B run, too, with a report and a workspace: --wandb or wandb=true, online where there "
+        "is an API key",
     )
     words = sys.argv[1:] if argv is None else argv
     chosen = parser.parse_args([_as_option(word) for word in words])
@@ -76,16 +89,50 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_status(chosen.directories)
         return 0
     try:
-        compare(chosen.directories, chosen.output, _mode(chosen.wandb))
+        compare(chosen.directories, chosen.output, _mode(chosen.wandb), wandb_report=True)
     except UserError as problem:
         return _complain(str(problem), 2)
     except OSError as problem:
         return _complain(f"{problem}; --output DIR puts the report elsewhere", 2)
+    except NotPushed as problem:
+        return _complain(f"{problem}: {problem.__cause__}", 1)
     except Exception as problem:
         if not type(problem).__module__.startswith("wandb"):
             raise
         return _complain(f"written, but not logged to W&B: {problem}; wandb=offline needs no account", 1)
     return 0
+
+
+def _project(comparison: "Comparison") -> tuple[str, str | None]:
+    """The project and the entity that the runs are in."""
+    for run in comparison.runs:
+        if run.config.get("logger.project"):
+            return str(run.config["logger.project"]), run.config.get("logger.entity")
+    return os.environ.get("WANDB_PROJECT", "aelab"), None
+
+
+def _push_report(
+    comparison: "Comparison", figures: "Sequence[SavedFigure]", logged: "Logged", output: Path
+) -> Exception | None:
+    """A report and a workspace, where there is a server for them and what makes them is installed.
+
+    Returns what went wrong on the way: the comparison itself is there.
+    """
+    from aelab.comparison.report_spec import report_spec
+    from aelab.comparison.wandb_report import push_report
+
+    if not logged.online:
+        print("no W&B report: the runs are kept offline; sync them, then compare again with wandb=online")
+        return None
+    try:
+        report, workspace = push_report(report_spec(comparison, figures), logged, output / ".report.json")
+    except UserError as missing:
+        print(f"no W&B report: {missing}")
+        return None
+    except Exception as problem:
+        return problem
+    print(f"W&B report: {report}", f"W&B workspace: {workspace}", sep="\n")
+    return None
 
 
 def _as_option(word: str) -> str:

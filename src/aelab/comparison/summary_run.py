@@ -2,13 +2,33 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from aelab.comparison.drawing import SavedFigure, file_name
 from aelab.comparison.groups import Comparison, rows
 from aelab.comparison.runs import finite
 from aelab.tracking.wandb_client import close_run, open_run
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A curve of W&B's own over the table that lies under ``key``: `value` against `x`, one line for each `line`."""
+
+    key: str
+    title: str
+    x: str
+    points: list[list[Any]]
+
+
+class Logged(NamedTuple):
+    """Where a summary went; ``online``: to a server, where reports can be made of it."""
+
+    id: str
+    entity: str
+    project: str
+    online: bool
 
 
 def log_summary(
@@ -18,8 +38,8 @@ def log_summary(
     mode: Literal["online", "offline"],
     project: str = "aelab",
     entity: str | None = None,
-) -> str:
-    """Log the comparison as the run "<sweep> summary" in the sweep's group; returns its id.
+) -> Logged:
+    """Log the comparison as the run "<sweep> summary" in the sweep's group.
 
     The id follows from the sweep's name: the next comparison of the same sweep takes its place.
     W&B's files lie under `directory`/wandb.
@@ -42,7 +62,7 @@ def log_summary(
         close_run(run, exit_code=1)
         raise
     close_run(run, exit_code=0)
-    return str(run.id)
+    return Logged(str(run.id), str(run.entity), str(run.project), not run.offline and not run.disabled)
 
 
 def summary_id(sweep: str) -> str:
@@ -53,17 +73,27 @@ def summary_id(sweep: str) -> str:
 def _content(comparison: Comparison, figures: Sequence[SavedFigure], directory: Path) -> dict[str, Any]:
     import wandb
 
-    table = rows(comparison, directory)
-    content: dict[str, Any] = {"comparison": _table(list(table[0]), [list(row.values()) for row in table])}
+    told = rows(comparison, directory)
+    content: dict[str, Any] = {"comparison": _table(list(told[0]), [list(row.values()) for row in told])}
     for figure in figures:
-        key = file_name(figure.drawing).replace(".", "_")
-        content[f"figures/{key}"] = wandb.Image(str(figure.light), caption=figure.drawing.caption)
-        for index, (panel, points) in enumerate(_panels(figure)):
-            columns = [figure.drawing.x, "line", "value", "low", "high"]
-            title = f"{figure.drawing.title}: {panel}" if panel else figure.drawing.title
-            chart = wandb.plot.line(_table(columns, points), columns[0], "value", stroke="line", title=title)
-            content[f"charts/{key}{f'_{index}' if panel else ''}"] = chart
+        content[picture_key(figure)] = wandb.Image(str(figure.light), caption=figure.drawing.caption)
+        for chart in charts(figure):
+            table = _table([chart.x, "line", "value", "low", "high"], chart.points)
+            content[chart.key] = wandb.plot.line(table, chart.x, "value", stroke="line", title=chart.title)
     return content
+
+
+def picture_key(figure: SavedFigure) -> str:
+    """What a figure is called in W&B."""
+    return f"figures/{file_name(figure.drawing).replace('.', '_')}"
+
+
+def charts(figure: SavedFigure) -> Iterator[Chart]:
+    """A chart for each panel of a figure over numbers."""
+    key = picture_key(figure).replace("figures/", "charts/", 1)
+    for index, (panel, points) in enumerate(_panels(figure)):
+        title = f"{figure.drawing.title}: {panel}" if panel else figure.drawing.title
+        yield Chart(f"{key}_{index}" if panel else key, title, figure.drawing.x, points)
 
 
 def _panels(figure: SavedFigure) -> Iterator[tuple[str, list[list[Any]]]]:
