@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from aelab.coding import TrainedCoder, examples_of, trained_coders
 from aelab.configuration import instantiate
 from aelab.errors import UserError
-from aelab.evaluation.protocol import Evaluation, Examples
+from aelab.evaluation.protocol import Curve, Evaluation, Examples
 from aelab.evaluation.summary import flat, rows, table
 from aelab.tracking import pictures
 from aelab.tracking.atomic import write_whole
@@ -137,7 +137,22 @@ def _measure(
     facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
     told = getattr(question, "facts", None)
     facts |= told(data) if told else {}
-    return {"config": config, "rows": found, "facts": facts, "seconds": round(time.monotonic() - began, 3)}
+    entry = {"config": config, "rows": found, "facts": facts}
+    if hasattr(question, "curves"):
+        with waiting(f"{name}: curves"):
+            entry["curves"] = [
+                _mean_curves([question.curves(coder, data) for coder in coders]) for coders in all_coders
+            ]
+    return entry | {"seconds": round(time.monotonic() - began, 3)}
+
+
+def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:
+    """Curves of replicas as one curve each, with plain numbers."""
+    curves = {}
+    for name, first in found[0].items() if found else ():
+        mean = np.mean([one[name].y for one in found], axis=0)
+        curves[name] = first._asdict() | {"x": [float(x) for x in first.x], "y": [float(y) for y in mean]}
+    return curves
 
 
 def _baseline_rows(

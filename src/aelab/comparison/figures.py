@@ -8,6 +8,7 @@ from aelab.comparison.against import error_against
 from aelab.comparison.bars import error_bars
 from aelab.comparison.curves import training_curves
 from aelab.comparison.drawing import Drawing, SavedFigure, numeric_keys, save
+from aelab.comparison.evaluated import evaluated_curves
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.runs import Run
 from aelab.comparison.swept import choices, differing_keys
@@ -51,6 +52,7 @@ def _of_one_problem(
     if not numeric:
         found.append(error_bars(groups, swept))
     found.append(training_curves(groups, unfinished, _differing(keys, [*complete, *unfinished])))
+    found += evaluated_curves(groups, swept)
     yield from (drawing for drawing in found if drawing is not None)
 
 

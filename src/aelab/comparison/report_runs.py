@@ -27,7 +27,8 @@ _CAPTIONS = {
     "variance_map": "Where the variance lies: variance of each value, averaged over test examples",
     "dimensionality_reduction_map": "Map of test examples by their codes",
     "retrieval_neighbours": "Test examples and the training examples nearest by code, green where of the same class",
-    "code_health_contraction": "Contraction: singular values of the encoder's Jacobian at test examples",
+    "code_health_spectrum": "Singular values of the encoder's Jacobian at test examples",
+    "contraction_ratio": "Contraction: how much closer two codes are than their inputs",
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from aelab.comparison.curve import Curve, read_curves
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import plain
 from aelab.errors import UserError
@@ -23,7 +24,7 @@ class Run:
     """One run, or one setting of a fit that carried several (`varied`).
 
     `config` is flat (dotted keys), `metrics` holds numbers only, `intervals` the 95 % intervals that the run itself
-    has of some of them.
+    has of some of them; `curves` are those of evaluations, by `<evaluation>/<curve>`.
     """
 
     directory: Path
@@ -40,6 +41,7 @@ class Run:
     failure: str = ""
     trace: str = ""
     varied: bool = False
+    curves: dict[str, Curve] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -73,7 +75,7 @@ def read_runs(directory: Path) -> list[Run]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
             raise ValueError(f"it holds a {type(manifest).__name__}, not an object")
-        runs = _settings(_from_manifest(directory, manifest), manifest.get("replicas"))
+        runs = _settings(_from_manifest(directory, manifest), manifest)
         return [replace(run, intervals=_intervals(run, manifest.get("evaluations"))) for run in runs]
     except (OSError, ValueError, RecursionError) as problem:
         reason = str(problem) if isinstance(problem, UserError) else f"manifest.json cannot be read: {problem}"
@@ -106,15 +108,27 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
         fit_s=_numbers(timings).get("fit_s"),
         failure=failure,
         trace=trace,
+        curves=read_curves(manifest, 0),
     )
 
 
-def _settings(run: Run, replicas: Any) -> list[Run]:
+def _settings(run: Run, manifest: dict[str, Any]) -> list[Run]:
+    replicas = manifest.get("replicas")
     settings = replicas.get("settings") if isinstance(replicas, dict) else None
-    told = [one for one in settings or [] if isinstance(one, dict) and isinstance(one.get("values"), dict)]
+    told = [
+        (index, one)
+        for index, one in enumerate(settings or [])
+        if isinstance(one, dict) and isinstance(one.get("values"), dict)
+    ]
     return [
-        replace(run, config=run.config | one["values"], metrics=_numbers(one.get("metrics")), varied=True)
-        for one in told
+        replace(
+            run,
+            config=run.config | one["values"],
+            metrics=_numbers(one.get("metrics")),
+            varied=True,
+            curves=read_curves(manifest, index),
+        )
+        for index, one in told
     ] or [run]
 
 

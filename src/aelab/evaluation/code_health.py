@@ -10,7 +10,7 @@ from scipy.special import entr
 
 from aelab.evaluation.drawing import figure_pixels
 from aelab.evaluation.linear import PCACoder
-from aelab.evaluation.protocol import Coder, Examples, Score
+from aelab.evaluation.protocol import Coder, Curve, Examples, Score
 
 FLOOR = 1e-6  # of a logarithmic axis
 BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # of activations that saturate
@@ -36,6 +36,7 @@ class CodeHealth:
         self.threshold = threshold
         self.saturation = saturation
         self.jacobians = jacobians
+        self.known: dict[int, np.ndarray] = {}
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         code = coder.encode(data.test.x).astype(np.float64)
@@ -65,16 +66,26 @@ class CodeHealth:
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         values = self._singular_values(coder, data)
-        return {} if values is None else {"contraction": figure_pixels(lambda axes: _contraction(axes, values))}
+        return {} if values is None else {"spectrum": figure_pixels(lambda axes: _spectrum(axes, values))}
+
+    def curves(self, coder: Coder, data: Examples) -> Mapping[str, Curve]:
+        values = self._singular_values(coder, data)
+        if values is None:
+            return {}
+        rank = np.arange(1, values.shape[1] + 1)
+        return {"spectrum": Curve(rank, values.mean(0), "rank", "singular value of the encoder's Jacobian", "y")}
 
     def _singular_values(self, coder: Coder, data: Examples) -> np.ndarray | None:
-        """Of the encoder's Jacobian ``[n, min(H, D)]``, largest first; None where the coder has none."""
+        """Of the encoder's Jacobian ``[n, min(H, D)]``, largest first, once for each coder; None where it has none."""
         jacobian = getattr(coder, "jacobian", None)
         if jacobian is None:
             return None
-        count = min(self.jacobians, len(data.test.x))
-        chosen = np.random.default_rng(data.seed).choice(len(data.test.x), count, replace=False)
-        return np.linalg.svd(jacobian(data.test.x[chosen]).astype(np.float64), compute_uv=False)
+        if id(coder) not in self.known:
+            count = min(self.jacobians, len(data.test.x))
+            chosen = np.random.default_rng(data.seed).choice(len(data.test.x), count, replace=False)
+            found = jacobian(data.test.x[chosen]).astype(np.float64)
+            self.known[id(coder)] = np.linalg.svd(found, compute_uv=False)
+        return self.known[id(coder)]
 
 
 def usage(code: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +109,7 @@ def effective_rank(values: np.ndarray) -> float:
     return float(np.exp(entr(values / values.sum()).sum()))
 
 
-def _contraction(axes: Any, values: np.ndarray) -> None:
+def _spectrum(axes: Any, values: np.ndarray) -> None:
     rank, values = np.arange(1, values.shape[1] + 1), np.maximum(values, FLOOR)
     low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
     axes.fill_between(rank, low, high, alpha=0.25, linewidth=0, color="#4477aa", label="10 % to 90 %")

@@ -72,12 +72,25 @@ class Score(NamedTuple):
     high: float | None = None
 
 
+class Curve(NamedTuple):
+    """``y`` ``[n]`` against ``x`` ``[n]``, their names, and which axes are logarithmic: ``x``, ``y``, ``xy``."""
+
+    x: np.ndarray
+    y: np.ndarray
+    x_name: str
+    y_name: str
+    logarithmic: str = ""
+
+
 class Evaluation(Protocol):
     """One of ``conf/evaluation``; hyperparameters are its constructor's arguments.
 
     ``measure``: scores of one coder. ``baselines``: scores of the methods that stand beside it, by name (``pca``,
     ``raw``, ...), which do not depend on the coder. ``pictures``: uint8 ``[height, width, 3]`` by name.
     Raise UserError where the data cannot answer the question.
+
+    ``facts`` (what is printed beside) and ``curves`` (of one coder, by name, which a comparison draws of all runs in
+    one figure) may be there, too.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...
