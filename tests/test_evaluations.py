@@ -95,7 +95,7 @@ def test_replicas_give_means_with_intervals(outputs: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", EVALUATIONS)
 def test_it_has_a_recipe_and_a_place_in_the_docs(name: str) -> None:
-    recipes = [path.read_text() for path in (conf_dir() / "experiment").glob("*.yaml")]
+    recipes = [path.read_text() for path in (conf_dir() / "experiment").rglob("*.yaml")]
     assert any(re.search(rf"override /evaluation: .*\b{name}\b", recipe) for recipe in recipes)
     assert f"`{name}`" in (Path(__file__).parents[1] / "docs" / "evaluation.md").read_text()
 
