@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from fake_runs import write_run
 
+from aelab.comparison.compare import compare
 from aelab.comparison.runs import find_runs
 from aelab.configuration import conf_dir
 from aelab.errors import UserError
 from aelab.reproducing.judging import rows
 from aelab.reproducing.main import main
 from aelab.reproducing.measured import Answer, Measured, answer
-from aelab.reproducing.paper import in_words, picks, read_paper, read_papers
-from aelab.reproducing.recipe import Recipe, sizes_of
+from aelab.reproducing.paper import in_words, picks, read_paper, read_papers, sizes_of
+from aelab.reproducing.recipe import Recipe
 from aelab.reproducing.record import keep, read_record
 from aelab.reproducing.table import Entry, write_page
 from aelab.training import run
@@ -121,7 +122,7 @@ def test_a_place_of_an_ordering_may_have_its_own_metric() -> None:
     places = [
         {"model.name": "a"},
         {"metric": "test/pca_error", "network.code_size": 18},
-        {"times": 3, "model.name": "b"},
+        {"label": "B", "times": 3, "model.name": "b"},
     ]
     paper = read_paper({"title": "t", "orderings": [ORDERING | {"times": 784, "lowest_first": places}]})
     assert [metric for metric, _ in paper.questions()] == ["test/mse", "test/pca_error", "test/mse"]
@@ -129,7 +130,7 @@ def test_a_place_of_an_ordering_may_have_its_own_metric() -> None:
     pca = Answer("test/pca_error", {"network.code_size": 18}, 5.0, None, None, ("run",))
     pairs = rows(paper, replace(measured, answers=(*measured.answers, pca)), ["paper"])
     assert [row.ours for row in pairs] == ["7.84 ≥ 5", "5 < 6"]
-    assert pairs[0].quantity == "test/mse: a < network.code_size 18"
+    assert pairs[1].quantity == "test/mse: code_size 18 < B" and pairs[0].quantity == "test/mse: a < code_size 18"
 
 
 def test_intervals_over_seeds_or_of_the_run_itself(tmp_path: Path) -> None:
@@ -207,6 +208,14 @@ def test_reproducing_a_paper_end_to_end(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(record.runs) == 2 == len(record.expected) and record.seconds > 0 and "cores" in record.device
     page = (tmp_path / "reproductions.md").read_text()
     assert "| tiny | small | test error of undercomplete" in page and "hinton2006\\_mnist | paper | not run" in page
+    compare([tmp_path / "outputs" / "tiny"])
+    assert "No verdicts: run with trainer.max_epochs=2" in (tmp_path / "outputs" / "tiny" / "report.html").read_text()
+    for path in (tmp_path / "outputs" / "tiny").glob("*/manifest.json"):
+        if "max_epochs=2" in path.read_text():
+            shutil.rmtree(path.parent)
+    compare([tmp_path / "outputs" / "tiny"])
+    report = (tmp_path / "outputs" / "tiny" / "report.html").read_text()
+    assert "Beside the paper" in report and "not reproduced (within 0.1)" in report and "nobody, never" in report
     assert main(common) == 0
     assert "run, 20" in capfd.readouterr().out
     assert main([*common, "tinny"]) == 2 and "did you mean tiny?" in capfd.readouterr().err

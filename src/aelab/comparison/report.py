@@ -12,6 +12,7 @@ from aelab.comparison.report_runs import run_sections
 from aelab.comparison.table import Row, Table, tabulate, visible
 from aelab.comparison.verdict import seeds_in_words, verdict
 from aelab.comparison.wording import count, plain
+from aelab.reproducing.section import paper_sections
 from aelab.tracking.atomic import write_whole
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -43,6 +44,7 @@ def write_report(comparison: Comparison, figures: Sequence[SavedFigure], path: P
 <main>
 <h2>Configurations</h2>
 {_table(comparison)}
+{paper_sections(comparison.runs)}
 {_figures(figures)}
 {run_sections(comparison)}
 </main>

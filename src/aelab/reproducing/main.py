@@ -12,9 +12,9 @@ from pathlib import Path
 from aelab.configuration import conf_dir
 from aelab.errors import UserError
 from aelab.reproducing.measured import Measured, measure
-from aelab.reproducing.paper import Paper, read_papers
+from aelab.reproducing.paper import Paper, read_papers, sizes_of
 from aelab.reproducing.printing import print_list, print_rows
-from aelab.reproducing.recipe import Recipe, sizes_of
+from aelab.reproducing.recipe import Recipe
 from aelab.reproducing.record import keep, read_record
 from aelab.reproducing.table import Entry, write_page
 
@@ -69,7 +69,7 @@ def reproduce(papers: dict[str, Paper], name: str, size: str, overrides: list[st
     measured = measure(recipe if ours else asked, papers[name])
     if measured is None:
         return status or 1
-    entry = Entry(name, size, papers[name], measured)
+    entry = Entry(name, size, papers[name], measured, changed=not ours)
     print_rows(entry)
     if not ours:
         print(f"not kept: with {' '.join(overrides)} these are other runs than the recipe's")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aelab.comparison.groups import t_interval
 from aelab.comparison.runs import Run, finite, read_runs
 from aelab.reproducing.paper import Choice, Paper, picks
-from aelab.reproducing.recipe import Recipe
 from aelab.tracking.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from aelab.reproducing.recipe import Recipe
 
 
 @dataclass(frozen=True)

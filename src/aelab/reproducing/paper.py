@@ -55,9 +55,10 @@ class Place:
     metric: str
     of: Choice
     times: float = 1.0
+    label: str = ""
 
     def __str__(self) -> str:
-        return in_words(self.of) or self.metric
+        return self.label or in_words(self.of) or self.metric
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ class Paper:
         asked = [(figure.metric, figure.of) for figure in self.figures]
         asked += [(place.metric, place.of) for ordering in self.orderings for place in ordering.lowest_first]
         return [question for index, question in enumerate(asked) if question not in asked[:index]]
+
+
+def sizes_of(name: str) -> dict[str, tuple[str, ...]]:
+    """The sizes an experiment has; what does not grow with size=paper counts as both."""
+    grows = (conf_dir() / "size" / "paper" / f"{name}.yaml").is_file()
+    return {"small": ("small",), "paper": ("paper",)} if grows else {"small": ("small", "paper")}
 
 
 def may_turn_red(tag: str) -> bool:
@@ -137,12 +144,12 @@ def _ordering(key: str, block: Any) -> Ordering:
 
 
 def _place(key: str, choice: Any, block: Mapping[str, Any]) -> Place:
-    """``metric`` and ``times`` among the keys of a choice are its own."""
+    """``metric``, ``times`` and ``label`` among the keys of a choice are its own."""
     _check_choice_of_runs(key, choice)
-    of = {name: value for name, value in choice.items() if name not in ("metric", "times")}
-    if "metric" in choice:
-        return Place(choice["metric"], of, choice.get("times", 1.0))
-    return Place(block["metric"], of, choice.get("times", block.get("times", 1.0)))
+    of = {name: value for name, value in choice.items() if name not in ("metric", "times", "label")}
+    times = 1.0 if "metric" in choice else block.get("times", 1.0)
+    own = choice.get("metric", block["metric"]), of, choice.get("times", times), choice.get("label", "")
+    return Place(*own)
 
 
 def _check_choices(key: str, block: Mapping[str, Any]) -> None:
@@ -185,6 +192,6 @@ def picks(choice: Choice, flat_config: Mapping[str, Any]) -> bool:
 
 
 def in_words(choice: Choice) -> str:
-    """``denoising, network.hidden 500-500``: names alone, other keys with theirs."""
-    parts = [shown(v) if key.endswith(".name") else f"{key} {shown(v)}" for key, v in choice.items()]
+    """``denoising, hidden 500-500``: names alone, other keys with the last part of theirs."""
+    parts = [("" if key.endswith(".name") else f"{key.rpartition('.')[2]} ") + shown(v) for key, v in choice.items()]
     return ", ".join(parts)

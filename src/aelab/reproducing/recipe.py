@@ -17,12 +17,6 @@ from aelab.configuration import conf_dir
 from aelab.tracking.identity import register_resolver, resolved, run_id
 
 
-def sizes_of(name: str) -> dict[str, tuple[str, ...]]:
-    """The sizes an experiment has; what does not grow with size=paper counts as both."""
-    grows = (conf_dir() / "size" / "paper" / f"{name}.yaml").is_file()
-    return {"small": ("small",), "paper": ("paper",)} if grows else {"small": ("small", "paper")}
-
-
 class Recipe:
     """The runs of ``experiment=<name>`` at a size, in the order of its sweep.
 

@@ -31,10 +31,18 @@ def keep(folder: Path, experiment: str, size: str, measured: Measured) -> bool:
     if before and before.expected == measured.expected and len(before.runs) > len(measured.runs):
         return False
     record[size] = measured
-    ordered = {size: asdict(record[size]) for size in SIZES if size in record}
+    ordered = [f'"{size}": {_text(record[size])}' for size in SIZES if size in record]
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / f"{experiment}.json", json.dumps(ordered, indent=1) + "\n")
+    write_whole(folder / f"{experiment}.json", "{" + ",\n".join(ordered) + "}\n")
     return True
+
+
+def _text(measured: Measured) -> str:
+    """JSON, a line for each answer and each fact."""
+    kept = asdict(measured)
+    answers = ",\n  ".join(map(json.dumps, kept.pop("answers")))
+    facts = ",\n ".join(f'"{name}": {json.dumps(value)}' for name, value in kept.items())
+    return f'{{\n "answers": [\n  {answers}\n ],\n {facts}\n}}'
 
 
 def _measured(kept: dict[str, Any]) -> Measured:

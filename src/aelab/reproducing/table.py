@@ -9,8 +9,7 @@ from pathlib import Path
 from aelab.comparison.wording import ABSENT, count, duration
 from aelab.reproducing.judging import Row, rows
 from aelab.reproducing.measured import Measured
-from aelab.reproducing.paper import TAGS, Paper
-from aelab.reproducing.recipe import sizes_of
+from aelab.reproducing.paper import TAGS, Paper, sizes_of
 from aelab.tracking.atomic import write_whole
 
 HEADINGS = (
@@ -24,16 +23,17 @@ _HEADER = "# Reproductions\n\n"
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment at a size; ``measured`` is None where it was not run."""
+    """An experiment at a size; ``measured`` is None where it was not run, ``changed``: not quite as the recipe says."""
 
     experiment: str
     size: str
     paper: Paper
     measured: Measured | None
+    changed: bool = False
 
     def rows(self) -> list[Row]:
         """The paper's figures and orderings beside ours."""
-        counts_as = sizes_of(self.experiment).get(self.size, (self.size,))
+        counts_as = () if self.changed else sizes_of(self.experiment).get(self.size, (self.size,))
         return rows(self.paper, self.measured, counts_as) if self.measured else []
 
     @property
