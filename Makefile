@@ -32,7 +32,7 @@ test-slow: $(STAMP)  ## the long checks, and those that need a GPU where there i
 
 test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started, where SLURM is installed
 	sh tests/one_machine_slurm.sh
-	$(BIN)/python -m pytest -rs -m slurm
+	$(BIN)/python -m pytest -rs -m slurm tests/test_slurm_cluster.py
 
 # Ray's launcher needs an old cloudpickle, and with it an old joblib, so it gets an environment of its own.
 RAY := .venv-ray
@@ -42,7 +42,7 @@ $(RAY)/.installed: pyproject.toml $(STAMP)
 	touch $(RAY)/.installed
 
 test-ray: $(RAY)/.installed  ## a sweep on a Ray cluster of this machine, in .venv-ray
-	$(RAY)/bin/python -m pytest -rs -m ray
+	$(RAY)/bin/python -m pytest -rs -m ray tests/test_ray.py
 
 lint: $(STAMP)  ## ruff: style and format
 	$(BIN)/ruff check $(SOURCES)

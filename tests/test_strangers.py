@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from test_runs import directory_of
 
 import aelab
 from aelab.comparison.compare import main as compare
-from aelab.configuration import conf_dir
+from aelab.configuration import conf_dir, instantiate
 from aelab.errors import UserError
 from aelab.evaluating import _outputs, evaluate
 from aelab.tracking.containment import check_contained
@@ -47,6 +48,33 @@ def test_nothing_in_the_source_can_unpickle() -> None:
         if unsafe.search(line)
     ]
     assert found == []
+
+
+class Hostile:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "svhn", "mnist", "arrays", "adbench"])
+def test_data_of_a_stranger_run_nothing(name: str, tmp_path: Path) -> None:
+    """CIFAR-10 comes pickled; torchvision holds it to its checksums before it reads it."""
+    mark, content = tmp_path / "mark", pickle.dumps(Hostile(tmp_path / "mark"))
+    kind: Any = instantiate(compose_tiny(tmp_path, f"data={name}", f"paths.data={tmp_path}").data)
+    files = [*getattr(kind, "files", ()), "own.npy", "adbench/6_cardio.npz"]
+    kind.path = str(tmp_path / "own.npy") if name == "arrays" else None
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(content)
+    with pytest.raises(UserError):
+        kind.setup()
+    assert not mark.exists()
+    pickle.loads(content)
+    assert mark.exists(), "the trap itself works"
 
 
 # --- links ---
