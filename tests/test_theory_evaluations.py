@@ -9,7 +9,7 @@ import torch
 from aelab.data.dictionary import Dictionary
 from aelab.data.mixture import Mixture, spiral
 from aelab.errors import UserError
-from aelab.evaluation.dictionary import DictionaryLearning, atoms_of, largest_cosines
+from aelab.evaluation.dictionary import DictionaryLearning, atoms_of, largest_cosines, random_directions
 from aelab.evaluation.linear import PCACoder
 from aelab.evaluation.linear_probe import LinearProbe
 from aelab.evaluation.linear_theory import LinearTheory
@@ -215,6 +215,14 @@ class _Rounded(Affine):
     def encode(self, x: np.ndarray) -> np.ndarray:
         code = super().encode(x)
         return np.where(np.abs(code) > 1e-4, code, 0)
+
+
+def test_chance_in_the_picture_knows_nothing_of_the_atoms() -> None:
+    """The dashed line is of random directions, not of those that the data were drawn with from the same seed."""
+    data = Dictionary(size=64, atoms=20, train_examples=40, test_examples=5)
+    for seed in range(3):
+        chance = random_directions(20, 64, seed)
+        assert largest_cosines(data.truth()["atoms"], chance).max() < 0.7
 
 
 def test_atoms_are_what_units_add() -> None:

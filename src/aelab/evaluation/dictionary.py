@@ -53,7 +53,7 @@ class DictionaryLearning:
         sheets = {"usage": figure_pixels(lambda axes: _draw_usage(axes, often, len(data.test.x)))}
         if "atoms" in data.truth:
             best = np.sort(largest_cosines(data.truth["atoms"], atoms_of(coder)))[::-1]
-            random = np.random.default_rng(data.seed).standard_normal((coder.code_size, data.test.x.shape[1]))
+            random = random_directions(coder.code_size, data.test.x.shape[1], data.seed)
             chance = np.sort(largest_cosines(data.truth["atoms"], random))[::-1]
             sheets["atoms"] = figure_pixels(lambda axes: _draw_atoms(axes, best, chance))
         return sheets
@@ -71,9 +71,15 @@ def largest_cosines(true: np.ndarray, learned: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs((true / lengths[0]) @ (learned / lengths[1]).T).max(1))
 
 
+def random_directions(count: int, size: int, seed: int) -> np.ndarray:
+    """``[count, size]``, from another stream than generated data of the same seed."""
+    return np.random.default_rng([seed, 19]).standard_normal((count, size))
+
+
 def _draw_usage(axes: Any, often: np.ndarray, examples: int) -> None:
     axes.plot(np.arange(1, len(often) + 1), np.maximum(often, 0.5 / examples), color="#4477aa")
-    axes.axhline(1 / examples, color="0.5", linestyle="--", linewidth=1)
+    axes.axhline(1 / examples, color="0.5", linestyle="--", linewidth=1, label="one example; below it, dead")
+    axes.legend(frameon=False)
     axes.set(
         xlabel="code unit, by how often it is active", ylabel="share of test examples", yscale="log", ylim=(None, 1.2)
     )

@@ -15,7 +15,7 @@ from aelab.evaluation.pca import fit_pca
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 GRID = 25  # arrows a side
-SHOWN = 1e-3  # of the largest density on the grid: below it no arrows are drawn
+SHOWN = 0.03  # of the largest density on the grid: below it no arrows are drawn
 
 
 class ScoreField:
