@@ -55,6 +55,7 @@ class Attractors:
         scale = data.train.x.var(0, dtype=np.float64).sum()
         if not scale:
             raise UserError(f"data={data.name}: all training examples are the same, so there is one place to end at")
+        coder.encode(train)  # which refuses what is not finite; iterates may well escape
         radius = spectral_radii(coder, train)
         error = _distance(coder.reconstruct(train), train)
         found = self._end(coder, self._noisy(train, data))

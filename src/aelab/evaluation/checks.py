@@ -18,9 +18,16 @@ def require_varying(code: np.ndarray) -> np.ndarray:
 
 
 def require_classes(data: Examples) -> None:
-    """UserError where a part has no labels or the training part only one class."""
+    """UserError where a part has no labels, or ones that are no classes, or the training part only one class."""
     data.require_labels()
     assert data.train.labels is not None
+    for part in (data.train, data.val, data.test):
+        assert part.labels is not None
+        if part.labels.dtype.kind == "f" and (odd := part.labels != np.round(part.labels)).any():
+            raise UserError(
+                f"data={data.name}: labels are no classes, like {part.labels[odd][0]:.4g}; name a column of "
+                "classes with data.label (evaluation=popularity predicts numbers)"
+            )
     classes = np.unique(data.train.labels)
     if len(classes) < 2:
         raise UserError(f"data={data.name}: all training examples have the label {classes[0]}; two classes are needed")

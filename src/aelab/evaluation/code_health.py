@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import entr
 
+from aelab.errors import UserError
 from aelab.evaluation.drawing import figure_pixels
 from aelab.evaluation.linear import PCACoder
 from aelab.evaluation.protocol import Coder, Curve, Examples, Score
@@ -39,6 +40,8 @@ class CodeHealth:
         self.known: dict[int, np.ndarray] = {}
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
+        if len(data.test.x) < 2:
+            raise UserError(f"data={data.name}: one test example; at least 2 are needed")
         code = coder.encode(data.test.x).astype(np.float64)
         active, dead = usage(code, self.threshold)
         scores = [

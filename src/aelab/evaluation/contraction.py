@@ -62,4 +62,6 @@ class Contraction:
 
 def _draw(axes: Any, curve: Curve) -> None:
     axes.plot(curve.x, curve.y, color="#4477aa")
-    axes.set(xlabel=curve.x_name, ylabel=curve.y_name, xscale="log", yscale="log")
+    axes.set(xlabel=curve.x_name, ylabel=curve.y_name, xscale="log")
+    if np.max(curve.y) > 0:  # else a code that never moves
+        axes.set_yscale("log")

@@ -63,6 +63,7 @@ class Denoising:
         return told | ({"pictures": ", ".join(whole)} if whole else {})
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
+        coder.encode(data.test.x[:1])  # which refuses what is not finite
         return self._scores(lambda sigma, whole: self._through(coder, data), data)
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from aelab.errors import UserError
 from aelab.evaluation.drawing import figure_pixels
 from aelab.evaluation.intervals import mean_score
 from aelab.evaluation.linear import PCACoder
@@ -32,6 +33,8 @@ class DictionaryLearning:
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         x = data.test.x.astype(np.float64)
+        if not np.ptp(x, axis=0).any():
+            raise UserError(f"data={data.name}: all test examples are the same, so there is nothing to explain")
         code = coder.encode(data.test.x)
         residual = x - coder.decode(code)
         scores = [

@@ -80,11 +80,11 @@ def msle_score(metric: str, predicted: np.ndarray, z: np.ndarray) -> Score:
 
 
 def spearman_score(metric: str, predicted: np.ndarray, z: np.ndarray) -> Score:
-    """Rank correlation of ``[N]`` with ``[N]``, equal values sharing their rank; 0 where all predictions are equal.
+    """Rank correlation of ``[N]`` with ``[N]``, equal values sharing their rank; 0 where all of either are equal.
 
     Its interval is Fisher's with the variance (1 + r^2 / 2) / (N - 3) of Bonett & Wright 2000; none below 4 examples.
     """
-    if not np.ptp(predicted):
+    if not np.ptp(predicted) or not np.ptp(z):
         return Score(metric, 0.0)
     r = float(np.corrcoef(rankdata(predicted), rankdata(z))[0, 1])
     if len(z) < 4 or abs(r) >= 1:

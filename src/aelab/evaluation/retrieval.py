@@ -88,6 +88,10 @@ class Retrieval:
         """Rows of the test part that are looked up: those with an answer, as many as wanted, always the same."""
         assert data.train.labels is not None and data.test.labels is not None
         rows = np.flatnonzero(np.isin(data.test.labels, data.train.labels))
+        if not len(rows):
+            raise UserError(
+                f"data={data.name}: no test example has a label of the training part, so none has an answer"
+            )
         if self.queries is not None and not 2 <= self.queries <= len(data.test.x):
             raise UserError(
                 f"evaluation.retrieval.queries={self.queries}: must be 2 to {len(data.test.x)}, the size of the test "
