@@ -114,11 +114,16 @@ def spectral_radii(coder: Reconstructor, x: np.ndarray) -> np.ndarray:
 
 
 def _basins(axes: Any, steps: np.ndarray, distances: list[np.ndarray], tolerance: float) -> None:
-    low, middle, high = np.quantile(np.clip(distances, FLOOR, 1 / FLOOR), [0.1, 0.5, 0.9], axis=1)
-    axes.fill_between(steps, low, high, alpha=0.25, linewidth=0, color="#4477aa", label="10 % to 90 %")
-    axes.plot(steps, middle, color="#4477aa", label="median over training examples")
-    axes.axhline(tolerance, color="0.5", linestyle="--", linewidth=1, label="found again below")
+    """A line for each example: blue where it ends within ``tolerance``."""
+    lines = np.clip(distances, FLOOR, 1 / FLOOR)
+    found = lines[-1] < tolerance
+    for kept, colour, name in ((~found, "#cc6677", "ends elsewhere"), (found, "#4477aa", "found again")):
+        if kept.any():
+            drawn = axes.plot(steps, lines[:, kept], color=colour, alpha=0.7, linewidth=1)
+            drawn[0].set_label(f"{name}: {kept.sum()} of {len(kept)}")
+    axes.axhline(tolerance, color="0.5", linestyle="--", linewidth=1)
     axes.set(xlabel="times reconstructed, from example + noise", ylabel="squared distance to the example / variance")
-    axes.set_xscale("symlog")
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(left=0)
     axes.set_yscale("log")
     axes.legend(frameon=False)
