@@ -56,6 +56,10 @@ class TrainedCoder:
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
         return self._chunked(self.model.reconstruct, x)
 
+    def filters(self) -> np.ndarray:
+        """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``."""
+        return self.model.network.filters().float().cpu().numpy()
+
     def jacobian(self, x: np.ndarray) -> np.ndarray:
         """Derivatives ``[N, H, D]`` of the code at examples ``[N, D]``."""
         return self._derivatives(self.model.encode, x)

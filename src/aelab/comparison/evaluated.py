@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from aelab.comparison.curve import Curve
 from aelab.comparison.drawing import Drawing, leading, numbers, numeric_keys
 from aelab.comparison.groups import Estimate, Group
+from aelab.comparison.scale import log_rightwards, log_upwards
 from aelab.comparison.style import Theme, panels
 from aelab.comparison.wording import count, plain
 
@@ -58,10 +59,11 @@ def _paint(theme: Theme, title: str, found: Sequence[tuple[str, Points]], told: 
         colour = palette[index % len(palette)]
         axes.plot(*zip(*points, strict=True), color=colour, label=plain(label, 40))
     if "x" in told.logarithmic:
-        axes.set_xscale("log")
+        log_rightwards(axes)
     if "y" in told.logarithmic:
-        axes.set_yscale("log")
-    figure.supxlabel(told.x_name, size=9.5)
+        log_upwards(axes)
+    axes.set_xlabel(plain(told.x_name), size=9.5)
     if any(label for label, _ in found):
-        figure.legend(loc="outside right upper")
+        figure.set_figheight(4.4 + 0.14 * len(found))
+        figure.legend(loc="outside lower center", ncols=2)
     return figure

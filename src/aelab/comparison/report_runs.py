@@ -28,6 +28,7 @@ _CAPTIONS = {
     "dimensionality_reduction_map": "Map of test examples by their codes",
     "retrieval_neighbours": "Test examples and the training examples nearest by code, green where of the same class",
     "code_health_spectrum": "Singular values of the encoder's Jacobian at test examples",
+    "filters_first_layer": "The inputs that excite the first layer's units most, each scaled to its own largest",
     "contraction_ratio": "Contraction: how much closer two codes are than their inputs",
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from aelab.comparison.style import Theme
@@ -50,11 +51,21 @@ def spans_decades(values: Iterable[float]) -> bool:
 def log_upwards(axes: Axes) -> None:
     """A logarithmic vertical axis with plain numbers on it."""
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
+    _plain_numbers(axes.yaxis, axes.get_ylim())
+
+
+def log_rightwards(axes: Axes) -> None:
+    """A logarithmic horizontal axis with plain numbers on it."""
+    axes.set_xscale("log")
+    _plain_numbers(axes.xaxis, axes.get_xlim())
+
+
+def _plain_numbers(axis: Axis, limits: tuple[float, float]) -> None:
+    low, high = limits
     steps = (1, 2, 5) if math.log10(high / low) < 2.5 else (1,)
-    axes.yaxis.set_major_locator(LogLocator(subs=steps))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def dress(axes: Axes, theme: Theme, scale: Scale, values: Iterable[float], width: float) -> None:
