@@ -14,6 +14,11 @@ _LINES = (
     "`weights_only` was not set",
     "💡",
 )
+_LOGGERS = (
+    "pytorch_lightning.utilities.rank_zero",
+    "lightning.pytorch.utilities.rank_zero",
+    "pytorch_lightning.trainer.connectors.checkpoint_connector",
+)
 _WARNINGS = (
     r".*isinstance\(treespec, LeafSpec\).*",
     r".*srun` command is available.*",
@@ -37,7 +42,7 @@ _unhelpful = _Unhelpful()
 
 def quiet() -> None:
     """Silence them in this process."""
-    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
+    for name in _LOGGERS:
         logging.getLogger(name).addFilter(_unhelpful)
     for message in _WARNINGS:
         warnings.filterwarnings("ignore", message=message)
