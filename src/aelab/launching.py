@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def relaunchable(trainer: pl.Trainer) -> Iterator[None]:
 
     argv, spec = list(sys.argv), getattr(__main__, "__spec__", None)
     sys.argv[:] = _command(HydraConfig.get())
-    __main__.__spec__ = None
+    __main__.__spec__ = find_spec("aelab.__main__")  # by its path Python would take aelab/sklearn.py for scikit-learn
     try:
         with _clean_afterwards(trainer):
             yield
