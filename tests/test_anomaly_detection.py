@@ -11,7 +11,14 @@ from sklearn.metrics import roc_auc_score
 
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_detection import AnomalyDetection, pca_beside
-from aelab.evaluation.anomaly_scores import mahalanobis_scorer, neighbour_scorer, relative_error_scorer, squared_errors
+from aelab.evaluation.anomaly_scores import (
+    error_and_distance_scorer,
+    error_scorer,
+    mahalanobis_scorer,
+    neighbour_scorer,
+    relative_error_scorer,
+    squared_errors,
+)
 from aelab.evaluation.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.linear import PCACoder, RawCoder
 from aelab.evaluation.protocol import Examples, Part
@@ -65,6 +72,16 @@ def test_mahalanobis_distance_does_not_depend_on_the_codes_scales() -> None:
     assert_allclose(mahalanobis_scorer(RawCoder(3), train @ mixed)(x @ mixed), expected)
     dead = np.column_stack([train, np.ones(50)])
     assert_allclose(mahalanobis_scorer(RawCoder(4), dead)(np.column_stack([x, np.ones(7)])), expected)
+
+
+def test_error_and_distance_have_equal_weight() -> None:
+    train, x = part(["a"] * 50).x, part(["b"] * 7).x
+    coder = PCACoder(train, 2)
+    expected = np.zeros(7)
+    for scorer in (error_scorer(coder, train), mahalanobis_scorer(coder, train)):
+        expected += scorer(x) / scorer(train).mean()
+    assert_allclose(error_and_distance_scorer(coder, train)(x), expected)
+    assert_allclose(error_and_distance_scorer(coder, train)(train).mean(), 2)
 
 
 def test_distances_to_the_nearest_codes_are_exact() -> None:
@@ -202,7 +219,7 @@ def test_what_cannot_be_answered_is_refused(settings: dict, changes: dict, line:
         AnomalyDetection(**settings).measure(RawCoder(6), one_class(**changes))
 
 
-@pytest.mark.parametrize("score", ["error", "relative_error", "mahalanobis", "neighbours"])
+@pytest.mark.parametrize("score", ["error", "relative_error", "error_and_distance", "mahalanobis", "neighbours"])
 def test_codes_that_are_not_finite_are_refused(score: str) -> None:
     with pytest.raises(UserError, match="NaN or infinite"):
         AnomalyDetection(score).measure(Broken(6), one_class())

@@ -20,8 +20,9 @@ from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure, silenced
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
 from aelab.coding import TrainedCoder
 from aelab.evaluation.anomaly_detection import pca_beside
-from aelab.evaluation.anomaly_scores import error_scorer
+from aelab.evaluation.anomaly_scores import SCORERS
 from aelab.evaluation.detection import auroc_score
+from aelab.evaluation.protocol import Coder
 from aelab.models import Autoencoder
 from aelab.replicated import Replication
 from aelab.tracking.checkpoints import load_checkpoint
@@ -101,11 +102,16 @@ def _split(table: str, seed: int, *overrides: str) -> Split:
 
 
 def our_scores(split: Split) -> list[np.ndarray]:
-    """Fit the recipe, one model or its replicas, and take the error of each test row."""
+    """Fit the recipe, one model or its replicas, and score the test rows."""
     with tempfile.TemporaryDirectory() as folder:
         alone = split.config.replicas.name == "none"
         models = [_one(split.config, Path(folder))] if alone else _replicas(split.config, Path(folder))
-    return [error_scorer(TrainedCoder(model.eval(), "ours"), split.train)(split.test) for model in models]
+    return [_scored(TrainedCoder(model.eval(), "ours"), split) for model in models]
+
+
+def _scored(coder: Coder, split: Split) -> np.ndarray:
+    """By the recipe's score."""
+    return SCORERS[split.config.evaluation.anomaly_detection.score](coder, split.train)(split.test)
 
 
 def _one(config: DictConfig, folder: Path) -> Autoencoder:
@@ -132,7 +138,7 @@ def pyod_scores(split: Split) -> list[np.ndarray]:
 
 
 def pca_scores(split: Split) -> list[np.ndarray]:
-    return [error_scorer(pca_beside(split.train, split.config.network.code_size), split.train)(split.test)]
+    return [_scored(pca_beside(split.train, split.config.network.code_size), split)]
 
 
 def forest_scores(split: Split) -> list[np.ndarray]:

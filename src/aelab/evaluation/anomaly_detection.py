@@ -27,7 +27,7 @@ class AnomalyDetection:
     ``anomalies``: the labels that are anomalies. Null: the label ``anomaly`` where there is one, else every label that
     the training part lacks, as with ``data.one_class``. ``score``: ``error`` per example, ``relative_error``
     to its length, or of its code the ``mahalanobis`` distance to the training codes or the mean distance to its nearest
-    ``neighbours`` among them.
+    ``neighbours`` among them; ``error_and_distance`` adds the first and the third.
 
     - ``auroc`` (DeLong's interval), ``average_precision`` (stratified bootstrap).
     - ``threshold``: the ``quantile`` of the scores of the validation part, whose labels are not looked at;

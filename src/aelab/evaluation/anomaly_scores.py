@@ -51,6 +51,17 @@ def mahalanobis_scorer(coder: Coder, train: np.ndarray) -> Scorer:
     return scores
 
 
+def error_and_distance_scorer(coder: Coder, train: np.ndarray) -> Scorer:
+    """Error and squared Mahalanobis distance of the code, each over its mean on the training examples, added.
+
+    As a Gaussian model with principal axes adds the distance off its subspace to the one within (Tipping & Bishop 1999),
+    but with equal weights: an anomaly that is rebuilt well may still have a code that is far off.
+    """
+    parts = [error_scorer(coder, train), mahalanobis_scorer(coder, train)]
+    means = [max(float(part(train).mean()), np.finfo(np.float32).tiny) for part in parts]
+    return lambda x: parts[0](x) / means[0] + parts[1](x) / means[1]
+
+
 def neighbour_scorer(coder: Coder, train: np.ndarray, neighbours: int = 5) -> Scorer:
     """Mean distance of a code to the ``neighbours`` nearest training codes (Angiulli & Pizzuti 2002)."""
     known = require_varying(coder.encode(train))
@@ -61,6 +72,7 @@ def neighbour_scorer(coder: Coder, train: np.ndarray, neighbours: int = 5) -> Sc
 SCORERS = {
     "error": error_scorer,
     "relative_error": relative_error_scorer,
+    "error_and_distance": error_and_distance_scorer,
     "mahalanobis": mahalanobis_scorer,
     "neighbours": neighbour_scorer,
 }
