@@ -54,7 +54,7 @@ def mahalanobis_scorer(coder: Coder, train: np.ndarray) -> Scorer:
 def error_and_distance_scorer(coder: Coder, train: np.ndarray) -> Scorer:
     """Error and squared Mahalanobis distance of the code, each over its mean on the training examples, added.
 
-    As a Gaussian model with principal axes adds the distance off its subspace to the one within (Tipping & Bishop 1999),
+    As a Gaussian around principal axes adds the distance off their subspace to the one within (Tipping & Bishop 1999),
     but with equal weights: an anomaly that is rebuilt well may still have a code that is far off.
     """
     parts = [error_scorer(coder, train), mahalanobis_scorer(coder, train)]
