@@ -208,8 +208,12 @@ class Broken(RawCoder):
 @pytest.mark.parametrize(
     "settings, changes, line",
     [
-        ({}, {"test": part(["a"] * 9)}, "data=plane: the test part has no anomalies, which are no label; train on one"),
-        ({}, {"test": part(["b"] * 9)}, "the test part has nothing but anomalies, which are b;"),
+        (
+            {},
+            {"test": part(["a"] * 9)},
+            "data=plane: the test part has no anomalies: training has all its labels, and none is called",
+        ),
+        ({}, {"test": part(["b"] * 9)}, r"the test part has nothing but anomalies \(b\); train on one label"),
         ({"anomalies": ["d"]}, {}, "anomalies=.'d'.: there is no label d; choose among a, b, c"),
         ({}, {"train": Part(draws(5, 6), None)}, "data=plane: this evaluation needs labels"),
     ],

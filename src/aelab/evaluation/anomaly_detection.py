@@ -99,9 +99,9 @@ class AnomalyDetection:
         assert data.test.labels is not None
         anomaly = np.isin(data.test.labels.astype(str), names)
         if anomaly.all() or not anomaly.any():
-            there = "nothing but" if anomaly.any() else "no"
+            which = f" ({', '.join(names)})" if names else ": training has all its labels, and none is called anomaly"
             raise UserError(
-                f"data={data.name}: the test part has {there} anomalies, which are {', '.join(names) or 'no label'}; "
+                f"data={data.name}: the test part has {'nothing but' if anomaly.any() else 'no'} anomalies{which}; "
                 "train on one label, data.one_class=..., or name the labels in evaluation.anomaly_detection.anomalies"
             )
         return anomaly
