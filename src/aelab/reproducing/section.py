@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -15,38 +15,48 @@ from aelab.reproducing.measured import summarize
 from aelab.reproducing.paper import read_paper
 from aelab.reproducing.table import HEADINGS, NUMBERS, Entry, cells
 
+_SHOWN = ("quantity", "here", "paper", "difference", "verdict", "verified how", "runs")
+
 
 def paper_sections(runs: Sequence[Run]) -> str:
     """A table for each paper that complete runs name in their config; empty where there is none."""
-    groups: dict[tuple[str, str, str], list[Run]] = {}
+    groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        block = {key.removeprefix("paper."): value for key, value in run.config.items() if key.startswith("paper.")}
-        if block and run.complete:
-            key = _override(run, "experiment", run.sweep), _override(run, "size", "small"), json.dumps(block)
+        if run.complete and _block(run):
+            key = _override(run, "experiment", run.sweep), _override(run, "size", "small")
             groups.setdefault(key, []).append(run)
     return "\n".join(_section(*key, found) for key, found in groups.items())
 
 
-def _section(experiment: str, size: str, block: str, runs: Sequence[Run]) -> str:
+def _block(run: Run) -> dict[str, Any]:
+    return {key.removeprefix("paper."): value for key, value in run.config.items() if key.startswith("paper.")}
+
+
+def _section(experiment: str, size: str, runs: Sequence[Run]) -> str:
+    """What the newest run says of its paper holds for all."""
+    newest = max(runs, key=lambda run: (run.directory / "manifest.json").stat().st_mtime)
     try:
-        paper = read_paper(json.loads(block))
+        paper = read_paper(_block(newest))
     except UserError:  # of another version of the rules: the runs are as good as they were
         return ""
-    changed = _changed(experiment, runs)
-    entry = Entry(experiment, size, paper, summarize(runs, paper, tuple({run.run_id for run in runs})), bool(changed))
-    classes = ['class="number"' if heading in NUMBERS else "" for heading in HEADINGS]
-    heads = "".join(f"<th {kind}>{heading}</th>" for heading, kind in zip(HEADINGS, classes, strict=True))
-    lines = "\n".join(
-        f"<tr>{''.join(f'<td {kind}>{escape(cell)}</td>' for cell, kind in zip(row, classes, strict=True))}</tr>"
-        for row in cells(entry)
-    )
+    changed, measured = _changed(experiment, runs), summarize(runs, paper, tuple({run.run_id for run in runs}))
+    entry = Entry(experiment, size, paper, measured, bool(changed))
+    table = [dict(zip(HEADINGS, row, strict=True)) for row in [list(HEADINGS), *cells(entry)]]
+    head, *body = [_line(row, "td" if index else "th") for index, row in enumerate(table)]
     note = f"No verdicts: run with {', '.join(changed)}. " if changed else ""
+    told = escape(f"{paper.title}. {experiment}, size {size}.")
+    facts = f"{measured.date}, {measured.device}, {table[1]['cost']}."
     return (
-        f"<section>\n<h2>Beside the paper</h2>\n<p>{escape(paper.title)}</p>\n"
-        f'<div class="scroll"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody>\n</table></div>\n'
-        f'<p class="quiet">{escape(note)}± is half of a 95 % interval, over seeds or, of a single run, its own.</p>\n'
-        "</section>"
+        f"<section>\n<h2>Beside the paper</h2>\n<p>{told}</p>\n"
+        f'<div class="scroll"><table>\n<thead>{head}</thead>\n<tbody>\n{chr(10).join(body)}\n</tbody>\n</table></div>\n'
+        f'<p class="quiet">{escape(note)}± is half of a 95 % interval, over seeds or, of a single run, its own. '
+        f"{escape(facts)}</p>\n</section>"
     )
+
+
+def _line(row: dict[str, str], tag: str) -> str:
+    kinds = {heading: ' class="number"' if heading in NUMBERS else "" for heading in _SHOWN}
+    return f"<tr>{''.join(f'<{tag}{kinds[name]}>{escape(row[name])}</{tag}>' for name in _SHOWN)}</tr>"
 
 
 def _override(run: Run, key: str, default: str) -> str:
