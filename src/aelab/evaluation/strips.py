@@ -13,10 +13,10 @@ from aelab.evaluation.fidelity import psnr
 SHOWN = 128  # pixels of a side, of pictures that are larger the middle
 
 
-def strips(rows: Mapping[str, Sequence[np.ndarray]]) -> np.ndarray:
+def strips(rows: Mapping[str, Sequence[np.ndarray]], unrated: str = "") -> np.ndarray:
     """Pictures ``[C, H, W]`` in named rows, the first of them clean: uint8 ``[height, width, 3]``.
 
-    Below every other picture stands its PSNR in dB, of the whole of it.
+    Below every other picture, but those of the row ``unrated``, stands its PSNR in dB, of the whole of it.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ def strips(rows: Mapping[str, Sequence[np.ndarray]]) -> np.ndarray:
             axes.imshow(_rgb(picture), interpolation="nearest")
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-            if pictures is not clean:
+            if pictures is not clean and name != unrated:
                 axes.set_xlabel(f"{psnr(original, picture):.1f} dB", fontsize=8, labelpad=2)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     canvas = FigureCanvasAgg(figure)
