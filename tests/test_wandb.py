@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ import wandb
 from conftest import TINY, compose_tiny
 from hydra.core.singleton import Singleton
 from PIL import Image
+from stand_in_wandb import StandInServer
 from wandb_log import Log, read_log
 
 from aelab import cli
@@ -213,3 +216,22 @@ def test_the_agent_of_a_sweep_is_told_of_a_run_done_already(tmp_path: Path, monk
     log = read_log(file)
     assert log.summary["val/error"] == value
     assert log.exit_code == 0
+
+
+def test_sync_gives_as_many_runs_as_jobs_in_one_group(sweep: Sweep) -> None:
+    with StandInServer() as server:
+        command = [str(Path(sys.executable).with_name("wandb")), "sync", *map(str, sweep.folders + sweep.summaries)]
+        environment = dict(os.environ) | server.environment
+        environment.pop("WANDB_SERVICE", None)  # of a client of this process that is gone
+        told = subprocess.run(command, env=environment, cwd=sweep.outputs, timeout=120, capture_output=True, text=True)
+        assert told.returncode == 0, told.stderr
+        summary = server.runs.pop(next(name for name in server.runs if name.startswith("summary-")))
+        assert set(server.runs) == {str(manifest["run_id"]) for manifest in sweep.manifests.values()}
+        assert {run.fields["groupName"] for run in (summary, *server.runs.values())} == {"mirror"}
+        for size in (3, 5):
+            run, manifest = server.runs[sweep.manifests[size]["run_id"]], sweep.manifests[size]
+            assert run.values() == manifest["config"]
+            assert {name: run.summary[name] for name in manifest["metrics"]} == manifest["metrics"]
+            assert [row["epoch"] for row in run.history if "val/error" in row] == [0, 1]
+        assert server.runs[sweep.manifests[0]["run_id"]].exit_code == 1
+    assert not server.unknown
