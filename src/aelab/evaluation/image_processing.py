@@ -82,8 +82,7 @@ class ImageProcessing:
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         require_pictures(data)
-        clean = self._clean(data)[: self.shown]
-        sheets = {}
+        clean, sheets = self._clean(data)[: self.shown], {}
         for name, problem in self._problems(data, clean).items():
             beside = self._classical(problem).clip(0, 1)
             rows: dict[str, Any] = {
@@ -142,8 +141,9 @@ class ImageProcessing:
         return [mean_score(f"psnr_at_{rate:g}", at_rate(bits, values, rate)) for rate in self.rates]
 
     def _draw(self, axes: Any, curves: Mapping[str, list[Point]], data: Examples) -> None:
+        most = 1.5 * max(self.rates) * data.shape[1] * data.shape[2]
         for name, curve in curves.items():
-            bits, values = self._rated(curve, data)
+            bits, values = self._rated([point for point in curve if point.bits <= most], data)
             axes.plot(bits, values.mean(1), marker=".", label=name)
-        axes.set(xlabel="bits a pixel", ylabel="PSNR in dB, mean over test examples", xlim=(0, 2 * max(self.rates)))
-        axes.legend(frameon=False)
+        axes.set(xlabel="bits a pixel", ylabel="PSNR in dB, mean over test examples")
+        axes.legend(frameon=False, loc="lower right")
