@@ -96,9 +96,12 @@ def test_200_jobs_wanted_by_four_processes_at_once(tmp_path: Path) -> None:
     """Each is run by one of them, none is lost, and each process ends well."""
     command = [sys.executable, TRAIN, "-m", *TINY, "trainer.max_epochs=1", f"paths.outputs={tmp_path}",
                "seed=range(200)"]  # fmt: skip
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) for _ in range(4)]
-    said = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4
+    processes = []
+    for index in range(4):  # a full pipe that is not read yet would stop a process at a run that another waits for
+        with (tmp_path / f"said{index}.txt").open("w") as file:
+            processes.append(subprocess.Popen(command, stdout=file, cwd=tmp_path))
+    assert [process.wait() for process in processes] == [0] * 4
+    said = [(tmp_path / f"said{index}.txt").read_text() for index in range(4)]
     manifests = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/manifest.json")]
     assert len(manifests) == 200
     assert {manifest["status"] for manifest in manifests} == {"complete"}
