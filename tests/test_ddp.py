@@ -17,8 +17,8 @@ from conftest import TINY, compose_tiny
 
 from aelab.building import build_model
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
+from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from test_runs import directory_of, interrupt_after, keyboard, manifest_of, outc
 from aelab.slurm import requeue
 from aelab.tracking import manifest as manifest_module
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import read_rows
+from aelab.tracking.rows import read_rows
 from aelab.training import RunFailed, run
 
 __all__ = ["keyboard"]

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from aelab.building import build_data, build_model
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
+from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 

@@ -23,8 +23,8 @@ from aelab import devices
 from aelab.errors import UserError
 from aelab.explain import explain
 from aelab.ranks import is_rank_zero
-from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
+from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 TRAIN = [sys.executable, str(Path(__file__).parents[1] / "scripts" / "train.py"), "-m", *TINY]

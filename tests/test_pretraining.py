@@ -27,8 +27,8 @@ from aelab.objectives import CrossEntropy, SquaredError
 from aelab.pretraining import RBM, MomentumSwitch
 from aelab.pretraining.stacking import unroll
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
+from aelab.tracking.rows import read_rows
 from aelab.training import RunFailed, run
 
 VISIBLE, HIDDEN = 4, 3

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, compose_tiny
 
-from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
+from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]

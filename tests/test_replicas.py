@@ -49,7 +49,7 @@ def both_modes(compose: Composer, *overrides: str) -> tuple[Fitted, Fitted]:
 def test_each_replica_equals_the_model_trained_alone(compose: Composer, variant: str) -> None:
     """Same rows, same seed, the ordinary path: weights after 200 steps and every metric agree to 1e-10."""
     overrides = ["replicas=bootstrap", f"model={variant}"]
-    overrides += ["model.k=2"] if variant == "k_sparse" else []
+    overrides += ["model.k=2"] if variant in ("k_sparse", "top_k", "batch_top_k") else []
     stacked, alone = both_modes(compose, *overrides)
     assert largest_difference(stacked, alone) < 1e-10
     for name, values in alone.metrics.items():

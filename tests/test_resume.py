@@ -16,7 +16,7 @@ from killed import HELD, KILLS, SCENARIOS
 from PIL import Image
 
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import read_rows
+from aelab.tracking.rows import read_rows
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,10 @@ from omegaconf import DictConfig
 
 from aelab.errors import UserError
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import History, read_rows
+from aelab.tracking.history import History
 from aelab.tracking.identity import run_id
 from aelab.tracking.manifest import claim, read_manifest
+from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 # noise, a schedule that looks at val/error, an annealed k and a buffer: all that a resumed run must find again

@@ -13,7 +13,7 @@ from aelab.building import build_data, build_model, join_steps
 from aelab.errors import UserError
 from aelab.evaluation.pca import fit_pca, pca_error
 from aelab.optimization import ConjugateGradients
-from aelab.tracking.history import read_rows
+from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 FULL_BATCH = (

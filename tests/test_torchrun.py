@@ -13,8 +13,8 @@ import torch
 from conftest import TINY, compose_tiny
 
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.history import read_rows
 from aelab.tracking.identity import run_id
+from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 # as in test_ddp.py: a difference in any gradient would show, and two processes leave no example out

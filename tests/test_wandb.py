@@ -23,8 +23,8 @@ from wandb_log import Log, read_log
 
 from aelab import cli
 from aelab.building import build_data
-from aelab.tracking.history import read_rows
 from aelab.tracking.pictures import EXAMPLES
+from aelab.tracking.rows import read_rows
 from aelab.tracking.wandb_mode import wandb_mode
 from aelab.training import run
 

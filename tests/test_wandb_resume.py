@@ -15,7 +15,7 @@ from stand_in_backend import Run
 from stand_in_wandb import StandInServer
 from wandb_log import read_log
 
-from aelab.tracking.history import read_rows
+from aelab.tracking.rows import read_rows
 
 
 def synced(server: StandInServer, *folders: Path, flags: tuple[str, ...] = ()) -> None:

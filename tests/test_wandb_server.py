@@ -22,8 +22,8 @@ from wandb_log import read_log
 from aelab import training
 from aelab.models import Autoencoder
 from aelab.tracking import wandb_client
-from aelab.tracking.history import read_rows
 from aelab.tracking.mirror import Mirror
+from aelab.tracking.rows import read_rows
 from aelab.training import RunFailed, RunInterrupted, run
 
 SECRET = "hush-hush-4711"

@@ -25,8 +25,8 @@ from aelab.replicas.plans import Assignment, Plan
 from aelab.replicas.rates import ELEMENTWISE, with_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
-from aelab.tracking.history import mean_history, write_rows
 from aelab.tracking.mirror import Mirror
+from aelab.tracking.rows import mean_history, write_rows
 
 # Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
 # step and replica it won 1.6 times and more; above 80 MFLOP it lost to memory traffic (docs/performance.md).

@@ -29,7 +29,7 @@ class DictionaryAutoencoder(Autoencoder):
     """
 
     idle: Tensor
-    log_factor: Tensor  # c, ``[...]``
+    log_factor: Tensor | None
     paddable = False  # a padded unit would be chosen where all others are negative
 
     def __init__(
@@ -66,7 +66,7 @@ class DictionaryAutoencoder(Autoencoder):
         self.dead_after = dead_after
         self.k = k
         self.rate = rate
-        self.register_buffer("log_factor", torch.tensor(0.0))
+        self.register_buffer("log_factor", None if k is None else torch.tensor(0.0))
         self.register_buffer("idle", torch.zeros(self.network.code_size, dtype=torch.int64))
 
     def objective(self, x: Tensor, generator: Generators = None) -> Terms:
@@ -102,7 +102,8 @@ class DictionaryAutoencoder(Autoencoder):
         return self.sparsity(self.preactivation(x), code)
 
     def weighted(self, penalty: Tensor) -> Tensor:
-        return super().weighted(penalty) * self.log_factor.exp().to(penalty)
+        weighted = super().weighted(penalty)
+        return weighted if self.log_factor is None else weighted * self.log_factor.exp().to(penalty)
 
     def column_norms(self) -> Tensor:
         """``||d_j||`` of the decoder's weights as they are stored, ``[..., H]``."""
@@ -127,7 +128,7 @@ class DictionaryAutoencoder(Autoencoder):
     def observe(self, code: Tensor) -> None:
         self.idle += code.shape[-2]
         self.idle *= (code == 0).all(-2)
-        if self.k is not None:
+        if self.k is not None and self.log_factor is not None:
             l0 = (code != 0).sum(-1, dtype=self.log_factor.dtype).mean(-1)
             self.log_factor.add_(self.rate * (l0 / self.k).clamp(0.1, 10).log()).clamp_(-20, 20)
 

@@ -22,8 +22,8 @@ from aelab.networks import MLP
 from aelab.networks.layers import affine
 from aelab.pretraining.greedy import Greedy
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact, load_checkpoint
-from aelab.tracking.history import read_rows
 from aelab.tracking.mirror import Mirror
+from aelab.tracking.rows import read_rows
 
 CHUNK = 4096  # examples that are encoded at once
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from aelab.tracking.history import read_rows
+from aelab.tracking.rows import read_rows
 from aelab.tracking.wandb_client import close_run, open_run
 
 NOTE = ".mirror"  # in a run's directory: the name of the folder that W&B's files lie in
