@@ -76,10 +76,10 @@ def question(name: str) -> Evaluation:
 
 
 def coder(change: Callable[[torch.Tensor], torch.Tensor] = lambda weight: weight) -> TrainedCoder:
-    """A small model whose encoder's last layer is changed."""
+    """A small model whose encoder is changed."""
     model = build_model(compose_tiny(Path("nowhere")), SHAPE, torch.rand(20, 64)).eval()
     with torch.no_grad():
-        for parameter in model.network.encoder_layers[-1].parameters():
+        for parameter in model.network.encoder_layers.parameters():
             parameter.copy_(change(parameter))
     return TrainedCoder(model, "runs/bad")
 

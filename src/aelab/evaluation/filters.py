@@ -58,6 +58,8 @@ def filters_of(coder: Coder, data: Examples) -> np.ndarray:
         raise UserError(
             f"data={data.name}: filters are drawn as pictures, and examples here have shape {list(data.shape)}"
         )
+    if not np.isfinite(found).all():
+        raise UserError("the first layer's weights are NaN or infinite; train the run again with a lower optimizer.lr")
     found = found[np.abs(found).max((1, 2, 3)) > 0]
     if not len(found):
         raise UserError("all weights of the first layer are 0; there is nothing to draw")
