@@ -17,7 +17,8 @@ from test_runs import directory_of
 
 import aelab
 from aelab import export_cli, exporting
-from aelab.building import build_model
+from aelab.building import build_data, build_model
+from aelab.data.module import PARTS as PARTS_OF_DATA
 from aelab.errors import UserError
 from aelab.exporting import PARTS, export
 from aelab.run import Run
@@ -148,17 +149,37 @@ def test_the_command_exports_a_replica(
     assert not np.allclose(first, second)
 
 
+def test_the_codes_of_a_runs_data_are_data(
+    replicated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, f"run={replicated}", "format=codes", "replica=1", "path=codes.npz") == 0
+    assert capsys.readouterr().out.startswith("codes.npz: ")
+    trained = aelab.load_run(replicated, replica=1)
+    data = build_data(OmegaConf.create(trained.manifest["config"]))
+    with np.load(tmp_path / "codes.npz", allow_pickle=False) as found:
+        for part in PARTS_OF_DATA:
+            rows = found["part"] == part
+            np.testing.assert_array_equal(found["x"][rows], trained.encode(data.examples(part)))
+            np.testing.assert_array_equal(found["y"][rows], data.labels[part])
+    config = compose_tiny(tmp_path, "data=arrays", f"data.path={tmp_path}/codes.npz", "model=top_k", "model.k=2")
+    assert build_data(config).shape == (4,)
+    run(config, [])
+
+
 @pytest.mark.parametrize(
     "arguments, line",
     [
         (("format=onnx",), "run: name the directory of a finished run"),
-        (("run=nowhere",), "format: choose onnx or torch_export"),
+        (("run=nowhere",), "format: choose onnx, torch_export or codes"),
         (("run=nowhere", "format=onnx"), "nowhere: no run here"),
         (("run={run}", "format=onxx"), "format=onxx: did you mean onnx?"),
         (("run={run}", "format=onnx", "which=encode"), "which=encode: did you mean encoder?"),
         (("run={run}", "format=onnx", "replica=2"), "replica=2: the run has replicas 0 to 1"),
         (("run={run}", "format=onnx", "replica=first"), "replica=first: must be a number"),
         (("run={run}", "format=torch_export", "path={run}/manifest.json/x"), "path="),
+        (("run={run}", "format=codes", "path={run}/manifest.json/x.npz"), "path="),
+        (("run={run}", "format=codes", "path=codes.csv"), "path=codes.csv: codes are written as .npz"),
         (("run={run}", "frmat=onnx"), "frmat=onnx: unknown key"),
     ],
 )

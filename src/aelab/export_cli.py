@@ -22,9 +22,10 @@ def _export(config: DictConfig) -> None:
     if OmegaConf.is_missing(config, "run"):
         raise UserError("run: name the directory of a finished run, like run=outputs/runs/<run>")
     if OmegaConf.is_missing(config, "format"):
-        raise UserError("format: choose onnx or torch_export, like format=onnx")
+        raise UserError("format: choose onnx, torch_export or codes, like format=onnx")
     if not isinstance(config.replica, int):
         raise UserError(f"replica={config.replica}: must be a number, counted from 0")
+    from aelab.code_file import write_codes
     from aelab.exporting import export
     from aelab.run import load_run
     from aelab.tracking.quiet import quiet
@@ -32,7 +33,10 @@ def _export(config: DictConfig) -> None:
     quiet()
     path = None if config.path is None else Path(str(config.path)).expanduser()
     run = load_run(str(config.run), replica=config.replica)
-    print(export(run, str(config.format), str(config.which), path), flush=True)
+    if config.format == "codes":
+        print(write_codes(run, path), flush=True)
+    else:
+        print(export(run, str(config.format), str(config.which), path), flush=True)
 
 
 def main() -> int:
