@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -76,7 +78,10 @@ def test_all_weights_of_the_encoder_learn_and_the_run_keeps_its_own(compose: Com
     assert all(not torch.equal(layer.weight, old) for layer, old in zip(copy.layers, start, strict=True))
     assert len(list(copy.parameters())) == 6, "weights and biases of three layers; no decoder"
     scores = Classification(max_epochs=3).measure(own, examples())
-    assert [score.metric for score in scores] == ["error", "random_start_error", "frozen_error"]
+    assert [score.metric for score in scores] == ["error", "random_start_error", "frozen_error", "val_error"]
+    settings = {"lr": 1e-3, "batch_size": 100, "max_epochs": 3, "patience": 10}
+    tuned = fine_tune(Encoder(deepcopy(own.model)), own.code_size, examples(), **settings)  # type: ignore[arg-type]
+    assert scores[3].value == tuned.val_errors[tuned.epoch]
     for name, value in own.model.state_dict().items():
         assert torch.equal(value, before[name]), name
 

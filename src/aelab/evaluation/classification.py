@@ -31,6 +31,7 @@ class Classification:
     - ``error``: from the run's encoder.
     - ``random_start_error``: the same network from random weights, uniform on +-1/sqrt(fan in).
     - ``frozen_error``: the softmax layer alone, on the run's codes as they are: before fine-tuning.
+    - ``val_error``: of ``error``'s classifier on val, which chose its weights and may choose hyperparameters.
 
     Beside it: the softmax layer alone, on PCA's codes (``pca``) and on the raw values (``raw``). Codes are scaled so
     that their largest standard deviation is 1.
@@ -50,6 +51,7 @@ class Classification:
             wald_score("error", trained.wrong),
             wald_score("random_start_error", random.wrong),
             wald_score("frozen_error", self._on_codes(coder, data).wrong),
+            Score("val_error", trained.val_errors[trained.epoch]),
         ]
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
