@@ -63,7 +63,6 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR"):
             patch.setenv(name, str(outputs / ".wandb-staging"))
         patch.setenv("HYDRA_FULL_ERROR", "0")
-        patch.setattr(cli, "_failures", [])
         arguments = [*TINY, "logger=wandb", "logger.tags=[mine]", "callbacks.pictures_every=1", "sweep=mirror",
                      f"paths.outputs={outputs}", f"network.code_size={','.join(map(str, SIZES))}"]  # fmt: skip
         patch.setattr(sys, "argv", ["train.py", "-m", *arguments])

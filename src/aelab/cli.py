@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from pathlib import Path
 
@@ -13,12 +11,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from aelab import devices, workers
+from aelab.command_line import exit_status, failures
 from aelab.configuration import conf_dir
 from aelab.tracking.identity import register_resolver
 
 register_resolver()
 devices.register_resolver()
-_failures: list[str] = []
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
@@ -51,13 +49,13 @@ def _job(config: DictConfig) -> float:
             print(f"{held}; left to it", flush=True)
             return float("nan")
         print(f"{held}; wait for it or stop it", file=sys.stderr)
-        _failures.append(directory)
+        failures.append(directory)
         return float("nan")
     except (RunFailed, UserError) as error:
         if first:
             print(f"{directory}: {error}", file=sys.stderr)
         if not sweeping or is_judged():
-            _failures.append(directory)
+            failures.append(directory)
         return float("nan")
     if first:
         print(f"run: {directory}", flush=True)
@@ -66,20 +64,4 @@ def _job(config: DictConfig) -> float:
 
 def train() -> int:
     """Train one run, or a sweep with ``-m``; returns the exit status."""
-    from aelab.explain import explain
-
-    # waiting threads that spin make a step 5 to 20 times slower as soon as another process wants a core
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    trace_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us instead of printing them
-    try:
-        _job()
-    except KeyboardInterrupt as interruption:
-        print(str(interruption) or "interrupted", file=sys.stderr)
-        return 128 + getattr(interruption, "signum", signal.SIGINT)
-    except Exception as error:
-        if trace_wanted:
-            raise
-        print(explain(error), file=sys.stderr)
-        return 1
-    return 1 if _failures else 0
+    return exit_status(_job)

@@ -1,15 +1,16 @@
-"""How a program that is no training ends: one line for whatever went wrong, and the exit status."""
+"""How a program ends: one line for whatever went wrong, and the exit status."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from aelab.errors import UserError
 
-_failures: list[str] = []
+failures: list[str] = []  # what went wrong in this process
 
 
 @contextmanager
@@ -19,25 +20,26 @@ def told_in_one_line() -> Iterator[None]:
         yield
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
-        _failures.append(str(error))
+        failures.append(str(error))
 
 
-def exit_status(application: Callable[[], None]) -> int:
-    """Run a Hydra application: 0, or 1 where it failed, 130 where it was interrupted."""
+def exit_status(application: Callable[[], object]) -> int:
+    """Run a Hydra application: 0, or 1 where it failed, 128 and the signal's number where it was interrupted."""
     from aelab.explain import explain
 
+    # waiting threads that spin make a step 5 to 20 times slower as soon as another process wants a core
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     trace_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us instead of printing them
-    _failures.clear()
+    failures.clear()
     try:
         application()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "interrupted", file=sys.stderr)
+        return 128 + getattr(interruption, "signum", signal.SIGINT)
     except Exception as error:
         if trace_wanted:
             raise
         print(explain(error), file=sys.stderr)
         return 1
-    return 1 if _failures else 0
+    return 1 if failures else 0

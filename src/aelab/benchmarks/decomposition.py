@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from aelab.benchmarks import ours
-from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure
+from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure, once
 from aelab.building import build_model
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
@@ -72,16 +72,7 @@ def memory(count: int) -> Row:
     """How much a process of its own grows at its peak, models and test images not counted; Linux only."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         seconds, peak = pool.submit(grown, count).result()
-    name = f"memory, 784-256-64, 10,000 examples: {STREAMED}, K = {count}"
-    return {
-        "name": name,
-        "median_s": seconds,
-        "ratio": None,
-        "against": None,
-        "n": 1,
-        "peak_mb": peak,
-        "note": f"{peak:.0f} MB",
-    }
+    return once(f"memory, 784-256-64, 10,000 examples: {STREAMED}, K = {count}", seconds, peak)
 
 
 def grown(count: int) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from aelab.benchmarks.ours import compose
 from aelab.benchmarks.startup import JOB
-from aelab.benchmarks.timing import Case, Row, measure
+from aelab.benchmarks.timing import Case, Row, measure, once
 from aelab.tracking.manifest import Manifest, read_manifest
 from aelab.training import run
 
@@ -73,16 +73,7 @@ def compared(folder: Path) -> Row:
     done = subprocess.run([sys.executable, "-c", COMPARE, str(folder)], capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - began
     peak = int(done.stdout.rpartition("VmHWM:")[2].split()[0]) / 1024
-    name = f"comparing: {RUNS:,} runs"
-    return {
-        "name": name,
-        "median_s": seconds,
-        "ratio": None,
-        "against": None,
-        "n": 1,
-        "peak_mb": peak,
-        "note": f"{peak:.0f} MB",
-    }
+    return once(f"comparing: {RUNS:,} runs", seconds, peak)
 
 
 def written(outputs: Path, record: dict[str, Any]) -> float:

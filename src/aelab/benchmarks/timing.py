@@ -50,6 +50,20 @@ def _row(group: str, name: str, against: str | None, seconds: dict[str, list[flo
     }
 
 
+def once(name: str, seconds: float, peak_mb: float) -> Row:
+    """The row of what was measured once, with the memory it took at its peak."""
+    note = f"{peak_mb:.0f} MB"
+    return {
+        "name": name,
+        "median_s": seconds,
+        "ratio": None,
+        "against": None,
+        "n": 1,
+        "peak_mb": peak_mb,
+        "note": note,
+    }
+
+
 def cpu_seconds(work: Callable[[], object], times: int = 1) -> float:
     """CPU seconds of this process for ``work``, the mean of ``times``: busy neighbours hardly touch them."""
     began = time.process_time()

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from aelab.data.module import DataModule
-from aelab.data.source import Source
+from aelab.data.generated import Generated
 from aelab.errors import UserError
 
 
-class Dictionary(DataModule):
+class Dictionary(Generated):
     """``x = sum_j z_j d_j + noise * e``: d_j random directions of length 1, most z_j 0.
 
     Each of ``atoms`` is active with the same probability, so that an example has ``active`` of them on average, by
@@ -34,31 +31,22 @@ class Dictionary(DataModule):
         structure_seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, train_examples=train_examples, test_examples=test_examples, **kwargs)
         if not 0 < active <= atoms:
             raise UserError(f"data.active={active}: must be above 0, at most data.atoms={atoms}")
         if noise < 0:
             raise UserError(f"data.noise={noise}: must be 0 or more")
         self.active = active
         self.noise = noise
-        self.train_examples = train_examples
-        self.test_examples = test_examples
         directions = np.random.default_rng(structure_seed).standard_normal((atoms, size))
         self.atoms = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-
-    def read(self) -> Source:
-        train = self._draw(self.train_examples, self.split_seed)
-        return Source(train, test_x=self._draw(self.test_examples, self.split_seed + 1))
-
-    def generate(self, count: int, seed: int) -> Tensor:
-        return torch.from_numpy(self._draw(count, seed))
 
     def truth(self) -> dict[str, np.ndarray]:
         return {"atoms": self.atoms}
 
-    def _draw(self, count: int, seed: int) -> np.ndarray:
+    def draw(self, count: int, seed: int) -> tuple[np.ndarray, None]:
         random = np.random.default_rng([seed, 13])
         active = random.random((count, len(self.atoms))) < self.active / len(self.atoms)
         code = active * (0.5 + random.exponential(0.5, active.shape))
         x = code @ self.atoms
-        return (x + self.noise * random.standard_normal(x.shape)).astype(np.float32)
+        return (x + self.noise * random.standard_normal(x.shape)).astype(np.float32), None

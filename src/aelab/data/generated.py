@@ -1,4 +1,4 @@
-"""Pictures that are drawn, not collected, so that new training sets cost nothing."""
+"""Examples that are drawn, not collected, so that new training sets cost nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from aelab.data.module import DataModule
 from aelab.data.source import Source
 
-SIZE = 28  # pixels to a side
+SIZE = 28  # pixels to a side, of pictures
 
 
 class Generated(DataModule):
-    """uint8 images (1, 28, 28) and any labels of a subclass's ``draw``.
+    """Vectors ``[D]``, or uint8 images (1, 28, 28), and any labels of a subclass's ``draw``.
 
     ``train_examples``: training and validation examples together. ``split_seed`` decides what is drawn.
     """
@@ -26,13 +26,24 @@ class Generated(DataModule):
         self.test_examples = test_examples
 
     def draw(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """The hook: uint8 pictures ``[count, 28, 28]`` and their labels ``[count]`` or None, from ``seed`` alone."""
+        """The hook: float32 ``[count, D]`` or uint8 pictures ``[count, 28, 28]``, and their labels ``[count]`` or None.
+
+        From ``seed`` alone.
+        """
         raise NotImplementedError
+
+    def draw_test(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """The test part, where it is another distribution's."""
+        return self.draw(count, seed)
 
     def read(self) -> Source:
         x, labels = self.draw(self.train_examples, self.split_seed)
-        test_x, test_labels = self.draw(self.test_examples, self.split_seed + 1)
-        return Source(x[:, None], labels, test_x[:, None], test_labels)
+        test_x, test_labels = self.draw_test(self.test_examples, self.split_seed + 1)
+        return Source(_shaped(x), labels, _shaped(test_x), test_labels)
 
     def generate(self, count: int, seed: int) -> Tensor:
         return torch.from_numpy(self.draw(count, seed)[0].reshape(count, -1))
+
+
+def _shaped(x: np.ndarray) -> np.ndarray:
+    return x[:, None] if x.ndim == 3 else x

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from aelab.data.module import DataModule
-from aelab.data.source import Source
+from aelab.data.generated import Generated
 from aelab.errors import UserError
 
 TURNS = 2.0
 
 
-class Mixture(DataModule):
+class Mixture(Generated):
     """``x = mu_i + std * e``, i drawn evenly among ``components`` means that lie evenly along a spiral of two turns.
 
     The set-up of Alain & Bengio 2014, figure 5: data near a curve in the plane. The spiral's radius grows from 1 to 5.
@@ -32,30 +29,21 @@ class Mixture(DataModule):
         test_examples: int = 2000,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, train_examples=train_examples, test_examples=test_examples, **kwargs)
         if components < 1:
             raise UserError(f"data.components={components}: must be at least 1")
         if std <= 0:
             raise UserError(f"data.std={std}: must be above 0")
         self.means = spiral(components)
         self.std = std
-        self.train_examples = train_examples
-        self.test_examples = test_examples
-
-    def read(self) -> Source:
-        train = self._draw(self.train_examples, self.split_seed)
-        return Source(train, test_x=self._draw(self.test_examples, self.split_seed + 1))
-
-    def generate(self, count: int, seed: int) -> Tensor:
-        return torch.from_numpy(self._draw(count, seed))
 
     def truth(self) -> dict[str, np.ndarray]:
         return {"means": self.means, "std": np.asarray(self.std)}
 
-    def _draw(self, count: int, seed: int) -> np.ndarray:
+    def draw(self, count: int, seed: int) -> tuple[np.ndarray, None]:
         random = np.random.default_rng([seed, 11])
         centres = self.means[random.integers(len(self.means), size=count)]
-        return (centres + self.std * random.standard_normal(centres.shape)).astype(np.float32)
+        return (centres + self.std * random.standard_normal(centres.shape)).astype(np.float32), None
 
 
 def spiral(count: int) -> np.ndarray:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from aelab.data.module import DataModule
-from aelab.data.source import Source
+from aelab.data.generated import Generated
 from aelab.errors import UserError
 
 
-class Subspace(DataModule):
+class Subspace(Generated):
     """``x = H z / sqrt(latent) + noise * e`` with z, e and the entries of H standard normal.
 
     The set-up of studies of double descent in autoencoders (Rahimi et al. 2024), where the noise in the
@@ -35,7 +32,7 @@ class Subspace(DataModule):
         structure_seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, train_examples=train_examples, test_examples=test_examples, **kwargs)
         if not 1 <= latent <= size:
             raise UserError(f"data.latent={latent}: must be between 1 and data.size={size}")
         for key, value in (("noise", noise), ("test_noise", test_noise)):
@@ -45,16 +42,13 @@ class Subspace(DataModule):
         self.latent = latent
         self.noise = noise
         self.test_noise = test_noise
-        self.train_examples = train_examples
-        self.test_examples = test_examples
         self.directions = np.random.default_rng(structure_seed).standard_normal((latent, size)) / latent**0.5
 
-    def read(self) -> Source:
-        train = self._draw(self.train_examples, self.split_seed, self.noise)
-        return Source(train, test_x=self._draw(self.test_examples, self.split_seed + 1, self.test_noise))
+    def draw(self, count: int, seed: int) -> tuple[np.ndarray, None]:
+        return self._draw(count, seed, self.noise), None
 
-    def generate(self, count: int, seed: int) -> Tensor:
-        return torch.from_numpy(self._draw(count, seed, self.noise))
+    def draw_test(self, count: int, seed: int) -> tuple[np.ndarray, None]:
+        return self._draw(count, seed, self.test_noise), None
 
     def _draw(self, count: int, seed: int, noise: float) -> np.ndarray:
         random = np.random.default_rng([seed, 7])
