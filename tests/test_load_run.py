@@ -209,7 +209,7 @@ def test_hostile_checkpoint_does_not_run(compose: Composer, tmp_path: Path) -> N
         "aelab.training.os.system",
         "aelab.data.module.torch.load",
         "aelab.data.source.np.load",
-        "aelab.models.autoencoder.torch.hub.load",
+        "aelab.models.learner.torch.hub.load",
         "torch.optim.optimizer.torch.load",
         "torch.load",
         "pytorch_lightning.LightningModule.load_from_checkpoint",

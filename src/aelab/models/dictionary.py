@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.autoencoder import Autoencoder, Terms
+from aelab.models.autoencoder import Autoencoder
+from aelab.models.learner import Terms
 from aelab.objectives.randomness import Generators
 
 

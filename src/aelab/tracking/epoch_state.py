@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from aelab.errors import UserError
 from aelab.models import Autoencoder
-from aelab.models.autoencoder import RANK_STRIDE, process_rank
+from aelab.models.learner import RANK_STRIDE, process_rank
 from aelab.objectives.randomness import NOISE, epoch_seed, generators_of
 
 KEY = "epoch_under_way"
