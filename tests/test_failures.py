@@ -195,6 +195,10 @@ def test_slurm_is_asked_to_run_the_job_again(
         (["data=arrays"], "data.path"),
         (["optimizer.lr=-1"], "-1"),
         (["+model.depth=3"], "model.depth=3: unknown key; aelab.models.Autoencoder takes no such value"),
+        (
+            ["optimizer=cg", "+optimizer.lr=1"],
+            "optimizer.lr=1: unknown key; .*Gradients .*with '~optimizer.lr' where a recipe",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

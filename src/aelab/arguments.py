@@ -1,7 +1,8 @@
-"""Config values held against the type annotations of what they build, so that a wrong type is named by its key."""
+"""Config values held against the signature of what they build, so that a wrong name or type is named by its key."""
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -29,6 +30,30 @@ def check_arguments(group: str, target: Callable[..., Any], values: dict[str, An
             expected = _names(allowed)
         if allowed and wrong:
             raise UserError(f"{group}.{key}={value}: must be {expected}")
+
+
+def check_names(group: str, target: Callable[..., Any], values: dict[str, Any]) -> None:
+    """Raise UserError for the first key that ``target`` does not take; one that takes any name passes.
+
+    What is built later (``_partial_``) would fail only there.
+    """
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:
+        return
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for key, value in values.items():
+        if key not in parameters and not key.startswith("_"):
+            raise unknown(group, key, value, values["_target_"])
+
+
+def unknown(group: str, key: str, value: Any, target: str) -> UserError:
+    """The error of a key that a target does not take."""
+    return UserError(
+        f"{group}.{key}={value}: unknown key; {target} takes no such value; leave it out, with '~{group}.{key}' where a "
+        "recipe sets it"
+    )
 
 
 def _annotations(target: Callable[..., Any]) -> dict[str, Any]:

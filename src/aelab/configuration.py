@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from aelab.arguments import check_arguments
+from aelab.arguments import check_arguments, check_names, unknown
 from aelab.errors import UserError
 
 TRUSTED = (
@@ -76,15 +76,16 @@ def instantiate(config: DictConfig, **arguments: Any) -> Any:
     for target in _targets(plain):
         _check_trusted(target)
     plain.pop("name", None)
-    check_arguments(config._get_full_key(""), get_object(plain["_target_"]), plain)
+    group, target = config._get_full_key(""), get_object(plain["_target_"])
+    check_names(group, target, plain)
+    check_arguments(group, target, plain)
     try:
         return hydra_instantiate(plain, **arguments, _recursive_=False, _convert_="all")
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         if match := re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__)):
-            key = f"{config._get_full_key('')}.{match[1]}={plain.get(match[1])}"
-            raise UserError(f"{key}: unknown key; {plain['_target_']} takes no such value") from None
+            raise unknown(group, match[1], plain.get(match[1]), plain["_target_"]) from None
         raise
 
 
