@@ -51,8 +51,8 @@ def check_names(group: str, target: Callable[..., Any], values: dict[str, Any]) 
 def unknown(group: str, key: str, value: Any, target: str) -> UserError:
     """The error of a key that a target does not take."""
     return UserError(
-        f"{group}.{key}={value}: unknown key; {target} takes no such value; leave it out, with '~{group}.{key}' where a "
-        "recipe sets it"
+        f"{group}.{key}={value}: unknown key; {target} takes no such value; leave it out, with '~{group}.{key}' where "
+        "a recipe sets it"
     )
 
 
