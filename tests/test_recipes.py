@@ -29,15 +29,26 @@ def test_a_recipe_names_its_sweep_and_what_it_costs(name: str) -> None:
     assert f"python scripts/train.py -m experiment={name}" in header and "on 2 cores" in header
 
 
+def amount(config: DictConfig, key: str) -> float:
+    """A size; null, for train_size and others, is all there is."""
+    value = OmegaConf.select(config, key)
+    return float("inf") if value is None else value
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_size_paper_scales_a_recipe_up(name: str) -> None:
     small, paper = composed(f"experiment={name}"), composed(f"experiment={name}", "size=paper")
     assert paper.sweep == f"{name}_paper"
-    grows = GROWS.get(small.replicas.name, "replicas.count")
-    grows = "trainer.max_epochs" if OmegaConf.select(small, grows) is None else grows
-    assert OmegaConf.select(paper, grows) > OmegaConf.select(small, grows)
+    keys = (
+        GROWS.get(small.replicas.name, "replicas.count"),
+        "trainer.max_epochs",
+        "data.train_size",
+        "data.train_examples",
+    )
+    grown = [key for key in keys if amount(paper, key) > amount(small, key)]
+    assert grown and all(amount(paper, key) >= amount(small, key) for key in keys[1:3])
     params = [OmegaConf.to_container(config.hydra.sweeper.params) for config in (small, paper)]
     assert set(params[0]) <= set(params[1])
     assert all(str(params[1][key]).count(",") >= str(values).count(",") for key, values in params[0].items())
-    changed = composed(f"experiment={name}", "size=paper", f"{grows}=3")
-    assert OmegaConf.select(changed, grows) == 3, "the command line wins"
+    changed = composed(f"experiment={name}", "size=paper", f"{grown[0]}=3")
+    assert OmegaConf.select(changed, grown[0]) == 3, "the command line wins"
