@@ -174,6 +174,7 @@ def test_the_codes_of_a_runs_data_are_data(
         (("run=nowhere",), "format: choose onnx, torch_export or codes"),
         (("run=nowhere", "format=onnx"), "nowhere: no run here"),
         (("run={run}", "format=onxx"), "format=onxx: did you mean onnx?"),
+        (("run={run}", "format=code"), "format=code: did you mean codes?"),
         (("run={run}", "format=onnx", "which=encode"), "which=encode: did you mean encoder?"),
         (("run={run}", "format=onnx", "replica=2"), "replica=2: the run has replicas 0 to 1"),
         (("run={run}", "format=onnx", "replica=first"), "replica=first: must be a number"),

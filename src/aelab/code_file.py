@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from aelab.coding import TrainedCoder, examples_of
 from aelab.data.module import PARTS
 from aelab.errors import UserError
 from aelab.run import Run
+from aelab.tracking.atomic import write_whole
 
 
 def write_codes(run: Run, path: Path | None = None) -> str:
@@ -22,6 +22,9 @@ def write_codes(run: Run, path: Path | None = None) -> str:
 
     Raises UserError where the data are gone or other data, or the file cannot be written.
     """
+    target = path or run.directory / "exports" / "codes.npz"
+    if target.suffix != ".npz":
+        raise UserError(f"path={target}: codes are written as .npz; name it so")
     data = examples_of(run.directory, run.manifest)
     coder = TrainedCoder(run.model, str(run.directory))
     parts = [data.train, data.val, data.test]
@@ -32,15 +35,10 @@ def write_codes(run: Run, path: Path | None = None) -> str:
     labels = [part.labels for part in parts if part.labels is not None]
     if len(labels) == len(parts):
         arrays["y"] = np.concatenate(labels)
-    target = path or run.directory / "exports" / "codes.npz"
-    if target.suffix != ".npz":
-        raise UserError(f"path={target}: codes are written as .npz; name it so")
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
-            written = Path(folder) / target.name
-            np.savez(written, allow_pickle=False, **arrays)
-            os.replace(written, target)
+        write_whole(target, content.getvalue())
     except OSError as error:
         raise UserError(f"path={target}: cannot be written ({error}); name another file with path=...") from error
     count, size = arrays["x"].shape

@@ -26,17 +26,17 @@ def _export(config: DictConfig) -> None:
     if not isinstance(config.replica, int):
         raise UserError(f"replica={config.replica}: must be a number, counted from 0")
     from aelab.code_file import write_codes
-    from aelab.exporting import export
+    from aelab.data.user_files import pick
+    from aelab.exporting import SUFFIXES, export
     from aelab.run import load_run
     from aelab.tracking.quiet import quiet
 
     quiet()
     path = None if config.path is None else Path(str(config.path)).expanduser()
     run = load_run(str(config.run), replica=config.replica)
-    if config.format == "codes":
-        print(write_codes(run, path), flush=True)
-    else:
-        print(export(run, str(config.format), str(config.which), path), flush=True)
+    kind = pick("format", config.format, [*SUFFIXES, "codes"])
+    line = write_codes(run, path) if kind == "codes" else export(run, kind, str(config.which), path)
+    print(line, flush=True)
 
 
 def main() -> int:

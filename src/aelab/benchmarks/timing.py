@@ -52,16 +52,8 @@ def _row(group: str, name: str, against: str | None, seconds: dict[str, list[flo
 
 def once(name: str, seconds: float, peak_mb: float) -> Row:
     """The row of what was measured once, with the memory it took at its peak."""
-    note = f"{peak_mb:.0f} MB"
-    return {
-        "name": name,
-        "median_s": seconds,
-        "ratio": None,
-        "against": None,
-        "n": 1,
-        "peak_mb": peak_mb,
-        "note": note,
-    }
+    unpaired = {"ratio": None, "against": None, "n": 1}
+    return {"name": name, "median_s": seconds, **unpaired, "peak_mb": peak_mb, "note": f"{peak_mb:.0f} MB"}
 
 
 def cpu_seconds(work: Callable[[], object], times: int = 1) -> float:
