@@ -17,9 +17,9 @@ from aelab.comparison.runs import find_runs
 from aelab.configuration import conf_dir
 from aelab.errors import UserError
 from aelab.reproducing.judging import rows
-from aelab.reproducing.main import main
+from aelab.reproducing.main import main, write_table
 from aelab.reproducing.measured import Answer, Measured, answer
-from aelab.reproducing.paper import in_words, picks, read_paper, read_papers, sizes_of
+from aelab.reproducing.paper import in_words, picks, read_paper, read_papers
 from aelab.reproducing.recipe import Recipe
 from aelab.reproducing.record import keep, read_record
 from aelab.reproducing.table import Entry, write_page
@@ -181,10 +181,9 @@ def test_fewer_runs_do_not_replace_more(tmp_path: Path) -> None:
 def test_the_committed_table_is_the_tools(tmp_path: Path) -> None:
     """After merging others' measurements: python scripts/reproduce.py --table."""
     docs = conf_dir().parent / "docs"
-    (tmp_path / "reproductions.md").write_text((docs / "reproductions.md").read_text())
-    kept = {name: read_record(docs / "reproductions", name) for name in read_papers()}
-    entries = [Entry(n, size, p, kept[n].get(size)) for n, p in read_papers().items() for size in sizes_of(n)]
-    page = write_page(tmp_path / "reproductions.md", entries)
+    shutil.copytree(docs / "reproductions", tmp_path / "reproductions")
+    shutil.copy(docs / "reproductions.md", tmp_path)
+    page = write_table(read_papers(), tmp_path)
     assert page.read_text() == (docs / "reproductions.md").read_text()
 
 
@@ -218,6 +217,10 @@ def test_reproducing_a_paper_end_to_end(tmp_path: Path, monkeypatch: pytest.Monk
     assert "Beside the paper" in report and "not reproduced (within 0.1)" in report and "nobody, never" in report
     assert main(common) == 0
     assert "run, 20" in capfd.readouterr().out
+    assert "of an earlier recipe" not in page
+    (conf / "experiment" / "tiny.yaml").write_text(TINY.replace("max_epochs: 1", "max_epochs: 3"))
+    assert main([*common, "--table"]) == 0
+    assert "| tiny | small (of an earlier recipe) | test error" in (tmp_path / "reproductions.md").read_text()
     assert main([*common, "tinny"]) == 2 and "did you mean tiny?" in capfd.readouterr().err
 
 

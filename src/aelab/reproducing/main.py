@@ -7,6 +7,7 @@ import difflib
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from aelab.configuration import conf_dir
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return reproduce(papers, *_understood(chosen.words, papers), chosen.docs)
         if chosen.table:
             _keep_all(papers, chosen.docs)
-            print(f"table: {_write_table(papers, chosen.docs)}")
+            print(f"table: {write_table(papers, chosen.docs)}")
         else:
             print_list(_entries(papers, chosen.docs, under_outputs=True))
         return 0
@@ -75,7 +76,7 @@ def reproduce(papers: dict[str, Paper], name: str, size: str, overrides: list[st
         print(f"not kept: with {' '.join(overrides)} these are other runs than the recipe's")
         return 1 if status else 0
     if keep(docs / "reproductions", name, size, measured):
-        print(f"table: {_write_table(papers, docs)}")
+        print(f"table: {write_table(papers, docs)}")
     for row in entry.red:
         print(f"{name}: {row.quantity}: {row.ours}, the paper has {row.paper}: {row.verdict}", file=sys.stderr)
     return 1 if status or entry.red else 0
@@ -105,8 +106,16 @@ def _keep_all(papers: dict[str, Paper], docs: Path) -> None:
             keep(docs / "reproductions", entry.experiment, entry.size, entry.measured)
 
 
-def _write_table(papers: dict[str, Paper], docs: Path) -> Path:
-    return write_page(docs / "reproductions.md", _entries(papers, docs))
+def write_table(papers: dict[str, Paper], docs: Path) -> Path:
+    """Write what is kept into docs/reproductions.md; measurements of earlier recipes are marked."""
+    return write_page(docs / "reproductions.md", map(_beside_recipe, _entries(papers, docs)))
+
+
+def _beside_recipe(entry: Entry) -> Entry:
+    """The same entry, marked where the recipe has other runs by now."""
+    if entry.measured is None:
+        return entry
+    return replace(entry, outdated=set(Recipe(entry.experiment, entry.size).ids()) != set(entry.measured.expected))
 
 
 def _under_outputs(name: str, size: str, paper: Paper) -> Measured | None:

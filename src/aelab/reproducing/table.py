@@ -23,13 +23,17 @@ _HEADER = "# Reproductions\n\n"
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment at a size; ``measured`` is None where it was not run, ``changed``: not quite as the recipe says."""
+    """An experiment at a size; ``measured`` is None where it was not run.
+
+    ``changed``: not quite as the recipe says. ``outdated``: as the recipe said once.
+    """
 
     experiment: str
     size: str
     paper: Paper
     measured: Measured | None
     changed: bool = False
+    outdated: bool = False
 
     def rows(self) -> list[Row]:
         """The paper's figures and orderings beside ours."""
@@ -53,14 +57,16 @@ class Entry:
 def cells(entry: Entry) -> list[list[str]]:
     """One list a row, under HEADINGS; what holds for the whole entry stands in its first row alone."""
     measured = entry.measured
-    partial = "" if entry.state in ("run", "not run") else f" ({entry.state})"
+    notes = [] if entry.state in ("run", "not run") else [entry.state]
+    notes += ["of an earlier recipe"] if entry.outdated else []
+    size = entry.size + (f" ({', '.join(notes)})" if notes else "")
     if measured is None:
         return [[entry.experiment, entry.size, "not run", *[ABSENT] * (len(HEADINGS) - 3)]]
     cost = ("≥ " if measured.resumed else "") + duration(measured.seconds)
     shared = [measured.date, measured.device, f"{cost}, {count(len(measured.runs), 'run')}"]
     found = []
     for index, row in enumerate(entry.rows()):
-        head, tail = ([entry.experiment, entry.size + partial], shared) if not index else (["", ""], [""] * 3)
+        head, tail = ([entry.experiment, size], shared) if not index else (["", ""], [""] * 3)
         verified = f"{row.tag}: {row.where}"
         own = [row.quantity, row.ours, row.paper, row.difference, row.verdict, verified, _ids(row.runs)]
         found.append([*head, *own, *tail])
