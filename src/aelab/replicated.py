@@ -20,17 +20,15 @@ from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
+from aelab.replicas.chunking import chunks
 from aelab.replicas.measuring import Curves
 from aelab.replicas.plans import Assignment, Plan
-from aelab.replicas.rates import ELEMENTWISE, with_rates
+from aelab.replicas.rates import with_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import mean_history, write_rows
 
-# Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
-# step and replica it won 1.6 times and more; above 80 MFLOP it lost to memory traffic (docs/performance.md).
-STACKING_PAYS_BELOW = 30e6
 VARIABLE = (
     "model.weight",
     "model.target",
@@ -68,7 +66,10 @@ class Replication:
         self.assignment: Assignment = self.plan.assign(self.data.size("train"), config.seed)
         self.settings = self.plan.settings()
         self._check()
-        self.chunks = self._chunks()
+        # members of a chunk are indices of replicas, setting by setting
+        self.chunks = chunks(
+            len(self.settings) * self.count, self.plan, self.config, self.processes, self.flops_per_step
+        )
 
     @property
     def count(self) -> int:
@@ -91,41 +92,9 @@ class Replication:
                 "use fewer replicas"
             )
 
-    def _chunks(self) -> list[list[int]]:
-        """Members (setting-major indices of replicas) that are trained in one fit each."""
-        members = list(range(len(self.settings) * self.count))
-        size = len(members)
-        if not self._stacked():
-            size = 1
-        elif self.plan.chunk:
-            size = min(size, self.plan.chunk)
-        size = min(size, -(-len(members) // self.processes))
-        return [members[start : start + size] for start in range(0, len(members), size)]
-
-    def _stacked(self) -> bool:
-        obstacle = self._obstacle()
-        if self.plan.mode == "stacked" and obstacle:
-            raise UserError(f"replicas.mode=stacked: {obstacle}; use replicas.mode=auto or sequential")
-        if self.plan.mode != "auto" or obstacle:
-            return self.plan.mode == "stacked"
-        if self.config.trainer.accelerator != "cpu":
-            return True
-        return self.flops_per_step() < STACKING_PAYS_BELOW
-
     def flops_per_step(self) -> float:
         """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""
         return 6.0 * self._build(0).network.multiplications() * self.data.batch_size
-
-    def _obstacle(self) -> str | None:
-        """Why replicas cannot share a stack, or None."""
-        optimizer = self.config.optimizer._target_.rpartition(".")[2]
-        if optimizer not in ELEMENTWISE:
-            return f"optimizer {optimizer} mixes parameters, and so would mix replicas"
-        if self.config.callbacks.early_stopping is not None:
-            return "callbacks.early_stopping would stop all replicas at once"
-        if self.config.scheduler.name == "plateau":
-            return "scheduler=plateau would lower the learning rate of all replicas at once"
-        return None
 
     def _member_config(self, member: int) -> DictConfig:
         config = copy.deepcopy(self.config)
@@ -180,30 +149,17 @@ class Replication:
                 job.result()
 
     def _fit_chunk(self, index: int, mirror: Mirror | None) -> Fitted:
-        members = self.chunks[index]
-        directory = self.chunk_directory(index)
+        members, directory = self.chunks[index], self.chunk_directory(index)
         lone = [self._build(member) for member in members]
-        rows = [self.assignment.rows[member % self.count] for member in members]
+        model = self._together(members, lone)
         best = BestWeights()
-        extra: list[Any] = [best]
-        if len(members) == 1:
-            model = lone[0]
-            self.data.assign(rows[0], model.seed)
-        else:
-            model = stack(lone)
-            if "optimizer.lr" in self.plan.vary:
-                rates = [self._member_config(member).optimizer.lr for member in members]
-                model.make_optimizer = with_rates(model.make_optimizer, rates)
-            self.data.assign(torch.stack(rows), [m.seed for m in lone])  # type: ignore[misc]
-            if len(self.chunks) == 1 and len(self.settings) == 1 and self.assignment.partitions is None:
-                extra.append(Curves(1, self.assignment.data_sets))
+        extra: list[Any] = [best, Curves(1, self.assignment.data_sets)] if self._draws_curves() else [best]
         join_steps(self.config, model, self.data)
         own = mirror if len(self.chunks) == 1 else None
         trainer = build_trainer(self.config, directory, own, extra, keep_best=False)
-        last = last_intact(directory)
         keep = [True] * len(members)
         try:
-            trainer.fit(model, datamodule=self.data, ckpt_path=last, weights_only=True)
+            trainer.fit(model, datamodule=self.data, ckpt_path=last_intact(directory), weights_only=True)
         except DivergedError:
             if len(members) > 1:
                 raise
@@ -211,20 +167,33 @@ class Replication:
         if best.state:
             if self.plan.weights == "best":
                 model.load_state_dict(best.state)
-            errors = best.errors if best.errors is not None and best.errors.ndim else best.errors[None]  # type: ignore[index]
-            keep = [kept and bool(torch.isfinite(e)) for kept, e in zip(keep, errors, strict=True)]
+            keep = [kept and ok for kept, ok in zip(keep, best.finite(), strict=True)]
         model.eval()
         trainer.test(model, datamodule=self.data, verbose=False)
         metrics = {name: value.detach().cpu().reshape(-1) for name, value in model.latest.items()}
-        states = (
-            [lone_state(model, k, like) for k, like in enumerate(lone)]
-            if len(members) > 1
-            else [{name: value.clone() for name, value in model.state_dict().items()}]
-        )
+        states = _states(model, lone)
         # the last weights may have diverged after the best
         finite = [all(bool(value.isfinite().all()) for value in state.values()) for state in states]
         keep = [kept and ok for kept, ok in zip(keep, finite, strict=True)]
         return Fitted([model], states, keep, {k: v for k, v in metrics.items() if len(v) == len(members)})
+
+    def _together(self, members: Sequence[int], lone: Sequence[Autoencoder]) -> Autoencoder:
+        """The models of a chunk as one, and the data of each assigned to it."""
+        rows = [self.assignment.rows[member % self.count] for member in members]
+        if len(members) == 1:
+            self.data.assign(rows[0], lone[0].seed)
+            return lone[0]
+        model = stack(lone)
+        if "optimizer.lr" in self.plan.vary:
+            rates = [self._member_config(member).optimizer.lr for member in members]
+            model.make_optimizer = with_rates(model.make_optimizer, rates)
+        self.data.assign(torch.stack(rows), [m.seed for m in lone])  # type: ignore[misc]
+        return model
+
+    def _draws_curves(self) -> bool:
+        """Whether bias and variance can be followed by epoch: all replicas in one fit, of one setting."""
+        everyone = len(self.chunks) == 1 and len(self.chunks[0]) > 1
+        return everyone and len(self.settings) == 1 and self.assignment.partitions is None
 
     def lone(self, fitted: Fitted, member: int) -> Autoencoder:
         """A trained replica as a model of its own, in evaluation mode."""
@@ -241,6 +210,12 @@ class Replication:
             type(self.data).__name__: self.data.state_dict(),
         }
         AtomicCheckpointIO().save_checkpoint(checkpoint, self.directory / "checkpoints" / "best.ckpt")
+
+
+def _states(model: Autoencoder, lone: Sequence[Autoencoder]) -> list[dict[str, Tensor]]:
+    if len(lone) == 1:
+        return [{name: value.clone() for name, value in model.state_dict().items()}]
+    return [lone_state(model, k, like) for k, like in enumerate(lone)]
 
 
 def _fit_share(plain: dict[str, Any], directory: Path, processes: int, rank: int, share: Sequence[int]) -> None:

@@ -12,7 +12,8 @@ from aelab.benchmarks import bare, ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure
 from aelab.benchmarks.training import pictures
 from aelab.building import build_data
-from aelab.replicated import STACKING_PAYS_BELOW, Replication
+from aelab.replicas.chunking import STACKING_PAYS_BELOW
+from aelab.replicated import Replication
 from aelab.training import run
 
 COUNT = 16

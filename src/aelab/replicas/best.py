@@ -35,6 +35,11 @@ class BestWeights(Callback):
                 self.state[name] = self.state[name].to(value.device)
                 self.state[name][better] = value[better]
 
+    def finite(self) -> list[bool]:
+        """Whether each replica ever had a finite val/error."""
+        assert self.errors is not None
+        return [bool(error.isfinite()) for error in self.errors.reshape(-1)]
+
     def state_dict(self) -> dict[str, Any]:
         return {"errors": self.errors, "state": self.state}
 
