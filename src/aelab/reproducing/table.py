@@ -57,11 +57,11 @@ class Entry:
 def cells(entry: Entry) -> list[list[str]]:
     """One list a row, under HEADINGS; what holds for the whole entry stands in its first row alone."""
     measured = entry.measured
-    notes = [] if entry.state in ("run", "not run") else [entry.state]
-    notes += ["of an earlier recipe"] if entry.outdated else []
-    size = entry.size + (f" ({', '.join(notes)})" if notes else "")
     if measured is None:
         return [[entry.experiment, entry.size, "not run", *[ABSENT] * (len(HEADINGS) - 3)]]
+    notes = [entry.state] if measured.missing else []
+    notes += ["of an earlier recipe"] if entry.outdated else []
+    size = entry.size + (f" ({', '.join(notes)})" if notes else "")
     cost = ("≥ " if measured.resumed else "") + duration(measured.seconds)
     shared = [measured.date, measured.device, f"{cost}, {count(len(measured.runs), 'run')}"]
     found = []
