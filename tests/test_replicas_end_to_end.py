@@ -51,7 +51,9 @@ def test_a_run_with_replicas_tells_bias_and_variance(compose: Composer, capsys: 
     curves = [json.loads(line) for line in (manifest["directory"] / "metrics.jsonl").read_text().splitlines()]
     assert all("val/bias2" in row and "val/variance" in row for row in curves)
 
-    capsys.readouterr()
+    metrics = manifest["metrics"]
+    told = f"test/error {metrics['test/error']:.4g}, bias² {metrics['test/bias2']:.4g}, variance "
+    assert told in capsys.readouterr().out
     run(compose("data.batch_size=64", "replicas=bootstrap", "replicas.count=3"), [])
     assert "complete already" in capsys.readouterr().out
     assert json.loads((manifest["directory"] / "manifest.json").read_text())["timings"]["attempts"] == 1

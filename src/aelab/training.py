@@ -150,7 +150,8 @@ def _describe(error: BaseException) -> dict[str, str]:
 def _summary(metrics: dict[str, float], error: str, seconds: float) -> str:
     comparable = error == "squared" and "test/pca_error" in metrics
     beside = f"  (PCA {metrics['test/pca_error']:.4g})" if comparable else ""
-    return f"test/error {metrics['test/error']:.4g}{beside}  {seconds:.1f} s"
+    parts = ", bias² {test/bias2:.4g}, variance {test/variance:.4g}" if "test/bias2" in metrics else ""
+    return f"test/error {metrics['test/error']:.4g}{parts.format_map(metrics)}{beside}  {seconds:.1f} s"
 
 
 def _fit_and_test(
