@@ -25,7 +25,7 @@ from omegaconf import DictConfig
 from aelab import cli, training
 from aelab.models import Autoencoder
 from aelab.tracking import checkpoints
-from aelab.tracking.manifest import Held
+from aelab.tracking.claim import Held
 
 KILLS = 5
 HELD = 75

@@ -26,6 +26,7 @@ from aelab.networks.activations import ACTIVATIONS
 from aelab.objectives import CrossEntropy, SquaredError
 from aelab.pretraining import RBM, MomentumSwitch
 from aelab.pretraining.stacking import unroll
+from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.identity import run_id
 from aelab.tracking.rows import read_rows
@@ -218,7 +219,7 @@ def trained(config: DictConfig, data: DataModule, folder: Path) -> Autoencoder:
     """What the ordinary command trains, with the best weights."""
     model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
     join_steps(config, model, data)
-    build_trainer(config, folder, None, []).fit(model, datamodule=data)
+    build_trainer(config, folder, None, [], BestCheckpoint(folder)).fit(model, datamodule=data)
     model.load_state_dict(load_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
     return model.eval()
 

@@ -9,7 +9,8 @@ import pytest
 from fake_runs import HOSTILE, write_run
 
 from aelab.comparison.compare import main
-from aelab.tracking.manifest import claim, now
+from aelab.tracking.claim import claim
+from aelab.tracking.manifest import now
 
 
 def status(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:

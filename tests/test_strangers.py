@@ -26,7 +26,7 @@ from aelab.configuration import conf_dir, instantiate
 from aelab.errors import UserError
 from aelab.evaluating import _outputs, evaluate
 from aelab.tracking.containment import check_contained
-from aelab.tracking.manifest import claim
+from aelab.tracking.claim import claim
 from aelab.training import run
 
 SOURCE = Path(aelab.__file__).parent

@@ -16,7 +16,8 @@ from aelab.configuration import instantiate
 from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
-from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint, best_checkpoint
+from aelab.tracking.best_checkpoint import BestCheckpoint
+from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from aelab.tracking.epoch_state import EpochState
 from aelab.tracking.history import History
 from aelab.tracking.mirror import Mirror
@@ -136,12 +137,16 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
 
 
 def build_trainer(
-    config: DictConfig, directory: Path | None, mirror: Mirror | None, extra: list[Callback], keep_best: bool = True
+    config: DictConfig,
+    directory: Path | None,
+    mirror: Mirror | None,
+    extra: list[Callback],
+    best: BestCheckpoint | None = None,
 ) -> pl.Trainer:
     """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``.
 
-    ``directory``: None writes and shows nothing. ``keep_best``: write ``best.ckpt`` too; a stack of replicas remembers
-    the best epoch of each instead.
+    ``directory``: None writes and shows nothing. ``best``: writes ``best.ckpt``; a stack of replicas has none and
+    remembers the best epoch of each instead.
     """
     callbacks: list[Callback] = [EpochState(), *extra]
     if directory is not None:
@@ -150,7 +155,7 @@ def build_trainer(
             Progress(),
             *callbacks,
             History(directory / "metrics.jsonl", mirror),
-            *([best_checkpoint(directory)] if keep_best else []),
+            *([best] if best else []),
             LastCheckpoint(directory),
         ]
     if config.callbacks.early_stopping is not None:

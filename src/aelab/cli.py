@@ -25,7 +25,8 @@ def _job(config: DictConfig) -> float:
     from aelab.errors import UserError
     from aelab.ranks import is_judged, is_rank_zero
     from aelab.tracking.identity import run_id
-    from aelab.tracking.manifest import Held, leave
+    from aelab.tracking.claim import Held
+    from aelab.tracking.manifest import leave
     from aelab.training import RunFailed, RunInterrupted, run
 
     job = HydraConfig.get()

@@ -55,11 +55,12 @@ def evaluate(
     for name, question in questions.items():
         if name in missing:
             with _named(name):
-                done[name] = _measure(name, question, _plain(wanted[name]), record, data, settings)
+                entry = _measure(name, question, _plain(wanted[name]), record, data, settings)
+                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, mirror)
+                done[name] = entry  # last, since what has its entry is not done again
                 _keep_metrics(name, record)
                 write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
-                metrics |= flat(name, _best(record, done[name]["rows"]), _method(record))
-                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, mirror)
+                metrics |= flat(name, _best(record, entry["rows"]), _method(record))
         _print(name, done[name], "" if name in missing else "measured already; ")
     return metrics
 

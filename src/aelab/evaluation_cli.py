@@ -19,7 +19,8 @@ def _job(config: DictConfig) -> None:
 
 
 def _evaluate(config: DictConfig) -> None:
-    from aelab.tracking.manifest import claim, read_manifest
+    from aelab.tracking.claim import claim
+    from aelab.tracking.manifest import read_manifest
 
     if OmegaConf.is_missing(config, "run"):
         raise UserError("run: name the directory of a finished run, like run=outputs/runs/<run>")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from aelab.tracking.manifest import is_held
+from aelab.tracking.claim import is_held
 
 
 @contextmanager

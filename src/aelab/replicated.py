@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,11 +21,12 @@ from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
-from aelab.replicas.chunking import chunks
+from aelab.replicas.chunking import LAYOUT, begun, chunks
 from aelab.replicas.measuring import Curves
 from aelab.replicas.plans import Assignment, Plan
 from aelab.replicas.rates import with_rates
 from aelab.replicas.stacking import lone_state, stack
+from aelab.tracking.atomic import write_whole
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import mean_history, write_rows
@@ -67,9 +69,9 @@ class Replication:
         self.settings = self.plan.settings()
         self._check()
         # members of a chunk are indices of replicas, setting by setting
-        self.chunks = chunks(
-            len(self.settings) * self.count, self.plan, self.config, self.processes, self.flops_per_step
-        )
+        members = len(self.settings) * self.count
+        wanted = chunks(members, self.plan, self.config, self.processes, self.flops_per_step)
+        self.chunks = begun(directory, wanted, self.plan)
 
     @property
     def count(self) -> int:
@@ -111,6 +113,7 @@ class Replication:
 
     def fit(self, mirror: Mirror | None) -> Fitted:
         """Train all chunks, in several processes where ``trainer.devices`` asks for that, and gather them."""
+        write_whole(self.directory / LAYOUT, json.dumps(self.chunks))
         if self.processes > 1 and len(self.chunks) > 1:
             self._fit_in_processes()
         parts = [self._fit_chunk(index, mirror) for index in range(len(self.chunks))]
@@ -156,7 +159,7 @@ class Replication:
         extra: list[Any] = [best, Curves(1, self.assignment.data_sets)] if self._draws_curves() else [best]
         join_steps(self.config, model, self.data)
         own = mirror if len(self.chunks) == 1 else None
-        trainer = build_trainer(self.config, directory, own, extra, keep_best=False)
+        trainer = build_trainer(self.config, directory, own, extra)
         keep = [True] * len(members)
         try:
             trainer.fit(model, datamodule=self.data, ckpt_path=last_intact(directory), weights_only=True)

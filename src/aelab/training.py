@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import time
 import traceback
@@ -25,12 +24,15 @@ from aelab.pretraining import is_wanted, pretrain
 from aelab.ranks import is_rank_zero
 from aelab.replicated import Replication
 from aelab.slurm import requeue
+from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import last_intact, load_checkpoint
+from aelab.tracking.claim import Lost, claim
 from aelab.tracking.gallery import Gallery, keep_picture
 from aelab.tracking.identity import resolved, run_id
-from aelab.tracking.manifest import Manifest, claim, read_manifest
-from aelab.tracking.mirror import Mirror, mirror_again, start_mirror
+from aelab.tracking.manifest import Manifest, read_manifest
+from aelab.tracking.mirror import Mirror, is_open, mirror_again, start_mirror
 from aelab.tracking.quiet import quiet
+from aelab.tracking.start_over import done_with, start_over, wait_for_start_over
 
 log = logging.getLogger(__name__)
 
@@ -65,34 +67,38 @@ def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
         if stop.signum == signal.SIGUSR1:  # SLURM's, shortly before the time is up
             requeue()
         interruption.pass_on()
-        raise RunInterrupted(f"interrupted; the same command resumes {directory}", stop.signum) from stop
+        how = "the same command without force=true" if config.force else "the same command"
+        raise RunInterrupted(f"interrupted; {how} resumes {directory}", stop.signum) from stop
 
 
 def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) -> float:
     if not is_rank_zero():
+        if config.force:
+            wait_for_start_over(directory)
         done = read_manifest(directory)
-        if done and done.get("status") == "complete" and not config.force:  # rank 0 has nothing to do either
+        if done and done.get("status") == "complete":  # rank 0 has nothing to do either
             return done["metrics"]["val/error"]
         return _joined(config, directory)
     with claim(directory, wait):
+        started_over = start_over(directory, config.force)
         done = read_manifest(directory)
-        if config.force:
-            _start_over(directory)
-        elif done and done.get("status") == "complete":
-            print(f"complete already: test/error {done['metrics']['test/error']:.4g}  (force=true runs it again)")
-            if "WANDB_SWEEP_ID" in os.environ:
-                _answer_agent(config, directory, done)
-            loggers = config.logger.name, done["config"]["logger"]["name"]  # of now and of then
-            evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
-            return done["metrics"]["val/error"]
-        return _recorded(config, directory, overrides)
+        if done and done.get("status") == "complete":
+            return _complete_already(config, directory, done)
+        return _recorded(config, directory, overrides, started_over)
 
 
-def _answer_agent(config: DictConfig, directory: Path, record: dict[str, Any]) -> None:
-    """Tell a W&B Sweep, whose agent asked for a run that is done already, what came of it."""
-    if config.logger.name != "none":
-        outputs = Path(config.paths.outputs)
-        mirror_again(config, directory, record, outputs).finish(record["metrics"], 0)
+def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any]) -> float:
+    """Train nothing; finish what a kill after the last test left undone, and what is asked in addition."""
+    error, best = record["metrics"]["test/error"], directory / "checkpoints" / "best.ckpt"
+    kept = "" if best.is_file() else f"; but its weights, {best}, are gone"
+    print(f"complete already: test/error {error:.4g}{kept}  (force=true runs it again)")
+    # a W&B Sweep's agent, too, asked for this run and waits to be told what came of it
+    if config.logger.name != "none" and (is_open(directory) or "WANDB_SWEEP_ID" in os.environ):
+        mirror = mirror_again(config, directory, record, Path(config.paths.outputs))
+        mirror.finish(record["metrics"], 0)
+    loggers = config.logger.name, record["config"]["logger"]["name"]  # of now and of then
+    evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
+    return record["metrics"]["val/error"]
 
 
 def _joined(config: DictConfig, directory: Path) -> float:
@@ -105,46 +111,42 @@ def _joined(config: DictConfig, directory: Path) -> float:
         raise RunFailed(str(error)) from error
 
 
-def _start_over(directory: Path) -> None:
-    for part in ("checkpoints", "pictures", "pretraining", "replicas"):
-        shutil.rmtree(directory / part, ignore_errors=True)
-    for part in ("metrics.jsonl", "manifest.json"):
-        (directory / part).unlink(missing_ok=True)
-
-
-def _recorded(config: DictConfig, directory: Path, overrides: list[str]) -> float:
+def _recorded(config: DictConfig, directory: Path, overrides: list[str], started_over: bool) -> float:
     """Fit and test with every outcome written to the manifest and to W&B."""
     manifest = Manifest(directory, directory.name, resolved(config), overrides)
     mirror, metrics, exit_code, signum = None, {}, 1, None
     try:
         if config.logger.name != "none":
-            mirror = start_mirror(config, directory, manifest.record["config"], Path(config.paths.outputs))
+            mirror = start_mirror(config, directory, manifest.record["config"], Path(config.paths.outputs), started_over)
         metrics = _fit_and_test(config, directory, mirror, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
         metrics |= evaluate(directory, config.get("evaluation"), mirror)
     except (Interrupted, KeyboardInterrupt, SystemExit) as error:
         if exit_code:
-            manifest.close("interrupted", error=_describe(error))
+            _close(manifest, "interrupted", error)
         signum = getattr(error, "signum", signal.SIGINT)
         raise Interrupted(signum) from error
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
-        with suppress(OSError):  # on a full disk the line below is all that is left
-            if exit_code:  # else an evaluation failed, and the run itself is complete
-                manifest.close("failed", error=_describe(error))
+        if exit_code:  # else an evaluation failed, and the run itself is complete
+            _close(manifest, "failed", error)
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error
     finally:
         if mirror:
-            mirror.finish(metrics, exit_code, signum if exit_code else None)
+            mirror.finish(metrics, exit_code, signum)
+    done_with(directory)
     print(_summary(metrics, config.error.name, manifest.record["timings"]["total_s"]))
     return metrics["val/error"]
 
 
-def _describe(error: BaseException) -> dict[str, str]:
-    return {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
+def _close(manifest: Manifest, status: str, error: BaseException) -> None:
+    """Record how a run ended; on a full disk, and where the run is another's by now, the line told is all there is."""
+    told = {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
+    with suppress(OSError, Lost):
+        manifest.close(status, error=told)
 
 
 def _summary(metrics: dict[str, float], error: str, seconds: float) -> str:
@@ -179,20 +181,18 @@ def _fit_one(
         manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
     gallery = Gallery(directory, data, config.callbacks.pictures_every, mirror)
     join_steps(config, model, data)
-    trainer = build_trainer(config, directory, mirror, [gallery])
+    best = BestCheckpoint(directory)
+    trainer = build_trainer(config, directory, mirror, [gallery], best)
     if mirror and config.logger.watch:
         mirror.watch(model)
-    checkpoints = directory / "checkpoints"
-    last = None if config.force else last_intact(directory)  # rank 0 deletes it while another process may look
     began = time.monotonic()
     with relaunchable(trainer):
-        trainer.fit(model, datamodule=data, ckpt_path=last, weights_only=True)
+        trainer.fit(model, datamodule=data, ckpt_path=last_intact(directory), weights_only=True)
         fitted = time.monotonic()
-        best = checkpoints / "best.ckpt"
-        if best.exists():
-            model.load_state_dict(load_checkpoint(best)["state_dict"])
+        if best.check():
+            model.load_state_dict(load_checkpoint(best.path)["state_dict"])
         elif trainer.max_epochs == 0:  # pretraining alone
-            trainer.save_checkpoint(best)
+            trainer.save_checkpoint(best.path)
         trainer.test(model, datamodule=data, verbose=False)
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
     pca = fitted_pca(data)
@@ -201,7 +201,7 @@ def _fit_one(
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
     if mirror and config.logger.upload_checkpoint:
-        mirror.upload_checkpoint(best)
+        mirror.upload_checkpoint(best.path)
     return metrics
 
 

@@ -25,6 +25,7 @@ from aelab.evaluation.detection import auroc_score
 from aelab.evaluation.protocol import Coder
 from aelab.models import Autoencoder
 from aelab.replicated import Replication
+from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import load_checkpoint
 
 TABLES = Path("data", "adbench")
@@ -118,8 +119,9 @@ def _one(config: DictConfig, folder: Path) -> Autoencoder:
     data = build_data(config)
     model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
     join_steps(config, model, data)
-    build_trainer(config, folder, None, []).fit(model, datamodule=data)
-    model.load_state_dict(load_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
+    best = BestCheckpoint(folder)
+    build_trainer(config, folder, None, [], best).fit(model, datamodule=data)
+    model.load_state_dict(load_checkpoint(best.path)["state_dict"])
     return model
 
 

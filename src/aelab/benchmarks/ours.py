@@ -11,13 +11,14 @@ import hydra
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
 from aelab.configuration import conf_dir
 from aelab.models import Autoencoder
 from aelab.replicas.stacking import stack
 from aelab.replicated import Replication
+from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.gallery import Gallery
 from aelab.tracking.identity import register_resolver
 
@@ -66,10 +67,7 @@ def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             gallery = [Gallery(folder, data, config.callbacks.pictures_every)] if everything else []
-            trainer = build_trainer(config, folder, None, [stopwatch, *gallery])
-            if not everything:
-                callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-                trainer.callbacks = [each for each in callbacks if not isinstance(each, ModelCheckpoint)]  # type: ignore[attr-defined]
+            trainer = build_trainer(config, folder, None, [stopwatch, *gallery], BestCheckpoint(folder))
             trainer.fit(model, datamodule=data)
         return stopwatch.seconds_per_step(steps)
 

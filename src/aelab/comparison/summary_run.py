@@ -10,6 +10,7 @@ from aelab.comparison.drawing import SavedFigure, file_name
 from aelab.comparison.groups import Comparison, rows
 from aelab.comparison.runs import finite
 from aelab.tracking.wandb_client import close_run, open_run
+from aelab.tracking.wandb_note import Note
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ def log_summary(
     W&B's files lie under `directory`/wandb.
     """
     name = comparison.name[:100]
+    note = Note(directory / "wandb" / f".{summary_id(comparison.name)}")
     run = open_run(
         directory,
         {"mode": mode, "project": project, "entity": entity},
-        directory / "wandb" / f".{summary_id(comparison.name)}",
+        note,
         id=summary_id(comparison.name),
         name=f"{name} summary",
         group=name,
@@ -59,9 +61,9 @@ def log_summary(
         run.log(_content(comparison, figures, directory))
         run.summary.update(_counts(comparison))
     except BaseException:
-        close_run(run, exit_code=1)
+        close_run(run, note, exit_code=1)
         raise
-    close_run(run, exit_code=0)
+    close_run(run, note, exit_code=0)
     return Logged(str(run.id), str(run.entity), str(run.project), not run.offline and not run.disabled)
 
 

@@ -10,7 +10,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from aelab.ranks import is_rank_zero
-from aelab.tracking.manifest import FILE, LEFT, claim, is_held, read_manifest, state
+from aelab.tracking.claim import claim, is_held
+from aelab.tracking.manifest import FILE, LEFT, read_manifest, state
 from aelab.tracking.wandb_mode import wandb_mode
 
 

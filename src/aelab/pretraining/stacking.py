@@ -21,6 +21,7 @@ from aelab.models import Autoencoder
 from aelab.networks import MLP
 from aelab.networks.layers import affine
 from aelab.pretraining.greedy import Greedy
+from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact, load_checkpoint
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import read_rows
@@ -114,12 +115,13 @@ def _train_layer(
     model = build_model(layer, source.shape, source.examples("train", limit=INITIALIZATION_EXAMPLES))
     model.error = plan.error(config, index) or model.error
     join_steps(layer, model, source)
-    trainer = build_trainer(layer, directory, None, [])
+    best = BestCheckpoint(directory)
+    trainer = build_trainer(layer, directory, None, [], best)
     trainer.fit(model, datamodule=source, ckpt_path=last_intact(directory), weights_only=True)
-    kept = directory / "checkpoints" / f"{plan.weights}.ckpt"
+    wants_best = plan.weights == "best" and best.check()
     rows = read_rows(directory / "metrics.jsonl")
     checkpoint = {
-        "state_dict": load_checkpoint(kept)["state_dict"] if kept.exists() else model.state_dict(),
+        "state_dict": load_checkpoint(best.path)["state_dict"] if wants_best else model.state_dict(),
         "pytorch-lightning_version": pl.__version__,
         "figures": _figures(plan, model, rows),
     }

@@ -1,8 +1,10 @@
-"""Which replicas are trained in one fit: all of them stacked, so many at a time, or each alone."""
+"""Which replicas are trained in one fit: all of them stacked, so many at a time, or each alone; and remain so."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -13,6 +15,7 @@ from aelab.replicas.rates import ELEMENTWISE
 # Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
 # step and replica it won 1.6 times and more; above 80 MFLOP it lost to memory traffic (docs/performance.md).
 STACKING_PAYS_BELOW = 30e6
+LAYOUT = "replicas/chunks.json"  # in a run's directory: the chunks that its checkpoints are of
 
 
 def chunks(
@@ -30,6 +33,31 @@ def chunks(
         size = min(size, plan.chunk)
     size = min(size, -(-members // processes))
     return [list(range(start, min(start + size, members))) for start in range(0, members, size)]
+
+
+def begun(directory: Path, wanted: list[list[int]], plan: Plan) -> list[list[int]]:
+    """The chunks of a run that goes on, whose checkpoints cannot be cut; those that are wanted where it begins.
+
+    Raises UserError where others were asked for by name.
+    """
+    try:
+        kept: list[list[int]] = json.loads((directory / LAYOUT).read_text())
+    except (OSError, ValueError):
+        return wanted
+    if kept == wanted or not _trained(directory):
+        return wanted
+    if plan.chunk or plan.mode != "auto":
+        before = len(kept[0])
+        raise UserError(
+            f"replicas.chunk={plan.chunk} replicas.mode={plan.mode}: this run was begun with {before} replicas in a "
+            f"fit, and its checkpoints cannot be cut; go on with replicas.chunk={before} replicas.mode=auto, or start "
+            "over with force=true"
+        )
+    return kept
+
+
+def _trained(directory: Path) -> bool:
+    return any(directory.glob("checkpoints/*.ckpt")) or any(directory.glob("replicas/*/checkpoints/*.ckpt"))
 
 
 def _stacked(plan: Plan, config: DictConfig, flops_per_step: Callable[[], float]) -> bool:

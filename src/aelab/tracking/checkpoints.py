@@ -1,20 +1,22 @@
-"""Checkpoints: the last state and the best by val/error, written whole or not at all."""
+"""Checkpoints, written whole or not at all and read only if whole, and the last state of a run."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from aelab.errors import UserError
 from aelab.interruption import Interrupted, current
+from aelab.tracking.claim import check_owned
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         target = Path(path)
+        check_owned(target)
         temporary = target.with_name(f".{target.name}.part")  # what a kill leaves of it, the next write replaces
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -54,9 +57,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             ) from error
 
 
-def _sync(directory: Path) -> None:
-    """Make the names in a directory survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Make a file's content, or the names in a directory, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -131,6 +134,9 @@ class LastCheckpoint(Checkpoint):
             due, signum = trainer.strategy.reduce(wishes, reduce_op="max").tolist()
         if (due or signum) and not getattr(trainer, "fast_dev_run", False):
             began = time.monotonic()
+            rows = self.path.parents[1] / "metrics.jsonl"
+            if trainer.is_global_zero and rows.exists():
+                _sync(rows)  # a checkpoint must find the rows of all epochs before it
             trainer.save_checkpoint(self.path)
             self.saved = time.monotonic()
             self.took = self.saved - began
@@ -144,26 +150,15 @@ def _signals_are_ours() -> None:
         current().install()
 
 
-def best_checkpoint(directory: Path) -> ModelCheckpoint:
-    """``best.ckpt``: the epoch of the lowest val/error."""
-    return ModelCheckpoint(
-        dirpath=directory / "checkpoints",
-        filename="best",
-        monitor="val/error",
-        mode="min",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-
-
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint as tensors and plain containers; nothing in it is executed.
 
-    Raises UserError where it is missing, torn or holds anything else.
+    Raises UserError where it is missing, torn, changed in as little as a bit, or holds anything else.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint; train the run first")
+        raise UserError(f"{path}: no such checkpoint; train the run again with force=true")
     try:
+        _check_sums(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(checkpoint, dict) or not set(checkpoint) >= _PARTS:
             raise ValueError(f"it lacks {', '.join(sorted(_PARTS))}")
@@ -171,8 +166,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"{path}: corrupt or not a checkpoint of aelab ({reason}); remove it, or start over with force=true"
+            f"{path}: corrupt or not a checkpoint of aelab ({reason}); start over with force=true"
         ) from error
+
+
+def _check_sums(path: Path) -> None:
+    """Raise an error where a part of the archive is not what its checksum says; torch itself does not look."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"{damaged} in it does not match its checksum")
 
 
 def last_intact(directory: Path) -> Path | None:

@@ -1,27 +1,22 @@
-"""manifest.json, the truth about a run, and the lock that lets one process at a time own its directory."""
+"""manifest.json, the truth about a run."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from aelab.errors import UserError
 from aelab.tracking.atomic import write_whole
-from aelab.tracking.containment import check_contained
+from aelab.tracking.claim import check_owned, is_held
 from aelab.tracking.machine import describe_machine
 
 FILE = "manifest.json"
-LOCK = ".lock"
 LEFT = ".left"  # its time says when a sweep last left this run to another process
 PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
@@ -38,52 +33,6 @@ def read_manifest(directory: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return manifest if isinstance(manifest, dict) else None
-
-
-class Held(UserError):
-    """Another process is at this run."""
-
-
-@contextmanager
-def claim(directory: Path, wait: bool = False) -> Iterator[None]:
-    """Own a run's directory; the kernel gives the claim back when its owner dies, however it dies.
-
-    Raises Held where another process has it, unless ``wait``; UserError where something in it leads out of it.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    check_contained(directory)
-    with (directory / LOCK).open("a+") as lock:
-        if not _locked(lock, wait):
-            lock.seek(0)
-            owner = lock.read().strip() or "another process"
-            raise Held(f"{directory}: held by {owner}, which is running it now")
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {platform.node()}")
-        lock.flush()
-        yield
-
-
-def _locked(lock: IO[str], wait: bool) -> bool:
-    for pause in (0.02, 0.02, 0.02, None):  # whoever only asks whether it is held has it for an instant
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            return True
-        except BlockingIOError:
-            if pause:
-                time.sleep(pause)
-    return False
-
-
-def is_held(directory: Path) -> bool:
-    """Whether a process, here or on another machine that shares the file system, is at this run."""
-    try:
-        with (directory / LOCK).open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        pass
-    return False
 
 
 def state(directory: Path, manifest: dict[str, Any]) -> str:
@@ -133,6 +82,8 @@ class Manifest:
         self.update(status=status, timings=took, **values)
 
     def write(self) -> None:
+        """Raises Lost where another process may be at the run by now."""
+        check_owned(self.path)
         write_whole(self.path, json.dumps(self.record, indent=1, allow_nan=True) + "\n")
 
 

@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 
 from aelab.tracking.rows import read_rows
 from aelab.tracking.wandb_client import close_run, open_run
+from aelab.tracking.wandb_note import Note
 
-NOTE = ".mirror"  # in a run's directory: the name of the folder that W&B's files lie in
+NOTE = ".mirror"  # in a run's directory
 
 
 class Mirror:
@@ -119,7 +120,12 @@ class Mirror:
         ``signum``: the signal that interrupted the run.
         """
         self.summary(metrics)
-        close_run(self.run, exit_code, signum)
+        close_run(self.run, Note(self.directory / NOTE), exit_code, signum)
+
+
+def is_open(directory: Path) -> bool:
+    """Whether a run's W&B run was left before all was handed over to it."""
+    return Note(directory / NOTE).is_open()
 
 
 def epoch_pictures(directory: Path) -> Path:
@@ -127,16 +133,19 @@ def epoch_pictures(directory: Path) -> Path:
     return directory / "pictures" / "epochs"
 
 
-def start_mirror(config: DictConfig, directory: Path, plain: dict[str, Any], outputs: Path) -> Mirror:
+def start_mirror(
+    config: DictConfig, directory: Path, plain: dict[str, Any], outputs: Path, start_over: bool = False
+) -> Mirror:
     """Open the W&B run of a run, in the place of the one that mirrored its directory before.
 
-    ``plain``: the config as W&B is to show it. ``outputs``: where ``wandb/`` lies.
+    ``plain``: the config as W&B is to show it. ``outputs``: where ``wandb/`` lies. ``start_over``: keep nothing of what
+    the server has.
     """
     run = open_run(
         outputs,
         config.logger,
-        directory / NOTE,
-        config.force,
+        Note(directory / NOTE),
+        start_over,
         id=directory.name,
         name=directory.name,
         group=config.sweep,

@@ -5,6 +5,7 @@ uint8 because W&B and PNG writers alike then show what is meant: a float picture
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from aelab.models import Autoencoder
+from aelab.tracking.atomic import write_whole
 
 EXAMPLES = 12
 TILES = 64
@@ -102,6 +104,7 @@ def heat(values: np.ndarray) -> np.ndarray:
 
 def save_png(path: Path, pixels: np.ndarray, enlarge: int = 1) -> None:
     """Write pixels ``[H, W, C]`` uint8, each ``enlarge`` times as large."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    image.resize((image.width * enlarge, image.height * enlarge), Image.Resampling.NEAREST).save(path)
+    image.resize((image.width * enlarge, image.height * enlarge), Image.Resampling.NEAREST).save(content, "PNG")
+    write_whole(path, content.getvalue())

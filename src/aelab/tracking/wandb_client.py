@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from aelab.tracking.wandb_mode import wandb_mode
+from aelab.tracking.wandb_note import Note
 
 INIT_TIMEOUT, FINISH_TIMEOUT = 15, 30  # seconds; keys of conf/logger/wandb.yaml
 INTERRUPTED = 255  # the exit code that W&B's own client gives a run that was stopped from outside
@@ -23,7 +24,7 @@ _FLUSHED_EVERY_S = 2.0  # of the .wandb file; what is younger is lost with a pro
 _out_of_reach = False  # as this process found: its next runs do not try again
 
 
-def open_run(outputs: Path, logger: Mapping[str, Any], note: Path, start_over: bool = False, **arguments: Any) -> Any:
+def open_run(outputs: Path, logger: Mapping[str, Any], note: Note, start_over: bool = False, **arguments: Any) -> Any:
     """A W&B run whose files lie under ``outputs/wandb``; kept offline where the server does not answer.
 
     Where ``note`` tells of its earlier files, these are removed, since whoever opens a run logs all of it anew; on
@@ -34,10 +35,12 @@ def open_run(outputs: Path, logger: Mapping[str, Any], note: Path, start_over: b
     run = _start(outputs, logger, resume, arguments)
     home = outputs.resolve() / "wandb"
     if run.dir and Path(run.dir).is_relative_to(home):  # not where WANDB_MODE=disabled
-        new, old = Path(run.dir).parent.name, note.read_text().strip() if note.exists() else ""
-        if old != new and Path(old).name == old and old.endswith(f"-{run.id}"):  # else another trial of a W&B Sweep
-            shutil.rmtree(home / old, ignore_errors=True)
-        note.write_text(new)
+        new = Path(run.dir).parent.name
+        # others are those of another trial of a W&B Sweep
+        old = [name for name in note.folders() if name != new and Path(name).name == name and name.endswith(f"-{run.id}")]
+        note.opened(new, old)
+        for name in old:
+            shutil.rmtree(home / name, ignore_errors=True)
     return run
 
 
@@ -73,22 +76,23 @@ def _start(outputs: Path, logger: Mapping[str, Any], resume: str | None, argumen
     return wandb.init(mode=mode, **arguments)  # type: ignore[arg-type]
 
 
-def close_run(run: Any, exit_code: int, signum: int | None = None) -> None:
+def close_run(run: Any, note: Note, exit_code: int, signum: int | None = None) -> None:
     """Finish a run, marked failed for a non-zero exit code, within its ``finish_timeout``; all of it stays on disk.
 
-    ``signum``: the signal that interrupted it. Whoever sent it waits seconds, so W&B gets two of them.
+    ``note`` says whether it came to its end. ``signum``: the signal that interrupted it. Whoever sent it waits seconds,
+    so W&B gets two of them.
     """
     if signum is None:
-        _finish(run, exit_code)
+        _finish(run, note, exit_code)
         return
-    finishing = threading.Thread(target=_finish, args=(run, INTERRUPTED), daemon=True)
+    finishing = threading.Thread(target=_finish, args=(run, note, exit_code and INTERRUPTED), daemon=True)
     finishing.start()
     finishing.join(INTERRUPTED_PATIENCE_S)
     if finishing.is_alive():
         atexit.register(_leave, 128 + signum)
 
 
-def _finish(run: Any, exit_code: int) -> None:
+def _finish(run: Any, note: Note, exit_code: int) -> None:
     folder = Path(run.dir).parent
     before = _written(folder)
     try:
@@ -96,6 +100,7 @@ def _finish(run: Any, exit_code: int) -> None:
         patience = time.monotonic() + 0.2  # W&B's service writes the end of its file just after it has said so
         while _written(folder) == before and time.monotonic() < patience:
             time.sleep(0.002)
+        note.closed()
     except Exception as error:
         if isinstance(error, TimeoutError):
             later = f"`wandb sync --include-online {folder}` sends the rest, and the next runs are kept offline"

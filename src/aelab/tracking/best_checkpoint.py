@@ -1,0 +1,67 @@
+"""``best.ckpt``: the epoch of the lowest val/error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+
+from aelab.errors import UserError
+
+MONITOR = "val/error"
+
+
+class BestCheckpoint(Checkpoint):
+    """Writes ``checkpoints/best.ckpt`` whenever val/error is lower than ever before.
+
+    Lightning's own ``ModelCheckpoint`` keeps absolute paths in every checkpoint and, where a run was moved between a
+    kill and its resumption, forgets the best score without an error. This one keeps the score alone.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "checkpoints" / "best.ckpt"
+        self.score = torch.tensor(torch.inf)
+        self.validated = -1
+
+    @property
+    def state_key(self) -> str:
+        """What Lightning's class was called in the checkpoints of earlier versions, which thus go on."""
+        return (
+            "ModelCheckpoint{'monitor': 'val/error', 'mode': 'min', 'every_n_train_steps': 0, "
+            "'every_n_epochs': 1, 'train_time_interval': None}"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_model_score": self.score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        score = state_dict["best_model_score"]
+        self.score = torch.tensor(torch.inf) if score is None else score
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.check()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.validated = trainer.current_epoch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.validated != trainer.current_epoch or getattr(trainer, "fast_dev_run", False):
+            return
+        score = trainer.callback_metrics[MONITOR].detach().cpu()
+        if trainer.strategy.reduce_boolean_decision(bool(score < self.score)):
+            self.score = score.clone()
+            trainer.save_checkpoint(self.path)
+
+    def check(self) -> bool:
+        """Whether an epoch was the best so far; UserError where its weights were taken away since."""
+        if not self.score.isfinite():
+            return False
+        if not self.path.is_file():
+            raise UserError(
+                f"{self.path}: the best weights, with {MONITOR} {self.score:.4g}, were removed while the run was not "
+                "done; start it over with force=true"
+            )
+        return True
