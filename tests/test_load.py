@@ -142,11 +142,14 @@ def in_own_mounts(script: str, folder: Path) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.slow
 def test_a_disk_that_fills_up_and_gets_room(tmp_path: Path) -> None:
-    """The run fails in one line while training; once there is room it ends like one that never lacked any."""
+    """The run fails in one line while training; once there is room it ends like one that never lacked any.
+
+    A checkpoint is 3.2 MB, and the second best one is written before the first goes.
+    """
     done = in_own_mounts(
         """
-        LARGE="network.hidden=[1024] trainer.max_epochs=8 callbacks.pictures_every=0"
-        mkdir -p $D/full && mount -t tmpfs -o size=4m x $D/full
+        LARGE="network.hidden=[2048] trainer.max_epochs=8 callbacks.pictures_every=0"
+        mkdir -p $D/full && mount -t tmpfs -o size=5m x $D/full
         $TRAIN $LARGE paths.outputs=$D/full 2> $D/said; echo $? > $D/status
         cp -r $D/full/runs $D/then
         mount -o remount,size=100m $D/full

@@ -17,9 +17,9 @@ from omegaconf import DictConfig
 
 from aelab.errors import UserError
 from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.claim import claim
 from aelab.tracking.history import History
 from aelab.tracking.identity import run_id
-from aelab.tracking.claim import claim
 from aelab.tracking.manifest import read_manifest
 from aelab.tracking.rows import read_rows
 from aelab.training import run

@@ -25,8 +25,8 @@ from aelab.comparison.compare import main as compare
 from aelab.configuration import conf_dir, instantiate
 from aelab.errors import UserError
 from aelab.evaluating import _outputs, evaluate
-from aelab.tracking.containment import check_contained
 from aelab.tracking.claim import claim
+from aelab.tracking.containment import check_contained
 from aelab.training import run
 
 SOURCE = Path(aelab.__file__).parent

@@ -24,8 +24,8 @@ def _job(config: DictConfig) -> float:
     """One job. A failure is recorded and reported in one line; the other jobs of a multirun still run."""
     from aelab.errors import UserError
     from aelab.ranks import is_judged, is_rank_zero
-    from aelab.tracking.identity import run_id
     from aelab.tracking.claim import Held
+    from aelab.tracking.identity import run_id
     from aelab.tracking.manifest import leave
     from aelab.training import RunFailed, RunInterrupted, run
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from aelab.evaluation.pca import PCA, fit_pca, pca_error
+from aelab.data.module import DataModule
+from aelab.evaluation.pca import CHUNK, PCA, Examples, fit_pca, pca_error
 from aelab.replicas.measuring import averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.replicated import Fitted, Replication
@@ -21,24 +21,33 @@ SHOWN_EXAMPLES = 6
 SHOWN_REPLICAS = 8
 
 
-def fitted_pca(data: Any) -> PCA | None:
+def fitted_pca(data: DataModule) -> PCA | None:
     """PCA of the training part, the baseline beside every error; None where an example has too many values."""
     if math.prod(data.shape) > PCA_VALUES:
         return None
-    return fit_pca(pca_examples(data, "train"))
+    return fit_pca(_pca_examples(data, "train"), _chunk(data))
 
 
-def pca_examples(data: Any, part: str) -> Tensor:
-    """What PCA is fitted to and measured on: 60,000 at most, of streamed data no more than 64 MB."""
-    limit = 60_000 if data.resident else min(60_000, 2**24 // math.prod(data.shape))
-    examples: Tensor = data.examples(part, limit=limit)
-    return examples
+def pca_test_error(pca: PCA, data: DataModule, code_size: int) -> float:
+    """The error of PCA on the test part, as that of the model is measured."""
+    return pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data))
+
+
+def _pca_examples(data: DataModule, part: str) -> Examples:
+    """What PCA is fitted to and measured on: 60,000 at most, of streamed data no more than 2^24 values."""
+    if data.resident:
+        return data.examples(part, limit=60_000)
+    return data.pieces(part, limit=min(60_000, 2**24 // math.prod(data.shape)))
+
+
+def _chunk(data: DataModule) -> int:
+    """Values in double precision at a time: 2 MB where memory is what is short."""
+    return CHUNK if data.resident else CHUNK // 8
 
 
 def setting_results(replication: Replication, fitted: Fitted) -> list[dict[str, Any]]:
     """For every setting of the varied hyperparameters: its ``values``, ``metrics``, and which replicas diverged."""
     pca = fitted_pca(replication.data)
-    test = pca_examples(replication.data, "test")
     results = []
     for index, values in enumerate(replication.settings):
         members = list(range(index * replication.count, (index + 1) * replication.count))
@@ -47,7 +56,7 @@ def setting_results(replication: Replication, fitted: Fitted) -> list[dict[str, 
         metrics |= averaged(decompositions(replication, fitted, members))
         if pca is not None:
             size = values.get("network.code_size", replication.config.network.code_size)
-            metrics["test/pca_error"] = pca_error(pca, test, size)
+            metrics["test/pca_error"] = pca_test_error(pca, replication.data, size)
         diverged = [member - members[0] for member in members if not fitted.keep[member]]
         results.append({"values": values, "metrics": metrics, "diverged": diverged})
     return results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from aelab.data.user_files import pick
 from aelab.errors import UserError
 from aelab.run import Run
+from aelab.tracking.atomic import unfinished_of
 
 PARTS = ("encoder", "decoder", "autoencoder")
 SUFFIXES = {"onnx": ".onnx", "torch_export": ".pt2"}
@@ -72,13 +73,17 @@ def export(run: Run, format: str, which: str = "encoder", path: Path | None = No
     module = Exported(run, part).eval()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
-            written = Path(folder) / target.name
+        folder = unfinished_of(target)
+        folder.mkdir(exist_ok=True)
+        try:
+            written = folder / target.name
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the exporters, about their own insides
                 write(module, _examples(run, part, 3), written, NAMES[part])
                 difference = _difference(run, part, read(written))
             os.replace(written, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise UserError(f"path={target}: cannot be written ({error}); name another file with path=...") from error
     shapes = (list(run.shape), [run.model.network.code_size])

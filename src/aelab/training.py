@@ -14,10 +14,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters, join_steps
-from aelab.decomposing import decomposition_pictures, fitted_pca, pca_examples, setting_results
+from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results, pca_test_error
 from aelab.errors import UserError
 from aelab.evaluating import evaluate, evaluate_later
-from aelab.evaluation.pca import pca_error
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.launching import let_rank_zero_tell, relaunchable
 from aelab.pretraining import is_wanted, pretrain
@@ -117,7 +116,8 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], started
     mirror, metrics, exit_code, signum = None, {}, 1, None
     try:
         if config.logger.name != "none":
-            mirror = start_mirror(config, directory, manifest.record["config"], Path(config.paths.outputs), started_over)
+            outputs = Path(config.paths.outputs)
+            mirror = start_mirror(config, directory, manifest.record["config"], outputs, started_over)
         metrics = _fit_and_test(config, directory, mirror, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
@@ -197,7 +197,7 @@ def _fit_one(
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
     pca = fitted_pca(data)
     if pca is not None:
-        metrics["test/pca_error"] = pca_error(pca, pca_examples(data, "test"), model.network.code_size)
+        metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
     if mirror and config.logger.upload_checkpoint:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from aelab.data.loader import EpochOrder, Grouped, ResidentLoader, to_float
+from aelab.data.pieces import Pieces
 from aelab.data.source import Source
 from aelab.data.splits import fingerprint, only_class, shortened, split_classes, split_indices
 from aelab.errors import UserError
@@ -146,6 +147,11 @@ class DataModule(pl.LightningDataModule):
         """Examples of ``train``, ``val`` or ``test`` as floats ``[n, D]``: all, or the ``chosen`` ones."""
         values = self.values[part]
         return to_float(values if limit is None else values[self.chosen(part, limit).to(values.device)])
+
+    def pieces(self, part: str, limit: int) -> Pieces:
+        """The same, read a piece at a time."""
+        x = self.examples(part, limit)
+        return Pieces(len(x), x.shape[1], x.__getitem__)
 
     def require_labels(self) -> dict[str, np.ndarray]:
         """Labels ``[n]`` of each part; UserError where the data set has none."""

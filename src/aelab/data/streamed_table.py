@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aelab.data.frames import as_labels, read_chunks
 from aelab.data.loader import Batches, EpochOrder
+from aelab.data.pieces import Pieces
 from aelab.data.row_file import RowFile, write_rows
 from aelab.data.source import check_finite
 from aelab.data.splits import fingerprint
@@ -113,6 +114,10 @@ class StreamedTable(Table):
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """As floats ``[n, D]``, read now: name a limit where a part may not fit in memory."""
         return self.take(part, self.chosen(part, limit))
+
+    def pieces(self, part: str, limit: int) -> Pieces:
+        rows = self.chosen(part, limit)
+        return Pieces(len(rows), self.file.columns, lambda some: self.take(part, rows[some]))
 
     def take(self, part: str, rows: Tensor) -> Tensor:
         """Rows of a part, long of any shape, as float32 ``[*rows.shape, D]``: filled and standardised."""

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+
+class Examples(Protocol):
+    """A tensor ``[N, D]``, or what is read like one in pieces."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def device(self) -> torch.device: ...
+    def __len__(self) -> int: ...
+    def split(self, size: int, /) -> Iterable[Tensor]: ...
 
 
 class PCA(NamedTuple):
@@ -19,10 +31,10 @@ class PCA(NamedTuple):
 CHUNK = 2**21  # values that are held in float64 at a time, 16 MB each
 
 
-def fit_pca(x: Tensor, chunk: int = CHUNK) -> PCA:
+def fit_pca(x: Examples, chunk: int = CHUNK) -> PCA:
     """Eigenvectors of the covariance (divided by N) of examples ``[N, D]``, in float64."""
     rows = max(1, chunk // x.shape[1])
-    mean = x.double().mean(0) if len(x) <= rows else sum(part.double().sum(0) for part in x.split(rows)) / len(x)
+    mean = _mean(x, rows)
     covariance = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64, device=x.device)
     for part in x.split(rows):
         centred = part.double() - mean
@@ -31,7 +43,14 @@ def fit_pca(x: Tensor, chunk: int = CHUNK) -> PCA:
     return PCA(mean, vectors.flip(1).mT, variances.flip(0))
 
 
-def pca_error(pca: PCA, x: Tensor, code_size: int, chunk: int = CHUNK) -> float:
+def _mean(x: Examples, rows: int) -> Tensor:
+    if len(x) <= rows:
+        [whole] = x.split(rows)
+        return whole.double().mean(0)
+    return sum((part.double().sum(0) for part in x.split(rows)), torch.zeros((), dtype=torch.float64)) / len(x)
+
+
+def pca_error(pca: PCA, x: Examples, code_size: int, chunk: int = CHUNK) -> float:
     """Mean squared error per example, summed over values, of x ``[N, D]`` rebuilt from ``code_size`` values."""
     directions = pca.directions[:code_size]
     total = 0.0

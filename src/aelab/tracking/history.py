@@ -76,8 +76,8 @@ class History(Checkpoint):
             return
         self._write()
         raise UserError(
-            f"{self.path}: was removed or changed by somebody else while the run was writing it; its rows are put back, "
-            "and the same command goes on"
+            f"{self.path}: was removed or changed by somebody else while the run was writing it; its rows are put "
+            "back, and the same command goes on"
         )
 
     def _write(self) -> None:

@@ -36,8 +36,8 @@ def open_run(outputs: Path, logger: Mapping[str, Any], note: Note, start_over: b
     home = outputs.resolve() / "wandb"
     if run.dir and Path(run.dir).is_relative_to(home):  # not where WANDB_MODE=disabled
         new = Path(run.dir).parent.name
-        # others are those of another trial of a W&B Sweep
-        old = [name for name in note.folders() if name != new and Path(name).name == name and name.endswith(f"-{run.id}")]
+        named = [name for name in note.folders() if name != new and Path(name).name == name]
+        old = [name for name in named if name.endswith(f"-{run.id}")]  # others are of another trial of a W&B Sweep
         note.opened(new, old)
         for name in old:
             shutil.rmtree(home / name, ignore_errors=True)
