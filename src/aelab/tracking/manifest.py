@@ -9,7 +9,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -50,17 +50,33 @@ def claim(directory: Path, wait: bool = False) -> Iterator[None]:
 
     Raises Held where another process has it, unless ``wait``; UserError where something in it leads out of it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    check_contained(directory)
-    with (directory / LOCK).open("a+") as lock:
-        if not _locked(lock, wait):
-            lock.seek(0)
-            owner = lock.read().strip() or "another process"
-            raise Held(f"{directory}: held by {owner}, which is running it now")
+    with ExitStack() as stack:
+        lock = stack.enter_context(_opened(directory))
+        while True:
+            if not _locked(lock, wait):
+                lock.seek(0)
+                owner = lock.read().strip() or "another process"
+                raise Held(f"{directory}: held by {owner}, which is running it now")
+            if _is_there(lock, directory):
+                break
+            lock = stack.enter_context(_opened(directory))  # its owner refused the run and took the directory away
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}")
         lock.flush()
         yield
+
+
+def _opened(directory: Path) -> IO[str]:
+    directory.mkdir(parents=True, exist_ok=True)
+    check_contained(directory)
+    return (directory / LOCK).open("a+")
+
+
+def _is_there(lock: IO[str], directory: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(directory / LOCK))
+    except FileNotFoundError:
+        return False
 
 
 def _locked(lock: IO[str], wait: bool) -> bool:
