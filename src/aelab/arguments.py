@@ -10,58 +10,69 @@ from typing import Any
 
 from aelab.errors import UserError
 
-_SIMPLE = {bool, int, float, str}
+_SIMPLE = (bool, int, float, str)
+_NOTHING = type(None)
 
 
 def check_arguments(group: str, target: Callable[..., Any], values: dict[str, Any]) -> None:
     """Raise UserError for the first value whose type its annotation rules out; other annotations pass."""
     hints = _annotations(target)
     for key, value in values.items():
-        if key not in hints:
-            continue
-        hint = hints[key]
-        if typing.get_origin(hint) is Sequence:
-            allowed = _members(typing.get_args(hint)[0])
-            wrong = not isinstance(value, list) or not all(_fits(item, allowed) for item in value)
-            expected = f"a list of {_names(allowed)}"
-        else:
-            allowed = _members(hint)
-            wrong = not _fits(value, allowed)
-            expected = _names(allowed)
-        if allowed and wrong:
-            raise UserError(f"{group}.{key}={value}: must be {expected}")
+        if key in hints and not _fits(value, hints[key]):
+            raise UserError(f"{group}.{key}={shown(value)}: must be {_named(hints[key])}")
+
+
+def shown(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def check_names(group: str, target: Callable[..., Any], values: dict[str, Any]) -> None:
-    """Raise UserError for the first key that ``target`` does not take; one that takes any name passes.
+    """Raise UserError for the first key that ``target`` does not take.
 
     What is built later (``_partial_``) would fail only there.
     """
-    try:
-        parameters = inspect.signature(target).parameters
-    except ValueError:
-        return
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return
+    names = taken(target)
     for key, value in values.items():
-        if key not in parameters and not key.startswith("_"):
+        if names is not None and key not in names and not key.startswith("_"):
             raise unknown(group, key, value, values["_target_"])
+
+
+def taken(target: Callable[..., Any]) -> set[str] | None:
+    """The names of the arguments that a function or a class takes; None where it takes any.
+
+    A class that hands ``**settings`` on to the class it is made of takes what that one takes.
+    """
+    names: set[str] = set()
+    for function in reversed(_functions(target)):
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except ValueError:
+            return None
+        names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return names - {"self"}
 
 
 def unknown(group: str, key: str, value: Any, target: str) -> UserError:
     """The error of a key that a target does not take."""
     return UserError(
-        f"{group}.{key}={value}: unknown key; {target} takes no such value; leave it out, with '~{group}.{key}' where "
-        "a recipe sets it"
+        f"{group}.{key}={shown(value)}: unknown key; {target} takes no such value; leave it out, with '~{group}.{key}' "
+        "where a recipe sets it"
     )
 
 
+def _functions(target: Callable[..., Any]) -> list[Any]:
+    """What is called: the function, or the class's ``__init__`` and those of its bases, the farthest first."""
+    if not isinstance(target, type):
+        return [target]
+    return [base.__dict__["__init__"] for base in target.__mro__[-2::-1] if "__init__" in base.__dict__]
+
+
 def _annotations(target: Callable[..., Any]) -> dict[str, Any]:
-    functions = [target]
-    if isinstance(target, type):
-        functions = [base.__dict__["__init__"] for base in reversed(target.__mro__) if "__init__" in base.__dict__]
     found: dict[str, Any] = {}
-    for function in functions:
+    for function in _functions(target):
         try:
             found |= typing.get_type_hints(function)
         except (NameError, TypeError):
@@ -69,18 +80,50 @@ def _annotations(target: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
-def _members(hint: Any) -> set[Any]:
-    """The simple types (and None) a hint allows; empty where it allows anything a config cannot be held to."""
+def _choices(hint: Any) -> list[Any]:
+    """What a hint allows one of, tensors aside, which no config holds."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    members = set(typing.get_args(hint)) if union else {hint}
-    simple = {member for member in members if member in _SIMPLE or member is type(None)}
-    others = [member for member in members - simple if getattr(member, "__name__", "") != "Tensor"]
-    return simple if simple & _SIMPLE and not others else set()
+    members = [choice for member in typing.get_args(hint) for choice in _choices(member)] if union else [hint]
+    return [member for member in members if getattr(member, "__name__", "") != "Tensor"]
 
 
-def _fits(value: Any, allowed: set[Any]) -> bool:
-    return not allowed or type(value) in allowed or (type(value) is int and float in allowed)
+def _fits(value: Any, hint: Any) -> bool:
+    return any(_fits_one(value, choice) for choice in _choices(hint))
 
 
-def _names(allowed: set[Any]) -> str:
-    return " or ".join(sorted("null" if member is type(None) else member.__name__ for member in allowed))
+def _fits_one(value: Any, hint: Any) -> bool:
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint in _SIMPLE or hint is _NOTHING:
+        return type(value) is hint or (type(value) is int and hint is float)
+    if origin is typing.Literal:
+        return any(type(value) is type(choice) and value == choice for choice in inner)
+    if origin in (Sequence, list):
+        return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+    if origin is tuple and Ellipsis not in inner:
+        return isinstance(value, list) and len(value) == len(inner) and all(map(_fits, value, inner))
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
+    return True  # nothing that a config can be held to
+
+
+def _named(hint: Any) -> str:
+    return " or ".join(dict.fromkeys(_named_one(choice) for choice in sorted(_choices(hint), key=_is_null)))
+
+
+def _is_null(hint: Any) -> bool:
+    return hint is _NOTHING
+
+
+def _named_one(hint: Any) -> str:
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is _NOTHING:
+        return "null"
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(shown, inner))}"
+    if origin in (Sequence, list):
+        return f"a list of {_named(inner[0])}"
+    if origin is tuple:
+        return f"a list of {len(inner)} values"
+    if origin is dict:
+        return "a mapping"
+    return getattr(hint, "__name__", str(hint))

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
+from aelab.config.quoted import named
 from aelab.configuration import instantiate
 from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
@@ -19,6 +20,7 @@ from aelab.models import Autoencoder
 from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from aelab.tracking.epoch_state import EpochState
+from aelab.tracking.gallery import Gallery
 from aelab.tracking.history import History
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.progress import Progress
@@ -88,6 +90,15 @@ def _optimizer(config: DictConfig) -> Any:
     if mixed and config.trainer.gradient_clip_val and config.optimizer.get("fused"):
         return instantiate(config.optimizer, fused=False)
     return instantiate(config.optimizer)
+
+
+def check_optimizer(config: DictConfig, model: Autoencoder) -> None:
+    """Raise UserError where the optimiser or the scheduler, which are made when the fit begins, cannot be made."""
+    with named("optimizer", config.optimizer):
+        optimizer = model.make_optimizer(model.parameters())
+    with named("scheduler", config.scheduler):
+        if model.make_scheduler is not None:
+            model.make_scheduler(optimizer)
 
 
 def _searches(config: DictConfig) -> bool:
@@ -162,21 +173,30 @@ def build_trainer(
         callbacks.append(EarlyStopping("val/error", patience=config.callbacks.early_stopping, mode="min"))
     own = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key != "steps_per_execution"])
     own._set_parent(config)
-    trainer: pl.Trainer = instantiate(
-        own,
-        default_root_dir=directory,
-        logger=False,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=directory is not None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10**9,
-        use_distributed_sampler=False,
-        inference_mode=False,  # exact penalties of convolutions need gradients in evaluation
-    )
+    own._set_key("trainer")
+    with named("trainer", config.trainer):
+        trainer: pl.Trainer = instantiate(
+            own,
+            default_root_dir=directory,
+            logger=False,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=directory is not None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10**9,
+            use_distributed_sampler=False,
+            inference_mode=False,  # exact penalties of convolutions need gradients in evaluation
+        )
     return trainer
+
+
+def let_follow(trainer: pl.Trainer, mirror: Mirror | None) -> None:
+    """Let a mirror show what a trainer's callbacks record from now on."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, (History, Gallery)):
+            callback.mirror = mirror
 
 
 def count_parameters(model: Autoencoder) -> int:

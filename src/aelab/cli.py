@@ -24,13 +24,14 @@ def _job(config: DictConfig) -> float:
     """One job. A failure is recorded and reported in one line; the other jobs of a multirun still run."""
     from aelab.errors import UserError
     from aelab.ranks import is_judged, is_rank_zero
+    from aelab.refusals import refuse
     from aelab.tracking.claim import Held
-    from aelab.tracking.identity import run_id
+    from aelab.tracking.identity import directory_name
     from aelab.tracking.manifest import leave
     from aelab.training import RunFailed, RunInterrupted, run
 
     job = HydraConfig.get()
-    directory = f"{config.paths.outputs}/{config.sweep}/{run_id(config)}"
+    directory = f"{config.paths.outputs}/{config.sweep}/{directory_name(config)}"
     first = is_rank_zero()  # of the processes of one run one speaks
     sweeping = job.mode == RunMode.MULTIRUN
     grid = job.runtime.choices.get("hydra/sweeper") == "basic"  # any other sweeper wants to know every result
@@ -53,8 +54,10 @@ def _job(config: DictConfig) -> float:
         failures.append(directory)
         return float("nan")
     except (RunFailed, UserError) as error:
-        if first:
+        if first and isinstance(error, RunFailed):
             print(f"{directory}: {error}", file=sys.stderr)
+        elif first:
+            refuse(Path(directory), str(error))
         if not sweeping or is_judged():
             failures.append(directory)
         return float("nan")

@@ -19,11 +19,18 @@ def explain(error: BaseException) -> str:
     if override := getattr(error, "override", None):  # Hydra could not parse it
         reason = str(error).splitlines()[0]
         return f"{override}: not key=value ({reason}); a value with special characters needs quotes: key='\"a=b\"'"
+    if match := re.search(r"Could not delete '([^']+)'", text):
+        return f"~{match[1]}: there is none to delete; leave it out"
+    if "Config group override must be a string" in text:
+        deleted = next((argument for argument in sys.argv if argument.endswith("=null")), "null")
+        return f"{deleted}: a run needs one; name a choice of that group, or leave it out for the default"
     if match := re.search(r"Could not override '([^']+)'", text):
         key = match[1]
         value = re.search(rf"\+{re.escape(key)}=(\S+)", text)
         given = f"{key}={value[1]}" if value else key
         group = key.partition(".")[0]
+        if f"~{group}" in sys.argv:
+            return f"~{group}: deleted; a run needs one, and {given} is of it; leave ~{group} out"
         if any(re.match(rf"{re.escape(group)}=.*,", argument) for argument in sys.argv):
             return f"{given}: unknown to the {group} of the defaults; where {group} itself is swept write ++{given}"
         return f"{given}: unknown key{_nearest(key, list(_known_keys()))}; --cfg job shows them all"

@@ -15,7 +15,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, check_optimizer, join_steps
+from aelab.config.ranges import check_ranges
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
@@ -28,6 +29,7 @@ from aelab.replicas.rates import with_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
+from aelab.tracking.identity import resolved
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import mean_history, write_rows
 
@@ -54,7 +56,7 @@ class Fitted(NamedTuple):
 class Replication:
     """What a run with ``replicas=...`` trains: every setting of the varied hyperparameters times the plan."""
 
-    def __init__(self, config: DictConfig, directory: Path) -> None:
+    def __init__(self, config: DictConfig, directory: Path, fresh: bool = False) -> None:
         self.config = copy.deepcopy(config)
         self.directory = directory
         self.plan: Plan = instantiate(config.replicas)
@@ -71,7 +73,7 @@ class Replication:
         # members of a chunk are indices of replicas, setting by setting
         members = len(self.settings) * self.count
         wanted = chunks(members, self.plan, self.config, self.processes, self.flops_per_step)
-        self.chunks = begun(directory, wanted, self.plan)
+        self.chunks = wanted if fresh else begun(directory, wanted, self.plan)
 
     @property
     def count(self) -> int:
@@ -93,6 +95,15 @@ class Replication:
                 f"data.batch_size={self.data.batch_size}: each replica has only {rows} training examples; lower it or "
                 "use fewer replicas"
             )
+
+    def check(self) -> None:
+        """Raise UserError where the model of any setting, or a trainer, cannot be built."""
+        for member in range(0, len(self.settings) * self.count, self.count):
+            config = self._member_config(member)
+            check_ranges(resolved(config))
+            check_optimizer(config, self._build(member))
+        join_steps(self.config, self._build(0), self.data)
+        build_trainer(self.config, None, None, [])
 
     def flops_per_step(self) -> float:
         """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""

@@ -13,25 +13,25 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, count_parameters, join_steps
-from aelab.decomposing import decomposition_pictures, fitted_pca, setting_results, pca_test_error
+from aelab.building import count_parameters, let_follow
+from aelab.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.errors import UserError
 from aelab.evaluating import evaluate, evaluate_later
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.launching import let_rank_zero_tell, relaunchable
+from aelab.preparation import Single, prepare
 from aelab.pretraining import is_wanted, pretrain
 from aelab.ranks import is_rank_zero
 from aelab.replicated import Replication
 from aelab.slurm import requeue
-from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import last_intact, load_checkpoint
 from aelab.tracking.claim import Lost, claim
-from aelab.tracking.gallery import Gallery, keep_picture
+from aelab.tracking.gallery import keep_picture
 from aelab.tracking.identity import resolved, run_id
 from aelab.tracking.manifest import Manifest, read_manifest
 from aelab.tracking.mirror import Mirror, is_open, mirror_again, start_mirror
 from aelab.tracking.quiet import quiet
-from aelab.tracking.start_over import done_with, start_over, wait_for_start_over
+from aelab.tracking.start_over import done_with, must_start_over, start_over, wait_for_start_over
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
 
     ``wait``: for another process that is at this very run, instead of raising Held.
 
-    Raises RunFailed after the manifest says ``failed``, RunInterrupted after it says ``interrupted``.
+    Raises UserError where the run cannot be meant like this, before anything of it is begun; RunFailed after the
+    manifest says ``failed``, RunInterrupted after it says ``interrupted``.
     """
     quiet()
     name = run_id(config)
@@ -77,13 +78,13 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
         done = read_manifest(directory)
         if done and done.get("status") == "complete":  # rank 0 has nothing to do either
             return done["metrics"]["val/error"]
-        return _joined(config, directory)
+        return _joined(config, directory, overrides)
     with claim(directory, wait):
-        started_over = start_over(directory, config.force)
         done = read_manifest(directory)
-        if done and done.get("status") == "complete":
+        starts_over = must_start_over(directory, config.force)
+        if done and done.get("status") == "complete" and not starts_over:
             return _complete_already(config, directory, done)
-        return _recorded(config, directory, overrides, started_over)
+        return _recorded(config, directory, overrides, starts_over)
 
 
 def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any]) -> float:
@@ -100,25 +101,37 @@ def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any
     return record["metrics"]["val/error"]
 
 
-def _joined(config: DictConfig, directory: Path) -> float:
+def _joined(config: DictConfig, directory: Path, overrides: list[str]) -> float:
     """The part that a process takes in a run that rank 0 owns and tells of."""
     try:
-        return _fit_and_test(config, directory, None)["val/error"]
+        return _fit_and_test(config, directory, None, prepare(config, directory, overrides))["val/error"]
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         let_rank_zero_tell(directory)
         raise RunFailed(str(error)) from error
 
 
-def _recorded(config: DictConfig, directory: Path, overrides: list[str], started_over: bool) -> float:
-    """Fit and test with every outcome written to the manifest and to W&B."""
+def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_over: bool) -> float:
+    """Fit and test with every outcome written to the manifest and to W&B, a UserError before the fit aside."""
+    began, fault = time.monotonic(), None
+    try:
+        ready = prepare(config, directory, overrides, fresh=starts_over)
+    except UserError:
+        raise
+    except BaseException as error:  # a signal, or a fault that is not the user's: the manifest tells of it
+        fault = error
+    if starts_over and not fault:
+        start_over(directory, config.force)
     manifest = Manifest(directory, directory.name, resolved(config), overrides)
+    manifest.began = began
     mirror, metrics, exit_code, signum = None, {}, 1, None
     try:
+        if fault:
+            raise fault
         if config.logger.name != "none":
             outputs = Path(config.paths.outputs)
-            mirror = start_mirror(config, directory, manifest.record["config"], outputs, started_over)
-        metrics = _fit_and_test(config, directory, mirror, manifest)
+            mirror = start_mirror(config, directory, manifest.record["config"], outputs)
+        metrics = _fit_and_test(config, directory, mirror, ready, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
         metrics |= evaluate(directory, config.get("evaluation"), mirror)
@@ -157,32 +170,30 @@ def _summary(metrics: dict[str, float], error: str, seconds: float) -> str:
 
 
 def _fit_and_test(
-    config: DictConfig, directory: Path, mirror: Mirror | None, manifest: Manifest | None = None
+    config: DictConfig,
+    directory: Path,
+    mirror: Mirror | None,
+    ready: Single | Replication,
+    manifest: Manifest | None = None,
 ) -> dict[str, float]:
     """All metrics of one model, or of the replicas of a plan."""
-    pretrained = is_wanted(config)
-    if config.replicas.name != "none":
-        assert manifest is not None
-        return _fit_replicas(config, directory, mirror, manifest)
-    return _fit_one(config, directory, mirror, manifest, pretrained)
+    if isinstance(ready, Single):
+        return _fit_one(config, directory, mirror, ready, manifest)
+    assert manifest is not None
+    return _fit_replicas(config, directory, mirror, ready, manifest)
 
 
 def _fit_one(
-    config: DictConfig, directory: Path, mirror: Mirror | None, manifest: Manifest | None, pretrained: bool
+    config: DictConfig, directory: Path, mirror: Mirror | None, ready: Single, manifest: Manifest | None
 ) -> dict[str, float]:
     """Fit (from the last checkpoint where there is one) and test the best weights."""
-    began = time.monotonic()
-    data = build_data(config)
-    model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
+    data, model, trainer, best = ready.data, ready.model, ready.trainer, ready.best
     if manifest:
-        ready = {"data_s": round(time.monotonic() - began, 3)}
-        manifest.update(data=data.describe(), parameters=count_parameters(model), timings=ready)
-    if pretrained and manifest:  # on one device, so there is one
+        timings = {"data_s": ready.seconds}
+        manifest.update(data=data.describe(), parameters=count_parameters(model), timings=timings)
+    if is_wanted(config) and manifest:  # on one device, so there is one
         manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
-    gallery = Gallery(directory, data, config.callbacks.pictures_every, mirror)
-    join_steps(config, model, data)
-    best = BestCheckpoint(directory)
-    trainer = build_trainer(config, directory, mirror, [gallery], best)
+    let_follow(trainer, mirror)
     if mirror and config.logger.watch:
         mirror.watch(model)
     began = time.monotonic()
@@ -205,9 +216,10 @@ def _fit_one(
     return metrics
 
 
-def _fit_replicas(config: DictConfig, directory: Path, mirror: Mirror | None, manifest: Manifest) -> dict[str, float]:
+def _fit_replicas(
+    config: DictConfig, directory: Path, mirror: Mirror | None, replication: Replication, manifest: Manifest
+) -> dict[str, float]:
     """Fit the replicas of a plan; metrics of the setting with the lowest val/error, all settings in the manifest."""
-    replication = Replication(config, directory)
     manifest.update(data=replication.data.describe())
     began = time.monotonic()
     fitted = replication.fit(mirror)

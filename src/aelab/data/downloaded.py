@@ -11,6 +11,7 @@ from typing import Any
 
 from aelab.data.module import DataModule
 from aelab.errors import UserError
+from aelab.tracking.folders import made
 
 
 class Downloaded(DataModule):
@@ -62,8 +63,7 @@ class Downloaded(DataModule):
 
     def _download(self) -> None:
         """Into a folder of its own, then file by file into place: what bears its name is whole."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=self.root) as folder:
+        with made(self.root), tempfile.TemporaryDirectory(prefix=".download-", dir=self.root) as folder:
             self.fetch(folder)
             for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
                 target = self.root / path.relative_to(folder)

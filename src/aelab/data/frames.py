@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +15,16 @@ import pandas as pd
 from aelab.data.user_files import unreadable
 from aelab.errors import UserError
 
+# pandas' and pyarrow's own errors are ValueErrors; the others come from what a file is packed with
+DAMAGED = (OSError, ValueError, ImportError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, MemoryError)
+
 
 def read_frame(path: Path) -> pd.DataFrame:
     """The whole file; the names of its columns are text. UserError where it cannot be read."""
     kind = _kind(path)
     try:
         frame = pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path, low_memory=False, **_comma(kind))
-    except (OSError, ValueError, ImportError) as error:  # pandas' and pyarrow's own errors are ValueErrors
+    except DAMAGED as error:
         raise unreadable(path, error) from error
     return _filled(frame, path)
 
@@ -43,7 +49,7 @@ def read_chunks(path: Path, size: int) -> Iterator[pd.DataFrame]:
                 yield _filled(frame, path)
     except UserError:
         raise
-    except (OSError, ValueError, ImportError) as error:
+    except DAMAGED as error:
         raise unreadable(path, error) from error
 
 

@@ -31,6 +31,7 @@ class ImageFolder(DataModule):
     evaluation_batch_size = 256
 
     resident = False
+    unused = ()
 
     def __init__(
         self, image_size: int = 64, grayscale: bool = False, num_workers: int | None = None, **settings: Any

@@ -39,6 +39,7 @@ class DataModule(pl.LightningDataModule):
     resident = True  # whether the values stay in memory; streamed batches come one at a time
     fetches = True  # whether files that are lacking may be written
     stratified = False  # whether every part gets its share of every class
+    unused: tuple[str, ...] = ("path", "test_fraction")  # settings for data sets with the user's files, or no test part
     name: str
 
     def __init__(

@@ -19,6 +19,8 @@ GET = (
 class Movies(Table):
     """Columns of ``<root>/movies.csv``, a Table, labelled with the number of votes a film got."""
 
+    unused = ("path",)
+
     def __init__(self, root: str = "data", **settings: Any) -> None:
         super().__init__(path=str(Path(root).expanduser() / "movies.csv"), **settings)
 

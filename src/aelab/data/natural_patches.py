@@ -45,6 +45,8 @@ class NaturalPatches(DataModule):
     uint8 ``[1, H, W]``, for each part.
     """
 
+    unused = ()
+
     def __init__(self, patch_size: int = 16, count: int = 50_000, held_out: int = 5000, **settings: Any) -> None:
         super().__init__(**settings)
         for key, value, least in (("patch_size", patch_size, 1), ("count", count, 2), ("held_out", held_out, 2)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Olivetti(Downloaded):
     """
 
     files = (FILE,)
+    unused = ("path", "test_fraction", "val_fraction")
 
     def __init__(self, *args: Any, patches_per_face: int = 414, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -45,7 +47,9 @@ class Olivetti(Downloaded):
     def fetch(self, folder: str) -> None:
         from sklearn.datasets import fetch_olivetti_faces
 
-        fetch_olivetti_faces(data_home=folder, n_retries=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a second try
+            fetch_olivetti_faces(data_home=folder, n_retries=1)
 
     def find(self, file: str) -> Path | None:
         home = Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser() / file

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from aelab.tracking.atomic import write_whole
+from aelab.tracking.folders import made
 
 
 class RowFile:
@@ -39,22 +40,22 @@ class RowFile:
 
 def write_rows(path: Path, chunks: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> RowFile:
     """Write float32 ``[n, columns]`` and labels ``[n]`` or None chunk by chunk; the ``.json`` beside it comes last."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     digest, columns, labels = hashlib.blake2b(digest_size=8), 0, []
-    try:
-        with unfinished.open("wb") as file:
-            for x, y in chunks:
-                content = np.ascontiguousarray(x, dtype=np.float32)
-                columns = content.shape[1]
-                digest.update(content.data)
-                file.write(content.data)
-                labels += [] if y is None else [y]
-        if labels:
-            with path.with_suffix(".npy").open("wb") as file:
-                np.save(file, np.concatenate(labels))
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with made(path.parent):
+        try:
+            with unfinished.open("wb") as file:
+                for x, y in chunks:
+                    content = np.ascontiguousarray(x, dtype=np.float32)
+                    columns = content.shape[1]
+                    digest.update(content.data)
+                    file.write(content.data)
+                    labels += [] if y is None else [y]
+            if labels:
+                with path.with_suffix(".npy").open("wb") as file:
+                    np.save(file, np.concatenate(labels))
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     write_whole(path.with_suffix(".json"), json.dumps({"columns": columns, "digest": digest.hexdigest()}))
     return RowFile(path)

@@ -31,6 +31,7 @@ class StreamedTable(Table):
     """
 
     resident = False
+    unused = ("categorical",)
     missing_choices = ("error", "drop", "mean")
 
     def __init__(self, cache: str, **settings: Any) -> None:
@@ -54,8 +55,6 @@ class StreamedTable(Table):
             print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
             write_rows(rows, self._chunks(path))
         self.file = RowFile(rows)
-        if len(self.file) < 2:
-            raise UserError(f"data={self.name}: {len(self.file)} example(s) in {path}; at least 2 are needed")
         self.shape = (self.file.columns,)
         for part, chosen in self._split(len(self.file), self.file.labels).items():
             self.rows[part] = chosen
@@ -74,6 +73,8 @@ class StreamedTable(Table):
             check_finite(x, self.name, nan_too=self.missing != "mean", first=first)
             first += len(x)
             yield x, None if label is None else as_labels(frame[label])
+        if first < 2:
+            raise UserError(f"data={self.name}: {first} example(s) in {path}; at least 2 are needed")
 
     def _measure(self) -> None:
         """Means, to fill gaps with, and the standardisation, both of the training part, chunk by chunk."""

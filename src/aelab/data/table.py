@@ -25,6 +25,7 @@ class Table(DataModule):
     a value that is 1 where it had none.
     """
 
+    unused: tuple[str, ...] = ()
     missing_choices: tuple[str, ...] = ("error", "drop", "mean", "indicator")
 
     def __init__(
@@ -72,6 +73,11 @@ class Table(DataModule):
             names = [c for c in names if c != label]
         elif label in names:
             raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
+        if not names:
+            raise UserError(
+                f"data.path={self.path}: no column but that of the labels, data.label={label}; an example needs a "
+                "value: add columns, or leave data.label out"
+            )
         kinds = {pick("data.categorical", c, names) for c in self.categorical}
         numeric = {c for c in names if pd.api.types.is_numeric_dtype(frame[c])}
         if text := [c for c in names if c not in numeric | kinds]:

@@ -33,6 +33,7 @@ class Autoencoder(Learner):
 
     code_mask: Tensor | None
     varying: tuple[str, ...] = ("weight",)  # hyperparameters that may be tensors of length K
+    unused: tuple[str, ...] = ("weight",)  # settings that a variant without a penalty takes and makes no use of
     paddable = True  # whether codes of several sizes may share a stack, zeros making up the difference
 
     def __init__(

@@ -26,6 +26,8 @@ class ContractiveAutoencoder(Autoencoder):
     ``method``: ``auto``, ``exact`` or ``probe`` in training.
     """
 
+    unused = ()
+
     def __init__(self, *args: Any, method: str = "auto", probes: int = 1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if method not in ("auto", "exact", "probe"):

@@ -55,6 +55,8 @@ class DictionaryAutoencoder(Autoencoder):
             raise UserError(f"model.auxiliary_weight={auxiliary_weight}: must be 0 or more")
         if auxiliary_k is not None and auxiliary_k < 1:
             raise UserError(f"model.auxiliary_k={auxiliary_k}: must be at least 1, or null")
+        if rate < 0:
+            raise UserError(f"model.rate={rate}: must be 0 or more")
         if dead_after < 1:
             raise UserError(f"model.dead_after={dead_after}: must be at least 1 training example")
         if k is not None and not 1 <= k <= self.network.code_size:

@@ -19,6 +19,8 @@ class GatedAutoencoder(DictionaryAutoencoder):
     ReLU(z) decoded with the decoder held fixed (eq. 8). r and m are the paper's r_mag and ``b_mag - e^r b_gate``.
     """
 
+    unused = ()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.log_scale = nn.Parameter(torch.zeros(self.network.code_size))

@@ -20,6 +20,8 @@ class JumpReLUAutoencoder(DictionaryAutoencoder):
     expectation the derivatives of the expected loss as eps goes to 0. ``threshold``: the thetas at the start.
     """
 
+    unused = ()
+
     def __init__(self, *args: Any, threshold: float = 0.5, bandwidth: float = 0.5, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for key, value in (("threshold", threshold), ("bandwidth", bandwidth)):

@@ -13,6 +13,8 @@ class ReLUL1Autoencoder(DictionaryAutoencoder):
     With ``unit_norm`` the norms are 1. The penalty shrinks every activation, the true ones as well.
     """
 
+    unused = ()
+
     def sparse(self, z: Tensor) -> Tensor:
         return z.relu()
 

@@ -26,6 +26,7 @@ class SparseAutoencoder(Autoencoder):
     """
 
     running_activation: Tensor
+    unused = ()
     varying = ("weight", "target")
 
     def __init__(

@@ -16,6 +16,7 @@ class TopKAutoencoder(DictionaryAutoencoder):
     """``h = ReLU(TopK(z))``: the k largest of each example (Makhzani & Frey 2013; Gao et al. 2024)."""
 
     k: int
+    unused = ("weight", "rate")
 
     def __init__(self, *args: Any, k: int = 8, **kwargs: Any) -> None:
         super().__init__(*args, k=k, **kwargs)

@@ -27,6 +27,7 @@ class WeightDecayAutoencoder(Autoencoder):
     """
 
     unit_weights: Tensor | None
+    unused = ()
 
     def __init__(self, *args: Any, unit_weights: Sequence[float] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

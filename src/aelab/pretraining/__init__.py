@@ -4,6 +4,6 @@ from aelab.pretraining.boltzmann_stack import BoltzmannStack
 from aelab.pretraining.greedy import Greedy
 from aelab.pretraining.momentum import MomentumSwitch
 from aelab.pretraining.rbm import RBM
-from aelab.pretraining.stacking import is_wanted, pretrain
+from aelab.pretraining.stacking import check_pretraining, is_wanted, pretrain
 
-__all__ = ["RBM", "BoltzmannStack", "Greedy", "MomentumSwitch", "is_wanted", "pretrain"]
+__all__ = ["RBM", "BoltzmannStack", "Greedy", "MomentumSwitch", "check_pretraining", "is_wanted", "pretrain"]

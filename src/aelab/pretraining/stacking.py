@@ -18,7 +18,7 @@ from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
-from aelab.networks import MLP
+from aelab.networks import MLP, Network
 from aelab.networks.layers import affine
 from aelab.pretraining.greedy import Greedy
 from aelab.tracking.best_checkpoint import BestCheckpoint
@@ -49,6 +49,18 @@ def is_wanted(config: DictConfig) -> bool:
     return True
 
 
+def check_pretraining(config: DictConfig, network: Network) -> Greedy:
+    """The plan; UserError for networks that are no chain of fully connected layers, or not of its kind."""
+    plan: Greedy = instantiate(config.pretraining)
+    if not isinstance(network, MLP):
+        raise UserError(
+            f"pretraining={config.pretraining.name} network={config.network.name}: needs fully connected layers; use "
+            "network=mlp or network=linear"
+        )
+    plan.check(config)
+    return plan
+
+
 def pretrain(
     config: DictConfig, model: Autoencoder, data: DataModule, directory: Path, mirror: Mirror | None = None
 ) -> dict[str, Any]:
@@ -58,15 +70,10 @@ def pretrain(
     in ``pretraining/layer<n>.ckpt``: a layer that is there is not trained again, one that was interrupted goes on.
     Raises UserError for networks that are no chain of fully connected layers.
     """
-    plan: Greedy = instantiate(config.pretraining)
     network = model.network
-    if not isinstance(network, MLP):
-        raise UserError(
-            f"pretraining={config.pretraining.name} network={config.network.name}: needs fully connected layers; use "
-            "network=mlp or network=linear"
-        )
-    plan.check(config)
+    plan = check_pretraining(config, network)
     began, depth = time.monotonic(), len(network.encoder_layers)
+    assert isinstance(network, MLP)
     states: list[State] = []
     layers = []
     for index in range(depth):

@@ -55,6 +55,7 @@ class Plan:
     """
 
     needs_generator = False
+    unused: tuple[str, ...] = ()  # settings that a plan takes and makes no use of
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class Plan:
         seed: int = 0,
         mode: str = "auto",
         chunk: int | None = None,
-        vary: dict[str, list[Any]] | None = None,
+        vary: dict[str, Any] | None = None,
         corrupt_test: bool = False,
         weights: str = "best",
     ) -> None:
@@ -76,6 +77,10 @@ class Plan:
             raise UserError(f"replicas.chunk={chunk}: must be at least 1")
         if weights not in ("best", "last"):
             raise UserError(f"replicas.weights={weights}: choose best or last")
+        for key, values in (vary or {}).items():
+            if not isinstance(values, list):
+                fix = f"replicas.vary={{{key}:[{values}]}}"
+                raise UserError(f"replicas.vary={{{key}:{values}}}: must be a list of values, like {fix}")
         self.count = count
         self.seed = seed
         self.mode = mode
@@ -160,6 +165,8 @@ class Initializations(Plan):
 
 class Nested(Plan):
     """``data_sets`` bootstrap resamples x ``initializations`` seeds (Neal et al. 2018)."""
+
+    unused = ("count",)
 
     def __init__(self, data_sets: int = 5, initializations: int = 3, **kwargs: Any) -> None:
         for key, value in (("data_sets", data_sets), ("initializations", initializations)):

@@ -63,8 +63,6 @@ def claim(directory: Path, wait: bool = False) -> Iterator[None]:
     Raises Held where another process has it, unless ``wait``; UserError where something in it leads out of it or its
     file system has no locks.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    check_contained(directory)
     place = Path(os.path.abspath(directory))
     with ExitStack() as stack:
         lock = stack.enter_context(_locked(directory, wait))
@@ -79,9 +77,11 @@ def claim(directory: Path, wait: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _locked(directory: Path, wait: bool) -> Iterator[IO[str]]:
-    """The lock of a directory, open and locked, and still the one that lies there."""
+    """The lock of a directory, open and locked, and still the one that lies there: some take their directories away."""
     path = directory / LOCK
     while True:
+        directory.mkdir(parents=True, exist_ok=True)
+        check_contained(directory)
         with path.open("a+") as lock:
             if not _lock(path, lock, wait):
                 lock.seek(0)

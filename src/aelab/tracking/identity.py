@@ -70,4 +70,12 @@ def run_id(config: DictConfig) -> str:
 
 def register_resolver() -> None:
     """Make ``${run_id:}`` available to configs: it names the directory before the run starts."""
-    OmegaConf.register_new_resolver("run_id", lambda *, _root_: run_id(_root_), replace=True)
+    OmegaConf.register_new_resolver("run_id", lambda *, _root_: directory_name(_root_), replace=True)
+
+
+def directory_name(config: DictConfig) -> str:
+    """The run id; a name all the same where the config can have none, so that only this run is refused for it."""
+    try:
+        return run_id(config)
+    except Exception:  # what is wrong with it, config/checking.py says
+        return "refused"

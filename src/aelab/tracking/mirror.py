@@ -12,9 +12,7 @@ from omegaconf import DictConfig
 
 from aelab.tracking.rows import read_rows
 from aelab.tracking.wandb_client import close_run, open_run
-from aelab.tracking.wandb_note import Note
-
-NOTE = ".mirror"  # in a run's directory
+from aelab.tracking.wandb_note import FILE, Note
 
 
 class Mirror:
@@ -120,12 +118,12 @@ class Mirror:
         ``signum``: the signal that interrupted the run.
         """
         self.summary(metrics)
-        close_run(self.run, Note(self.directory / NOTE), exit_code, signum)
+        close_run(self.run, Note(self.directory / FILE), exit_code, signum)
 
 
 def is_open(directory: Path) -> bool:
     """Whether a run's W&B run was left before all was handed over to it."""
-    return Note(directory / NOTE).is_open()
+    return Note(directory / FILE).is_open()
 
 
 def epoch_pictures(directory: Path) -> Path:
@@ -133,19 +131,15 @@ def epoch_pictures(directory: Path) -> Path:
     return directory / "pictures" / "epochs"
 
 
-def start_mirror(
-    config: DictConfig, directory: Path, plain: dict[str, Any], outputs: Path, start_over: bool = False
-) -> Mirror:
+def start_mirror(config: DictConfig, directory: Path, plain: dict[str, Any], outputs: Path) -> Mirror:
     """Open the W&B run of a run, in the place of the one that mirrored its directory before.
 
-    ``plain``: the config as W&B is to show it. ``outputs``: where ``wandb/`` lies. ``start_over``: keep nothing of what
-    the server has.
+    ``plain``: the config as W&B is to show it. ``outputs``: where ``wandb/`` lies.
     """
     run = open_run(
         outputs,
         config.logger,
-        Note(directory / NOTE),
-        start_over,
+        Note(directory / FILE),
         id=directory.name,
         name=directory.name,
         group=config.sweep,

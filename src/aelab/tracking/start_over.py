@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aelab.errors import UserError
 from aelab.tracking.atomic import write_whole
+from aelab.tracking.wandb_note import FILE, Note
 
 NOTE = ".started_over"  # in a run's directory: the submission that started it over, until the run is complete
 _UNDER_WAY = "under way"
@@ -34,16 +35,17 @@ def submission() -> str:
     return environment.setdefault(_OWN, f"process {os.getpid()} on {platform.node()} at {time.time()}")
 
 
-def start_over(directory: Path, force: bool) -> bool:
-    """Remove what an earlier attempt left, where ``force`` and this submission has not done so; or finish doing it.
+def must_start_over(directory: Path, force: bool) -> bool:
+    """Whether ``force`` is given and this submission has not started the run over, or who began to was killed."""
+    told = _read(directory / NOTE)
+    return told == _UNDER_WAY or (force and told != submission())
 
-    Returns whether it did. The caller has claimed the directory.
-    """
+
+def start_over(directory: Path, force: bool) -> None:
+    """Remove what an earlier attempt left; the caller has claimed the directory."""
     note = directory / NOTE
-    told = _read(note)
-    if told != _UNDER_WAY and (not force or told == submission()):
-        return False
     write_whole(note, _UNDER_WAY)
+    Note(directory / FILE).started_over()
     for part in _PARTS:
         path = directory / part
         if path.is_dir() and not path.is_symlink():
@@ -54,7 +56,6 @@ def start_over(directory: Path, force: bool) -> bool:
         write_whole(note, submission())
     else:
         note.unlink()
-    return True
 
 
 def wait_for_start_over(directory: Path) -> None:

@@ -24,14 +24,14 @@ _FLUSHED_EVERY_S = 2.0  # of the .wandb file; what is younger is lost with a pro
 _out_of_reach = False  # as this process found: its next runs do not try again
 
 
-def open_run(outputs: Path, logger: Mapping[str, Any], note: Note, start_over: bool = False, **arguments: Any) -> Any:
+def open_run(outputs: Path, logger: Mapping[str, Any], note: Note, **arguments: Any) -> Any:
     """A W&B run whose files lie under ``outputs/wandb``; kept offline where the server does not answer.
 
     Where ``note`` tells of its earlier files, these are removed, since whoever opens a run logs all of it anew; on
-    a server the run goes on after its last row, ``starting_step``, unless it is to ``start_over``.
+    a server the run goes on after its last row, ``starting_step``, unless it was started over.
     ``logger``: keys of ``conf/logger/wandb.yaml``. ``arguments``: those of ``wandb.init``.
     """
-    resume = "allow" if note.exists() and not start_over else None
+    resume = "allow" if note.goes_on() else None
     run = _start(outputs, logger, resume, arguments)
     home = outputs.resolve() / "wandb"
     if run.dir and Path(run.dir).is_relative_to(home):  # not where WANDB_MODE=disabled

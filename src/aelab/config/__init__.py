@@ -1,0 +1,1 @@
+"""What a config may say: checked whole before anything is begun."""

@@ -1,0 +1,59 @@
+"""All that a fit takes, read and built before the run begins: what cannot be meant is refused and leaves nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+
+from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, check_optimizer, join_steps
+from aelab.config.checking import check
+from aelab.configuration import instantiate
+from aelab.data.module import DataModule
+from aelab.models import Autoencoder
+from aelab.pretraining import check_pretraining, is_wanted
+from aelab.replicated import Replication
+from aelab.tracking.best_checkpoint import BestCheckpoint
+from aelab.tracking.gallery import Gallery
+
+
+class Single(NamedTuple):
+    """One model with its data and its trainer. ``seconds``: that reading and building took."""
+
+    data: DataModule
+    model: Autoencoder
+    best: BestCheckpoint
+    trainer: pl.Trainer
+    seconds: float
+
+
+def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bool = False) -> Single | Replication:
+    """What the config describes, ready to be fitted; nothing is written but data that had to be downloaded.
+
+    ``typed``: the overrides of the command line. ``fresh``: nothing goes on from what the directory holds.
+    Raises UserError where the config or the data cannot be meant.
+    """
+    began = time.monotonic()
+    check(config, typed)
+    pretrained = is_wanted(config)
+    for question in (config.get("evaluation") or {}).values():
+        if "_target_" in question:
+            instantiate(question)
+    if config.replicas.name != "none":
+        replication = Replication(config, directory, fresh)
+        replication.check()
+        return replication
+    data = build_data(config)
+    model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
+    check_optimizer(config, model)
+    if pretrained:
+        check_pretraining(config, model.network)
+    join_steps(config, model, data)
+    gallery = Gallery(directory, data, config.callbacks.pictures_every)
+    best = BestCheckpoint(directory)
+    trainer = build_trainer(config, directory, None, [gallery], best)
+    return Single(data, model, best, trainer, round(time.monotonic() - began, 3))
