@@ -423,7 +423,7 @@ def test_other_chunks_than_a_run_was_begun_with_are_one_line(
         interrupt_after(2, patch)
         with pytest.raises(KeyboardInterrupt):
             run(compose(*plan, first), [])
-    with pytest.raises(RunFailed, match=r"this run was begun with \d replicas in a fit.*force=true") as caught:
+    with pytest.raises(UserError, match=r"this run was begun with \d replicas in a fit.*force=true") as caught:
         run(compose(*plan, then), [])
     assert "\n" not in str(caught.value)
     run(compose(*plan, first), [])

@@ -56,7 +56,9 @@ def preempt(job: str, signal: str, rows: Path) -> int:
         until(lambda: json.loads(manifest.read_text())["status"] == "interrupted")
         sender.kill()  # it tries again where the job is gone before it has its answer
     done = len(read_rows(rows))
-    until(lambda: state(job) == "PENDING")
+    until(
+        lambda: state(job) == "PENDING" and not steps(job)
+    )  # what is still being ended would take the new steps along
     until(lambda: start_now(job))  # SLURM lets a requeued job wait for two minutes
     return done
 
@@ -64,6 +66,11 @@ def preempt(job: str, signal: str, rows: Path) -> int:
 def state(job: str) -> str:
     done = subprocess.run(["squeue", "--noheader", "--format=%T", f"--jobs={job}"], capture_output=True, text=True)
     return done.stdout.strip()
+
+
+def steps(job: str) -> bool:
+    """Whether a cluster of this machine still has processes of the job's earlier attempt."""
+    return subprocess.run(["pgrep", "-f", rf"slurmstepd: \[{job}\."], capture_output=True).returncode == 0
 
 
 def start_now(job: str) -> bool:
