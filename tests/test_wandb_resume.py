@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,7 @@ def test_both_were_killed_and_came_to_their_end(killed: Killed) -> None:
     for mode in ("offline", "online"):
         told = killed.told[mode]
         assert told["end"] == 0 and told["kills"] == told["all"] > 1
+        assert told["then"] == [-signal.SIGKILL, "complete"], "and once more, when only W&B lacked its end"
         assert killed.manifest(mode)["timings"]["attempts"] == told["kills"] + 1
     assert killed.manifest("offline")["metrics"] == killed.manifest("online")["metrics"]
 

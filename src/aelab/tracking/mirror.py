@@ -80,18 +80,35 @@ class Mirror:
     def _log(self, name: str, row: Mapping[str, Any], more: Mapping[str, Any]) -> None:
         metrics = {f"{name}{key}": value for key, value in row.items() if key != "step"}
         self.last[name] = row["epoch"]
+        self._send(metrics | {"trainer/global_step": int(row["step"])} | dict(more))
+
+    def _send(self, row: Mapping[str, Any]) -> None:
+        """Log a row unless the server has as many already."""
         self.rows += 1
         if self.rows > self.run.starting_step and not self.failed:
-            self.run.log(metrics | {"trainer/global_step": int(row["step"])} | dict(more))
+            self.run.log(dict(row))
 
     def pictures(self, paths: Sequence[Path]) -> None:
         """Log pictures of the finished model."""
         import wandb
 
         with self._harmless():
-            if paths and not self.failed:
+            if paths:
                 shown = {f"pictures/{path.stem}": wandb.Image(str(path)) for path in paths}
-                self.run.log(shown | {"epoch": self.last.get("", -1) + 1})
+                self._send(shown | {"epoch": self.last.get("", -1) + 1})
+
+    def again(self, record: Mapping[str, Any]) -> None:
+        """Log what a finished run's directory holds, in the order in which it came about, as far as it is lacking."""
+        self.layers()
+        self.epochs()
+        left = sorted((self.directory / "pictures").glob("*.png"))
+        later = []
+        for name in record.get("evaluations", {}):
+            later.append([path for path in left if path.stem.startswith(f"{name}_")])
+            left = [path for path in left if path not in later[-1]]
+        for paths in (left, *later):
+            self.pictures(paths)
+        self.rows = max(self.rows, self.run.starting_step)  # what comes now is new
 
     def watch(self, model: Any) -> None:
         """Log histograms of weights and gradients from now on, every 100 steps."""
@@ -154,9 +171,7 @@ def start_mirror(config: DictConfig, directory: Path, plain: dict[str, Any], out
 def mirror_again(config: DictConfig, directory: Path, record: Mapping[str, Any], outputs: Path) -> Mirror:
     """The W&B run of a finished run, opened again with all that it held."""
     mirror = start_mirror(config, directory, record["config"], outputs)
-    mirror.layers()
-    mirror.epochs()
-    mirror.pictures(sorted((directory / "pictures").glob("*.png")))
+    mirror.again(record)
     if config.logger.upload_checkpoint:
         mirror.upload_checkpoint(directory / "checkpoints" / "best.ckpt")
     mirror.summary(record["metrics"])
