@@ -1,8 +1,8 @@
 """A run mirrored in W&B that is killed and resumed; started by test_wandb_resume.py as one process.
 
 ``python wandb_killed.py FOLDER`` trains under FOLDER/offline and, on the server that the environment names, under
-FOLDER/online, killing each process group with SIGKILL at random moments and, complete, where W&B is to take the rest. It
-writes FOLDER/told.json.
+FOLDER/online, killing each process group with SIGKILL at random moments and, complete, where W&B is to take the rest;
+what it found is FOLDER/told.json.
 """
 
 from __future__ import annotations
