@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -18,6 +19,8 @@ from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, bui
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
+from aelab.interruption import Interruption, interruptible
+from aelab.machines.orphans import follow
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
 from aelab.replicas.chunking import chunks
@@ -140,13 +143,18 @@ class Replication:
         plain: Any = OmegaConf.to_container(self.config, resolve=True)
         context = multiprocessing.get_context("spawn")
         shares = [list(range(rank, len(self.chunks), self.processes)) for rank in range(self.processes)]
-        with ProcessPoolExecutor(self.processes, mp_context=context) as pool:
+        with ProcessPoolExecutor(self.processes, context, initializer=follow, initargs=(os.getpid(),)) as pool:
             jobs = [
                 pool.submit(_fit_share, plain, self.directory, self.processes, rank, share)
                 for rank, share in enumerate(shares)
             ]
-            for job in jobs:
-                job.result()
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:  # the pool waits for them
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
 
     def _fit_chunk(self, index: int, mirror: Mirror | None) -> Fitted:
         members, directory = self.chunks[index], self.chunk_directory(index)
@@ -227,5 +235,6 @@ def _fit_share(plain: dict[str, Any], directory: Path, processes: int, rank: int
     replication = Replication(config, directory)
     if config.trainer.accelerator != "cpu":
         replication.config.trainer.devices = [rank]
-    for index in share:
-        replication._fit_chunk(index, None)
+    with interruptible(Interruption()):
+        for index in share:
+            replication._fit_chunk(index, None)
