@@ -15,7 +15,7 @@ PATIENCE_S = 2.5
 """Seconds a batch may take to end before the run is stopped in the middle of it."""
 
 ECHO_S = 2.0
-"""A terminal tells all processes of a sweep, and the sweep hands on what it was told: for this long that is one signal."""
+"""A terminal tells all processes of a sweep, which hands on what it was told: for so long that is one signal."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -45,7 +45,7 @@ class Interruption:
     """What was asked of this process. ``signum``: the signal, None before one came.
 
     ``in_batches``: whether training is under way, which looks at ``signum`` where a batch ends and saves before
-    it stops; elsewhere a signal stops at once, and so does a second one that is no echo, or a batch that takes too long.
+    it stops; elsewhere a signal stops at once, and so does a second one (no echo), or a batch that takes too long.
     """
 
     def __init__(self) -> None:

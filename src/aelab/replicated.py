@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, bui
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
-from aelab.interruption import Interruption, interruptible
+from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.machines.orphans import follow
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
@@ -235,6 +236,6 @@ def _fit_share(plain: dict[str, Any], directory: Path, processes: int, rank: int
     replication = Replication(config, directory)
     if config.trainer.accelerator != "cpu":
         replication.config.trainer.devices = [rank]
-    with interruptible(Interruption()):
+    with suppress(Interrupted), interruptible(Interruption()):  # the parent knows
         for index in share:
             replication._fit_chunk(index, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import time
@@ -94,7 +93,7 @@ class Worker:
             if self.connection.poll():
                 answer: Answer = self.connection.recv()
                 return answer
-        except (EOFError, OSError, pickle.UnpicklingError):  # it is dying
+        except (EOFError, OSError):  # it is dying
             return Died(self.end(5.0))
         return None if alive else Died(self.status or 0)
 
