@@ -34,7 +34,7 @@ test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started
 	sh tests/one_machine_slurm.sh
 	$(BIN)/python -m pytest -rs -m slurm tests/test_slurm_cluster.py
 
-# Ray's launcher needs an old cloudpickle, and with it an old joblib, so it gets an environment of its own.
+# Ray's launcher needs an old cloudpickle, so it gets an environment of its own.
 RAY := .venv-ray
 $(RAY)/.installed: pyproject.toml $(STAMP)
 	$(PYTHON) -m venv $(RAY)

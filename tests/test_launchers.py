@@ -1,4 +1,4 @@
-"""Sweeps in several processes of one machine: joblib's workers and submitit's local jobs, signals, GPUs shared out."""
+"""Sweeps in several processes of one machine: our workers and submitit's local jobs, signals, GPUs shared out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from aelab.tracking.rows import read_rows
 from aelab.training import run
 
 TRAIN = [sys.executable, str(Path(__file__).parents[1] / "scripts" / "train.py"), "-m", *TINY]
-LAUNCHER = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+LAUNCHER = "parallel"
 
 
 def metrics(directory: Path) -> dict[str, float]:
@@ -36,9 +36,10 @@ def metrics(directory: Path) -> dict[str, float]:
     return {name: value for name, value in found.items() if isinstance(value, float)}
 
 
-@pytest.mark.parametrize("launcher, module", [("parallel", "joblib"), ("slurm_local", "submitit")])
-def test_sweep_gives_one_table_and_a_failure_costs_only_itself(launcher: str, module: str, tmp_path: Path) -> None:
-    pytest.importorskip(f"hydra_plugins.hydra_{module}_launcher")
+@pytest.mark.parametrize("launcher", ["workers", "parallel", "slurm_local", "basic"])
+def test_sweep_gives_one_table_and_a_failure_costs_only_itself(launcher: str, tmp_path: Path) -> None:
+    if launcher == "slurm_local":
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     done = subprocess.run(
         [*TRAIN, f"hydra/launcher={launcher}", f"paths.outputs={tmp_path}", "optimizer.lr=1e300,1e-3"],
         capture_output=True, text=True, cwd=tmp_path,
@@ -57,31 +58,51 @@ def test_sweep_gives_one_table_and_a_failure_costs_only_itself(launcher: str, mo
     assert read_rows(one / "metrics.jsonl") == read_rows(other / "metrics.jsonl")
 
 
-def test_signals_stop_a_parallel_sweep_and_it_goes_on(tmp_path: Path) -> None:
-    """SIGTERM to the sweep alone; then Ctrl-C, which a terminal sends to all its processes."""
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    long = ("trainer.max_epochs=100000", "trainer.steps_per_execution=1", "hydra.launcher.n_jobs=2")
-    command = [*TRAIN, *long, "hydra/launcher=parallel", "network.code_size=2,3,4", f"paths.outputs={tmp_path}"]
+@pytest.mark.parametrize("count", [1, 2])
+def test_signals_stop_a_sweep_and_it_goes_on(count: int, tmp_path: Path) -> None:
+    """SIGTERM to the sweep alone; then Ctrl-C, which a terminal sends to all its processes, by somebody impatient."""
+    long = ("trainer.max_epochs=100000", "trainer.steps_per_execution=1", f"hydra.launcher.n_jobs={count}")
+    command = [*TRAIN, *long, "network.code_size=2,3,4", f"paths.outputs={tmp_path}"]
     epochs = 0
     for signum in (signal.SIGTERM, signal.SIGINT):
         process = subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         deadline = time.monotonic() + 90
-        while (len(at := under_way(tmp_path)) < 2 or written(tmp_path) <= epochs + 1) and time.monotonic() < deadline:
+        while (
+            len(at := under_way(tmp_path)) < count or written(tmp_path) <= epochs + 1
+        ) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert len(at) == 2
+        assert len(at) == count
         told = time.monotonic()
         (os.killpg if signum == signal.SIGINT else os.kill)(process.pid, signum)
+        if signum == signal.SIGINT:
+            time.sleep(0.1)
+            os.killpg(process.pid, signum)
         _, said = process.communicate(timeout=30)
         assert process.returncode == 128 + signum, said
         assert time.monotonic() - told < 10, "half a second on an idle machine"
         assert said.splitlines()[-1] == f"interrupted; the same command resumes {tmp_path}/runs"
         manifests = [json.loads(path.read_text()) for path in tmp_path.rglob("manifest.json")]
-        assert [manifest["status"] for manifest in manifests] == ["interrupted"] * 2, "the third never began"
+        assert [manifest["status"] for manifest in manifests] == ["interrupted"] * count, "the next never began"
         assert {manifest["error"]["message"] for manifest in manifests} == {f"received {signum.name}"}
         assert written(tmp_path) > epochs, "the second time goes on where the first one stopped"
         epochs = written(tmp_path)
+
+
+def test_a_signal_to_one_worker_stops_its_run_alone(tmp_path: Path) -> None:
+    long = ("trainer.max_epochs=100000,2", "trainer.steps_per_execution=1")
+    command = [*TRAIN, *long, f"paths.outputs={tmp_path}"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 90
+    while not under_way(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [running] = under_way(tmp_path)
+    os.kill(int((running.parent / ".lock").read_text().split()[1]), signal.SIGTERM)
+    _, said = process.communicate(timeout=90)
+    assert process.returncode == 1, said
+    states = {path: json.loads(path.read_text())["status"] for path in tmp_path.rglob("manifest.json")}
+    assert len(states) == 2 and states.pop(running) == "interrupted" and set(states.values()) == {"complete"}
 
 
 def under_way(folder: Path) -> list[Path]:
@@ -94,8 +115,7 @@ def written(folder: Path) -> int:
 
 
 def test_presets_extend_the_plugins() -> None:
-    for module in ("joblib", "submitit"):
-        pytest.importorskip(f"hydra_plugins.hydra_{module}_launcher")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     from hydra import compose, initialize_config_dir
 
     from aelab.configuration import conf_dir
@@ -106,7 +126,7 @@ def test_presets_extend_the_plugins() -> None:
             compose("train", [f"hydra/launcher={name}"], return_hydra_config=True)
             for name in ("parallel", "slurm", "slurm_local")
         )
-    assert parallel.hydra.launcher._target_ == LAUNCHER
+    assert parallel.hydra.launcher._target_ == "hydra_plugins.aelab_workers.WorkersLauncher"
     assert parallel.hydra.launcher.n_jobs == len(os.sched_getaffinity(0))
     assert slurm.hydra.launcher.additional_parameters == {"requeue": True}
     assert slurm.hydra.launcher.max_num_timeout > 0 and "partition" in slurm.hydra.launcher
@@ -175,8 +195,9 @@ def test_a_job_sees_its_own_device_only(
 @pytest.mark.parametrize(
     "launcher, trainer",
     [
-        ("hydra._internal.core_plugins.basic_launcher.BasicLauncher", {}),
-        ("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher", {}),
+        ("workers", {}),
+        ("basic", {}),
+        ("slurm", {}),
         (LAUNCHER, {"accelerator": "cpu"}),
         (LAUNCHER, {"devices": -1}),
     ],

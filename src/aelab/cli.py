@@ -10,9 +10,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from aelab import devices, workers
+from aelab import devices
 from aelab.command_line import exit_status, failures
 from aelab.configuration import conf_dir
+from aelab.machines.orphans import follow_named
 from aelab.tracking.identity import register_resolver
 
 register_resolver()
@@ -28,23 +29,16 @@ def _job(config: DictConfig) -> float:
     from aelab.tracking.claim import Held
     from aelab.tracking.identity import directory_name
     from aelab.tracking.manifest import leave
-    from aelab.training import RunFailed, RunInterrupted, run
+    from aelab.training import RunFailed, run
 
     job = HydraConfig.get()
     directory = f"{config.paths.outputs}/{config.sweep}/{directory_name(config)}"
     first = is_rank_zero()  # of the processes of one run one speaks
     sweeping = job.mode == RunMode.MULTIRUN
     grid = job.runtime.choices.get("hydra/sweeper") == "basic"  # any other sweeper wants to know every result
-    if workers.is_worker():
-        workers.leave_terminal()
     try:
-        with devices.devices_of_its_own(config, job.launcher._target_):
+        with devices.devices_of_its_own(config, job.runtime.choices.get("hydra/launcher")):
             result = run(config, list(job.overrides.task), wait=sweeping and not grid)
-    except RunInterrupted:
-        if not workers.is_worker():
-            raise
-        workers.wait_for_the_end()
-        return float("nan")
     except Held as held:
         if sweeping:
             leave(Path(directory))
@@ -68,4 +62,5 @@ def _job(config: DictConfig) -> float:
 
 def train() -> int:
     """Train one run, or a sweep with ``-m``; returns the exit status."""
+    follow_named()
     return exit_status(_job)

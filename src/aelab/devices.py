@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from aelab.errors import UserError
 from aelab.ranks import is_rank_zero
 
-ON_THIS_MACHINE = ("JoblibLauncher", "LocalLauncher")
-"""Launchers, joblib's and submitit's, that leave the GPUs to the jobs; SLURM and Ray hand them out themselves."""
+ON_THIS_MACHINE = ("parallel", "slurm_local", "submitit_local")
+"""Launchers that leave the GPUs of this machine to the jobs; SLURM and Ray hand them out themselves."""
 
 
 def workers(accelerator: str, devices: int) -> int:
@@ -36,22 +39,29 @@ def visible_devices() -> list[str]:
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if listed is not None:
         return [name.strip() for name in listed.split(",") if name.strip()]
-    import torch
+    return [str(index) for index in range(_count())]
 
-    return [str(index) for index in range(torch.cuda.device_count())]
+
+@functools.cache
+def _count() -> int:
+    """Counted elsewhere where torch is not imported: a sweep's parent stays small, and CUDA does not outlive a fork."""
+    if "torch" in sys.modules:
+        return sys.modules["torch"].cuda.device_count()
+    command = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 @contextmanager
-def devices_of_its_own(config: DictConfig, launcher: str) -> Iterator[None]:
+def devices_of_its_own(config: DictConfig, launcher: str | None) -> Iterator[None]:
     """Within it, the GPUs that a job sees are its own: no job of another process has them.
 
-    ``launcher``: name of the class that launched the job.
+    ``launcher``: the choice that launched the job.
     A process keeps the GPUs of its first job, because CUDA looks at ``CUDA_VISIBLE_DEVICES`` once; later jobs of it
     wait for the same ones. Does nothing for a job without GPUs, with all of them, or of another launcher.
     """
     count = config.trainer.devices
     wanted = _is_gpu(config.trainer.accelerator) and isinstance(count, int) and count > 0
-    if launcher.rpartition(".")[2] not in ON_THIS_MACHINE or not wanted or not is_rank_zero():
+    if launcher not in ON_THIS_MACHINE or not wanted or not is_rank_zero():
         yield
         return
     with slots(visible_devices(), count, lock_folder()) as own:

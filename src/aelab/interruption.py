@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +13,9 @@ from typing import Any
 
 PATIENCE_S = 2.5
 """Seconds a batch may take to end before the run is stopped in the middle of it."""
+
+ECHO_S = 2.0
+"""A terminal tells all processes of a sweep, which hands on what it was told: for so long that is one signal."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -23,11 +28,24 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
+_heard = -math.inf
+
+
+def is_echo() -> bool:
+    """Whether a signal that comes now repeats one of a moment ago; asked by every handler, of every signal."""
+    global _heard
+    now = time.monotonic()
+    if now - _heard < ECHO_S:
+        return True
+    _heard = now
+    return False
+
+
 class Interruption:
     """What was asked of this process. ``signum``: the signal, None before one came.
 
     ``in_batches``: whether training is under way, which looks at ``signum`` where a batch ends and saves before
-    it stops; elsewhere a signal stops at once, and so does the second one, or a batch that takes too long.
+    it stops; elsewhere a signal stops at once, and so does a second one (no echo), or a batch that takes too long.
     """
 
     def __init__(self) -> None:
@@ -54,6 +72,8 @@ class Interruption:
                 signal.signal(signum, handler)
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
+        if signum != signal.SIGALRM and is_echo():
+            return
         first = self.signum is None
         self.signum = self.signum or signum
         if not (first and self.in_batches):

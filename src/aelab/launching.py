@@ -13,6 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from aelab.machines.orphans import named_parent
 from aelab.tracking.claim import is_held
 
 
@@ -20,7 +21,7 @@ from aelab.tracking.claim import is_held
 def relaunchable(trainer: pl.Trainer) -> Iterator[None]:
     """Within it, ``sys.argv`` is the command line of this one job.
 
-    Lightning's DDP re-executes ``sys.argv``, which under ``-m`` is the whole sweep, and under a joblib or
+    Lightning's DDP re-executes ``sys.argv``, which under ``-m`` is the whole sweep, and under a
     submitit worker is no command of ours at all. Afterwards the command line and the environment (ranks are left
     in it) are as before, and of the processes that Lightning started neither the group nor, if the job failed, any
     process is left, so that the next job of the process starts clean.
@@ -51,6 +52,7 @@ def _clean_afterwards(trainer: pl.Trainer) -> Iterator[None]:
     import torch
 
     environment = dict(os.environ)
+    os.environ.update(named_parent())
     try:
         yield
     finally:

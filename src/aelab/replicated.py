@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import multiprocessing
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,8 @@ from aelab.config.ranges import check_ranges
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
+from aelab.interruption import Interrupted, Interruption, interruptible
+from aelab.machines.orphans import follow
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
 from aelab.replicas.chunking import LAYOUT, begun, chunks
@@ -154,13 +158,18 @@ class Replication:
         plain: Any = OmegaConf.to_container(self.config, resolve=True)
         context = multiprocessing.get_context("spawn")
         shares = [list(range(rank, len(self.chunks), self.processes)) for rank in range(self.processes)]
-        with ProcessPoolExecutor(self.processes, mp_context=context) as pool:
+        with ProcessPoolExecutor(self.processes, context, initializer=follow, initargs=(os.getpid(),)) as pool:
             jobs = [
                 pool.submit(_fit_share, plain, self.directory, self.processes, rank, share)
                 for rank, share in enumerate(shares)
             ]
-            for job in jobs:
-                job.result()
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:  # the pool waits for them
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
 
     def _fit_chunk(self, index: int, mirror: Mirror | None) -> Fitted:
         members, directory = self.chunks[index], self.chunk_directory(index)
@@ -241,5 +250,6 @@ def _fit_share(plain: dict[str, Any], directory: Path, processes: int, rank: int
     replication = Replication(config, directory)
     if config.trainer.accelerator != "cpu":
         replication.config.trainer.devices = [rank]
-    for index in share:
-        replication._fit_chunk(index, None)
+    with suppress(Interrupted), interruptible(Interruption()):  # the parent knows
+        for index in share:
+            replication._fit_chunk(index, None)

@@ -18,7 +18,7 @@ ROUNDS = 3
 ONE_JOB = "one job, 2 epochs"
 JOB = ("data=digits", "network.hidden=[16]", "network.code_size=4", "trainer.max_epochs=2", "logger=none")
 EIGHT = ("seed=range(8)",)
-LAUNCHERS = {"parallel": "hydra_plugins.hydra_joblib_launcher", "slurm_local": "hydra_plugins.hydra_submitit_launcher"}
+LAUNCHERS = {"parallel": "hydra_plugins.aelab_workers", "slurm_local": "hydra_plugins.hydra_submitit_launcher"}
 
 
 def benchmark(rounds: int) -> list[Row]:

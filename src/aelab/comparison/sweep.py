@@ -9,6 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from aelab.machines.workers import end_all
 from aelab.ranks import is_rank_zero
 from aelab.tracking.claim import claim, is_held
 from aelab.tracking.manifest import FILE, LEFT, read_manifest, state
@@ -25,6 +26,7 @@ class CompareAtEnd(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from aelab.comparison.compare import compare
 
+        end_all()
         if not is_rank_zero():
             return
         directory = Path(config.paths.outputs) / config.sweep

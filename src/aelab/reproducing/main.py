@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from aelab.configuration import conf_dir
 from aelab.errors import UserError
+from aelab.machines.orphans import named_parent
+from aelab.machines.signals import handing_on
 from aelab.reproducing.measured import Measured, measure
 from aelab.reproducing.paper import Paper, read_papers, sizes_of
 from aelab.reproducing.printing import print_list, print_rows
@@ -83,8 +86,10 @@ def reproduce(papers: dict[str, Paper], name: str, size: str, overrides: list[st
 
 
 def _sweep(words: Sequence[str]) -> int:
-    """``scripts/train.py -m``; its exit status."""
-    return subprocess.run([sys.executable, "-m", "aelab", "-m", *words]).returncode
+    """``scripts/train.py -m``; its exit status. What stops this program stops the sweep, in order."""
+    command = [sys.executable, "-m", "aelab", "-m", *words]
+    with subprocess.Popen(command, env={**os.environ, **named_parent()}) as sweep, handing_on(sweep.send_signal):
+        return sweep.wait()
 
 
 def _entries(papers: dict[str, Paper], docs: Path, under_outputs: bool = False) -> list[Entry]:
