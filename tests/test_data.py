@@ -53,7 +53,7 @@ def build(name: str, root: Path, **overrides: Any) -> DataModule:
     config = OmegaConf.create({"seed": 0, "paths": {"data": str(root)}})
     config.data = OmegaConf.load(conf_dir() / "data" / f"{name}.yaml")
     config.data = OmegaConf.merge(config.data, overrides)
-    data: DataModule = instantiate(config.data)
+    data: DataModule = instantiate("data", config.data)
     return data
 
 

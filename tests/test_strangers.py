@@ -64,7 +64,7 @@ class Hostile:
 def test_data_of_a_stranger_run_nothing(name: str, tmp_path: Path) -> None:
     """CIFAR-10 comes pickled; torchvision holds it to its checksums before it reads it."""
     mark, content = tmp_path / "mark", pickle.dumps(Hostile(tmp_path / "mark"))
-    kind: Any = instantiate(compose_tiny(tmp_path, f"data={name}", f"paths.data={tmp_path}").data)
+    kind: Any = instantiate("data", compose_tiny(tmp_path, f"data={name}", f"paths.data={tmp_path}").data)
     files = [*getattr(kind, "files", ()), "own.npy", "adbench/6_cardio.npz"]
     kind.path = str(tmp_path / "own.npy") if name == "arrays" else None
     for file in files:

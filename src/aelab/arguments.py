@@ -32,10 +32,10 @@ def check_arguments(group: str, target: Callable[..., Any], values: dict[str, An
             raise UserError(f"{group}.{key}={value}: must be {expected}")
 
 
-def check_names(group: str, target: Callable[..., Any], values: dict[str, Any]) -> None:
-    """Raise UserError for the first key that ``target`` does not take; one that takes any name passes.
+def check_names(group: str, target: Callable[..., Any], values: dict[str, Any], named: str) -> None:
+    """Raise UserError for the first key that ``target``, as it is ``named``, does not take; one that takes any passes.
 
-    What is built later (``_partial_``) would fail only there.
+    What a factory builds later would fail only there.
     """
     try:
         parameters = inspect.signature(target).parameters
@@ -44,8 +44,8 @@ def check_names(group: str, target: Callable[..., Any], values: dict[str, Any]) 
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     for key, value in values.items():
-        if key not in parameters and not key.startswith("_"):
-            raise unknown(group, key, value, values["_target_"])
+        if key not in parameters:
+            raise unknown(group, key, value, named)
 
 
 def unknown(group: str, key: str, value: Any, target: str) -> UserError:

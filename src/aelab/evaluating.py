@@ -45,7 +45,7 @@ def evaluate(
         raise UserError(f"{directory}: no run here (manifest.json is missing or unreadable)")
     if record["status"] != "complete":
         raise UserError(f"{directory}: the run is {record['status']}; run its command again to complete it")
-    questions: dict[str, Evaluation] = {name: instantiate(config) for name, config in wanted.items()}
+    questions: dict[str, Evaluation] = {name: instantiate("evaluation", config) for name, config in wanted.items()}
     missing = lacking(record, wanted, force)
     done = record.setdefault("evaluations", {})
     metrics: dict[str, float] = {}

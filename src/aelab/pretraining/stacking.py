@@ -57,7 +57,7 @@ def pretrain(
     in ``pretraining/layer<n>.ckpt``: a layer that is there is not trained again, one that was interrupted goes on.
     Raises UserError for networks that are no chain of fully connected layers.
     """
-    plan: Greedy = instantiate(config.pretraining)
+    plan: Greedy = instantiate("pretraining", config.pretraining)
     network = model.network
     if not isinstance(network, MLP):
         raise UserError(
