@@ -17,10 +17,10 @@ from aelab.configuration import instantiate
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
 from aelab.evaluation.summary import flat, rows, table
+from aelab.runs.record import FILE, open_record
 from aelab.tracking import pictures
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.identity import recorded
-from aelab.tracking.manifest import FILE, read_manifest
 from aelab.tracking.mirror import Mirror, mirror_again
 from aelab.tracking.progress import waiting
 
@@ -40,11 +40,7 @@ def evaluate(
     wanted = _chosen(wanted)
     if not wanted:
         return {}
-    record = read_manifest(directory)
-    if record is None:
-        raise UserError(f"{directory}: no run here (manifest.json is missing or unreadable)")
-    if record["status"] != "complete":
-        raise UserError(f"{directory}: the run is {record['status']}; run its command again to complete it")
+    record = open_record(directory)
     questions: dict[str, Evaluation] = {name: instantiate("evaluation", config) for name, config in wanted.items()}
     missing = lacking(record, wanted, force)
     done = record.setdefault("evaluations", {})
@@ -67,7 +63,7 @@ def evaluate(
 def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wandb: bool, force: bool = False) -> None:
     """``evaluate`` a run whose own W&B run, opened again where ``wandb``, is closed; UserError if it never had one."""
     wanted = _chosen(wanted)
-    record = read_manifest(directory) or {}
+    record = open_record(directory) if wanted else {}
     if not wandb or not lacking(record, wanted, force):
         evaluate(directory, wanted, force=force)
         return

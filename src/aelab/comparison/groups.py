@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aelab.comparison.runs import UNREADABLE, Run, find_runs, finite, is_number
+from aelab.comparison.runs import UNREADABLE, Run, find_runs, finite
 from aelab.comparison.swept import choices, short_names, swept_keys
 from aelab.comparison.wording import plain, shown
 from aelab.errors import UserError
+from aelab.runs.record import is_number
 from aelab.tracking.atomic import write_whole
 
 _ALWAYS_IN_CSV = ("model", "data", "error", "network.code_size")

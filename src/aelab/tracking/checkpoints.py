@@ -15,6 +15,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from aelab.errors import UserError
 from aelab.interruption import Interrupted, current
+from aelab.machines.regular_files import open_inside
 
 log = logging.getLogger(__name__)
 
@@ -161,13 +162,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises UserError where it is missing, torn or holds anything else.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint; train the run first")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with open_inside(path.parents[1], path.parent.name, path.name) as file:
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
         if not isinstance(checkpoint, dict) or not set(checkpoint) >= _PARTS:
             raise ValueError(f"it lacks {', '.join(sorted(_PARTS))}")
         return checkpoint
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such checkpoint; train the run first") from None
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

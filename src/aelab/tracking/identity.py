@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from aelab.errors import UserError
 from aelab.tracking.irrelevant import IRRELEVANT, LATER
@@ -23,30 +24,11 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def recorded(directory: Path, manifest: Mapping[str, Any]) -> DictConfig:
-    """The config in a run's manifest, which was resolved when it was written.
-
-    Raises UserError where it holds an interpolation all the same: it would be resolved on the machine of whoever
-    opens the run, with the environment that is there.
-    """
-    config = manifest.get("config")
-    if not isinstance(config, dict):
-        raise UserError(f"{directory}: manifest.json holds no config; train the run again with force=true")
-    for text in _texts(config):
-        if "${" in text:
-            raise UserError(f"{directory}: manifest.json has {text!r} in its config, which no run writes; not opened")
-    return OmegaConf.create(config)
-
-
-def _texts(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield str(key)
-            yield from _texts(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _texts(value)
-    elif isinstance(node, str):
-        yield node
+    """The config in a run's record, which was resolved when it was written; the record comes from ``open_record``."""
+    try:
+        return OmegaConf.create(manifest["config"])
+    except OmegaConfBaseException as error:
+        raise UserError(f"{directory}: the config in manifest.json is none ({error}); not opened") from None
 
 
 def run_id(config: DictConfig) -> str:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from aelab.errors import UserError
+from aelab.machines.regular_files import open_inside
+from aelab.runs.record import FILE, read_record
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.containment import check_contained
 from aelab.tracking.machine import describe_machine
 
-FILE = "manifest.json"
 LOCK = ".lock"
 LEFT = ".left"  # its time says when a sweep last left this run to another process
 PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
@@ -34,10 +35,9 @@ def now() -> str:
 def read_manifest(directory: Path) -> dict[str, Any] | None:
     """The manifest of a run directory; None where there is none or it cannot be read."""
     try:
-        manifest = json.loads((directory / FILE).read_text())
-    except (OSError, ValueError):
+        return read_record(directory)
+    except UserError:
         return None
-    return manifest if isinstance(manifest, dict) else None
 
 
 class Held(UserError):
@@ -77,7 +77,7 @@ def _locked(lock: IO[str], wait: bool) -> bool:
 def is_held(directory: Path) -> bool:
     """Whether a process, here or on another machine that shares the file system, is at this run."""
     try:
-        with (directory / LOCK).open("r") as lock:
+        with open_inside(directory, LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

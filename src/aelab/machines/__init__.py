@@ -1,0 +1,1 @@
+"""What lies below the library: files, processes, devices."""
