@@ -171,7 +171,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
         imitate_cifar10(root, patch)
         imitate_svhn(root, patch)
         imitate_adbench(root)
-        joblib.dump(pixels(400, 4096)[0], root / "olivetti_py3.pkz")
+        joblib.dump(pixels(400, 4096)[0], root / "olivetti_py3.pkz", compress=6)
         own = {
             "arrays": imitate_arrays(root),
             "table": imitate_table(root),

@@ -17,6 +17,7 @@ from aelab.configuration import instantiate
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
 from aelab.evaluation.summary import flat, rows, table
+from aelab.machines import terminal
 from aelab.runs.record import FILE, open_record
 from aelab.tracking import pictures
 from aelab.tracking.atomic import write_whole
@@ -199,26 +200,24 @@ def _keep_pictures(
 
 
 def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    settings = {row.get("setting"): row.get("values", {}) for row in entry["rows"]}
-    console = Console()
-    console = console if console.is_terminal else Console(width=160)
+    settings = {row.get("setting"): row.get("values") or {} for row in entry["rows"]}
+    screen = terminal.console()
     for index, values in settings.items():
         lines = table([row for row in entry["rows"] if row.get("setting") == index])
         varied = "".join(f"  {key}={value}" for key, value in values.items())
-        replicas = max(row["replicas"] for row in entry["rows"])
+        replicas = max(row.get("replicas") or 1 for row in entry["rows"])
         over = f"mean and 95 % interval over {replicas} replicas; " if replicas > 1 else ""
-        told = "; ".join(f"{key} {_shown(value)}" for key, value in entry["facts"].items())
+        told = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
         drawn = Table(box=None, header_style="bold", pad_edge=False)
         for column, heading in enumerate(lines[0]):
-            drawn.add_column(Text(heading), justify="right" if column else "left")
+            drawn.add_column(terminal.text(heading), justify="right" if column else "left")
         for line in lines[1:]:
-            drawn.add_row(*map(Text, line))
-        console.print(Text(f"\n{name}{varied}  ({note}{over}{told})", style="bold"))
-        console.print(drawn)
+            drawn.add_row(*map(terminal.text, line))
+        screen.print()
+        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{told})", "bold"))
+        screen.print(drawn)
 
 
 def _shown(value: Any) -> str:

@@ -8,27 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from aelab.errors import UserError
 from aelab.tracking.containment import check_contained
+from aelab.tracking.identity import check_place
 
 
 class StayInside(Callback):
-    """Hydra callback: exit 1 where something in the directory of the run, or of the sweep, leads out of it."""
+    """Hydra callback: exit 1 where the directory of the run, or of the sweep, or something in it, leads out."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with suppress(Exception):  # a config without a name is the run's to complain about
-            _refuse(Path(config.hydra.run.dir))
+        _refuse(config, "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with suppress(Exception):
-            _refuse(Path(config.hydra.sweep.dir))
+        _refuse(config, "hydra.sweep.dir")
 
 
-def _refuse(directory: Path) -> None:
+def _refuse(config: DictConfig, place: str) -> None:
     try:
-        check_contained(directory)
+        check_place(config)
+        with suppress(OmegaConfBaseException):  # a config without a name is the run's to complain about
+            check_contained(Path(OmegaConf.select(config, place)))
     except UserError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from error

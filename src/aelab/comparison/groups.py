@@ -159,12 +159,16 @@ def over_seeds(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def write_csv(table: Sequence[dict[str, Any]], path: Path) -> Path:
-    """Write rows of equal keys as CSV."""
+    """Write rows of equal keys as CSV; no text in it is a formula to a spreadsheet."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(table[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_no_formula, table[0]))
+    writer.writerows(map(_no_formula, row.values()) for row in table)
     return write_whole(path, text.getvalue())
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _cell(run: Run, key: str) -> Any:

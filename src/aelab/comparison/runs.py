@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 from aelab.comparison.curve import Curve, read_curves
 from aelab.comparison.swept import flatten
-from aelab.comparison.wording import plain
+from aelab.comparison.wording import plain, printable
 from aelab.errors import UserError
 from aelab.machines.regular_files import list_inside, read_inside
 from aelab.runs.record import read_record
@@ -86,7 +86,7 @@ def read_runs(directory: Path) -> list[Run]:
     """What one manifest tells: one run, or one for each setting that was varied within its fit."""
     try:
         check_contained(directory)
-        manifest = read_record(directory)
+        manifest = printable(read_record(directory))
     except (UserError, OSError) as problem:
         failure = misread(directory, problem)
         return [Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]

@@ -13,6 +13,7 @@ from aelab.comparison.runs import UNREADABLE, find_manifests, misread
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import ABSENT, count, duration, plain
 from aelab.errors import UserError
+from aelab.machines import terminal
 from aelab.machines.regular_files import open_inside
 from aelab.runs.record import read_record
 from aelab.tracking.containment import check_contained
@@ -25,25 +26,21 @@ _ORDER = ("running", "failed", "died", "interrupted", "complete")
 
 def print_status(directories: Iterable[Path]) -> None:
     """One line a run, those that are running first, and how many there are of each kind."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     found = {path.resolve(): path.parent for top in directories for path in find_manifests(top)}
     lines = sorted((_line(directory) for directory in found.values()), key=_rank)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
+    screen = terminal.console()
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("run", "status", "epochs", "attempts", "for", "told"):
         drawn.add_column(heading, overflow="fold")
     for line in lines:
         style = {"complete": "", "running": "cyan"}.get(line[1], "red")
-        drawn.add_row(*map(Text, line), style=style)
-    console.print(drawn)
+        drawn.add_row(*map(terminal.text, line), style=style)
+    screen.print(drawn)
     states = Counter(line[1] for line in lines)
     several = ", ".join(f"{states.pop(name)} {name}" for name in (*_ORDER, *sorted(states)) if name in states)
-    console.print(f"{count(len(lines), 'run')}: {several}" if lines else "no runs here")
+    screen.print(terminal.text(f"{count(len(lines), 'run')}: {several}" if lines else "no runs here"))
 
 
 def _rank(line: tuple[str, ...]) -> tuple[int, str]:
@@ -55,7 +52,7 @@ def _line(directory: Path) -> tuple[str, ...]:
         check_contained(directory)
         manifest = read_record(directory)
     except (UserError, OSError) as problem:
-        return (plain(directory.name), UNREADABLE, ABSENT, ABSENT, ABSENT, misread(directory, problem))
+        return (plain(directory.name), UNREADABLE, ABSENT, ABSENT, ABSENT, plain(misread(directory, problem), 90))
     timings = manifest.get("timings") or {}
     error = manifest.get("error")
     told = plain(str(error.get("message") or "") if isinstance(error, dict) else "", 90)

@@ -14,6 +14,15 @@ def plain_lines(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text)
 
 
+def printable(node: Any) -> Any:
+    """The same for every key and text of plain containers."""
+    if isinstance(node, str):
+        return node if node.isprintable() else plain_lines(node)
+    if isinstance(node, dict):
+        return {printable(key): printable(value) for key, value in node.items()}
+    return [printable(value) for value in node] if isinstance(node, list) else node
+
+
 def shown(value: Any) -> str:
     """A configuration value as a person would write it; equal values read the same (16 and 16.0)."""
     if value is None:

@@ -78,7 +78,7 @@ def read_record(directory: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{directory}: no run here ({FILE} is missing or unreadable)") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{directory}: no run here ({FILE} cannot be read: {_reason(error)})") from None
+        raise UserError(f"{directory}: {FILE} cannot be read: {_reason(error)}") from None
     if problem := next(_misfits(record, SHAPE, ""), None):
         raise UserError(f"{directory}: {FILE} cannot be read: {problem}, which no run writes")
     return record

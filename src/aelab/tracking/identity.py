@@ -31,8 +31,30 @@ def recorded(directory: Path, manifest: Mapping[str, Any]) -> DictConfig:
         raise UserError(f"{directory}: the config in manifest.json is none ({error}); not opened") from None
 
 
+def check_place(config: DictConfig) -> None:
+    """Raise UserError where the names that a run's directory is made of lead out of ``paths.outputs``."""
+    for key, fix in (
+        ("sweep", "name a folder below paths.outputs, like sweep=my_sweep or sweep=group/my_sweep"),
+        ("model.name", "use a name without /"),
+        ("data.name", "use a name without /"),
+    ):
+        name = OmegaConf.select(config, key)
+        parts = str(name).split("/") if key == "sweep" else [str(name)]
+        if name is None or not all(_is_plain(part) for part in parts):
+            raise UserError(f"{key}={name}: would lie outside paths.outputs, or have no name there; {fix}")
+
+
+def _is_plain(part: str) -> bool:
+    """Whether one folder can have this name."""
+    return bool(part.strip()) and part not in (".", "..") and "/" not in part and part.isprintable()
+
+
 def run_id(config: DictConfig) -> str:
-    """The identity of a run; equal for configs that differ only in what cannot change the result."""
+    """The identity of a run; equal for configs that differ only in what cannot change the result.
+
+    Raises UserError where it would not name a directory below ``paths.outputs``: whoever writes there asks here first.
+    """
+    check_place(config)
     plain = resolved(config)
     for dotted in IRRELEVANT:
         *parents, last = dotted.split(".")
