@@ -71,7 +71,7 @@ def question(name: str) -> Evaluation:
     for key, less in {"max_epochs": 2, "rounds": 10, "iterations": 20, "examples": 10}.items():
         if key in config:
             OmegaConf.update(config, key, less)
-    found: Evaluation = instantiate(config)
+    found: Evaluation = instantiate("evaluation", config)
     return found
 
 

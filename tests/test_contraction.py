@@ -87,7 +87,7 @@ def test_one_figure_has_the_curves_of_all_runs(tmp_path: Path) -> None:
             seed,
             evaluations={"code_health": {"curves": [{"spectrum": curve, "torn": {"x": 3}, "odd": [1]}]}},
         )
-    write_run(tmp_path / "other", {"model": {"name": "other"}}, {"test/error": 2.0}, evaluations={"retrieval": []})
+    write_run(tmp_path / "other", {"model": {"name": "other"}}, {"test/error": 2.0}, evaluations={"retrieval": {}})
     compare([tmp_path])
     with (tmp_path / "figures" / "code_health-spectrum.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -53,7 +53,7 @@ def build(name: str, root: Path, **overrides: Any) -> DataModule:
     config = OmegaConf.create({"seed": 0, "paths": {"data": str(root)}})
     config.data = OmegaConf.load(conf_dir() / "data" / f"{name}.yaml")
     config.data = OmegaConf.merge(config.data, overrides)
-    data: DataModule = instantiate(config.data)
+    data: DataModule = instantiate("data", config.data)
     return data
 
 
@@ -171,7 +171,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
         imitate_cifar10(root, patch)
         imitate_svhn(root, patch)
         imitate_adbench(root)
-        joblib.dump(pixels(400, 4096)[0], root / "olivetti_py3.pkz")
+        joblib.dump(pixels(400, 4096)[0], root / "olivetti_py3.pkz", compress=6)
         own = {
             "arrays": imitate_arrays(root),
             "table": imitate_table(root),

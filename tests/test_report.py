@@ -193,9 +193,9 @@ def test_thirty_runs_with_large_pictures_fit_in_five_megabytes(tmp_path: Path) -
 
 def test_a_picture_that_is_small_enough_is_embedded_as_it_is(tmp_path: Path) -> None:
     Image.new("L", (10, 10), 128).save(tmp_path / "a.png")
-    found = embed(tmp_path / "a.png", 10_000)
+    found = embed((tmp_path / "a.png").read_bytes(), 10_000)
     assert found is not None and found.width == 10 and found.uri.startswith("data:image/png;base64,iVBOR")
-    assert embed(tmp_path / "missing.png", 10_000) is None
+    assert embed(b"no PNG", 10_000) is None
 
 
 def test_the_summary_run_holds_table_charts_and_pictures_that_are_not_black(tmp_path: Path) -> None:

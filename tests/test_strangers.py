@@ -64,7 +64,7 @@ class Hostile:
 def test_data_of_a_stranger_run_nothing(name: str, tmp_path: Path) -> None:
     """CIFAR-10 comes pickled; torchvision holds it to its checksums before it reads it."""
     mark, content = tmp_path / "mark", pickle.dumps(Hostile(tmp_path / "mark"))
-    kind: Any = instantiate(compose_tiny(tmp_path, f"data={name}", f"paths.data={tmp_path}").data)
+    kind: Any = instantiate("data", compose_tiny(tmp_path, f"data={name}", f"paths.data={tmp_path}").data)
     files = [*getattr(kind, "files", ()), "own.npy", "adbench/6_cardio.npz"]
     kind.path = str(tmp_path / "own.npy") if name == "arrays" else None
     for file in files:
@@ -117,7 +117,7 @@ def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
     stranger = write_run(tmp_path / "stranger")
     os.mkfifo(stranger / "metrics.jsonl")
     assert compare([str(tmp_path)]) == 0
-    assert "metrics.jsonl is neither a file nor a folder" in (tmp_path / "report.html").read_text()
+    assert "metrics.jsonl is not a file" in (tmp_path / "report.html").read_text()
 
 
 def test_links_within_a_run_and_to_a_run_are_fine(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def asks_the_environment(manifest: dict[str, Any], folder: Path) -> None:
         (downloads, "is not in"),
         (writes_rows, "the rows of .* are not there"),
         (reads_what_it_cannot_know, "does not tell which data these are"),
-        (asks_the_environment, r"has '\$\{oc.env:WANDB_API_KEY\}' in its config"),
+        (asks_the_environment, r"has '\$\{oc.env:WANDB_API_KEY\}' in it"),
     ],
 )
 def test_a_manifest_chooses_no_place_and_reads_no_secret(

@@ -27,15 +27,15 @@ def shown(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def check_names(group: str, target: Callable[..., Any], values: dict[str, Any]) -> None:
-    """Raise UserError for the first key that ``target`` does not take.
+def check_names(group: str, target: Callable[..., Any], values: dict[str, Any], named: str) -> None:
+    """Raise UserError for the first key that ``target``, as it is ``named``, does not take.
 
-    What is built later (``_partial_``) would fail only there.
+    What a factory builds later would fail only there.
     """
     names = taken(target)
     for key, value in values.items():
-        if names is not None and key not in names and not key.startswith("_"):
-            raise unknown(group, key, value, values["_target_"])
+        if names is not None and key not in names:
+            raise unknown(group, key, value, named)
 
 
 def taken(target: Callable[..., Any]) -> set[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ _NEEDS_SINGLE_STEPS = ("fast_dev_run", "max_steps", "limit_train_batches", "accu
 
 def build_data(config: DictConfig, fetch: bool = True) -> DataModule:
     """The data module, read and split. ``fetch``: download and write files where some are lacking."""
-    data: DataModule = instantiate(config.data)
+    data: DataModule = instantiate("data", config.data)
     data.fetches = fetch
     if fetch:
         data.prepare_data()
@@ -69,15 +70,16 @@ def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | N
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = instantiate(config.network, shape=shape)
+        network = instantiate("network", config.network, shape=shape)
         if examples is not None:
-            instantiate(config.initialization)(network, examples)
-        scheduler = instantiate(config.scheduler) if config.scheduler.name != "none" else None
+            instantiate("initialization", config.initialization)(network, examples)
+        scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
         return instantiate(
+            "model",
             config.model,
             network=network,
-            error=instantiate(config.error),
-            corruption=instantiate(config.corruption),
+            error=instantiate("error", config.error),
+            corruption=instantiate("corruption", config.corruption),
             optimizer=_optimizer(config),
             scheduler=scheduler,
             seed=config.seed,
@@ -88,8 +90,8 @@ def _optimizer(config: DictConfig) -> Any:
     """The optimiser's factory; not fused where Lightning would then refuse to clip gradients."""
     mixed = "mixed" in str(config.trainer.precision)
     if mixed and config.trainer.gradient_clip_val and config.optimizer.get("fused"):
-        return instantiate(config.optimizer, fused=False)
-    return instantiate(config.optimizer)
+        return partial(instantiate("optimizer", config.optimizer), fused=False)
+    return instantiate("optimizer", config.optimizer)
 
 
 def check_optimizer(config: DictConfig, model: Autoencoder) -> None:
@@ -176,6 +178,7 @@ def build_trainer(
     own._set_key("trainer")
     with named("trainer", config.trainer):
         trainer: pl.Trainer = instantiate(
+            "trainer",
             own,
             default_root_dir=directory,
             logger=False,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from aelab.errors import UserError
+from aelab.errors import UserError, plain
 
 failures: list[str] = []  # what went wrong in this process
 
@@ -19,7 +19,7 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
+        print(error, file=sys.stderr)
         failures.append(str(error))
 
 
@@ -35,11 +35,11 @@ def exit_status(application: Callable[[], object]) -> int:
     try:
         application()
     except KeyboardInterrupt as interruption:
-        print(str(interruption) or "interrupted", file=sys.stderr)
+        print(plain(str(interruption)) or "interrupted", file=sys.stderr)
         return 128 + getattr(interruption, "signum", signal.SIGINT)
     except Exception as error:
         if trace_wanted:
             raise
-        print(explain(error), file=sys.stderr)
+        print(plain(explain(error)), file=sys.stderr)
         return 1
     return 1 if failures else 0

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from aelab.arguments import check_arguments, check_names, unknown
+from aelab.config.trust import FACTORIES, NOT_KEYS, resolve
 from aelab.errors import UserError
-
-TRUSTED = (
-    "aelab.data.",
-    "aelab.evaluation.",
-    "aelab.models.",
-    "aelab.networks.",
-    "aelab.objectives.",
-    "aelab.optimization.",
-    "aelab.pretraining.",
-    "aelab.replicas.",
-    "pytorch_lightning.Trainer",  # not all of Lightning, which can unpickle whatever file it is pointed at
-    "pytorch_lightning.trainer.trainer.",
-    "torch.optim.",
-)
 
 
 def conf_dir() -> Path:
@@ -55,69 +42,47 @@ def composing() -> Iterator[None]:
             GlobalHydra.instance().hydra = outer
 
 
-def trusted_prefixes() -> tuple[str, ...]:
-    """Modules whose names a config may instantiate; ``AELAB_TRUSTED=mypackage.`` adds the user's own."""
-    own = os.environ.get("AELAB_TRUSTED", "")
-    return (*TRUSTED, *(prefix.strip() for prefix in own.split(",") if prefix.strip()))
+def instantiate(group: str, config: DictConfig, **arguments: Any) -> Any:
+    """Build the object that a group's config describes, its ``name`` set aside; ``arguments`` are added to its own.
 
+    Of a group of factories (optimizer, scheduler, initialization) what is built takes more arguments later.
 
-def instantiate(config: DictConfig, **arguments: Any) -> Any:
-    """Build the object a config group describes, its ``name`` set aside; ``arguments`` are added to its own.
-
-    Raises UserError for a ``_target_`` outside the trusted modules, wherever in the config it stands and
-    whatever name it goes by, so that a config from a stranger cannot run code; and for a value of the wrong
-    type.
+    Raises UserError for a ``_target_`` that the group may not build (see ``config/trust.py``), for a key or a value
+    that it does not take, and for any other of Hydra's instructions: ``_target_`` deeper down, ``_args_``, ...
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import get_object
-    from hydra.utils import instantiate as hydra_instantiate
-
-    plain: Any = OmegaConf.to_container(config, resolve=True)
-    for target in _targets(plain):
-        _check_trusted(target)
-    plain.pop("name", None)
-    group, target = config._get_full_key(""), get_object(plain["_target_"])
-    check_names(group, target, plain)
-    check_arguments(group, target, plain)
+    if not isinstance(config, DictConfig):
+        raise UserError(f"{group}={config}: must be a choice of {group} with its keys")
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    named = values.pop("_target_", None)
+    target = resolve(group, named, conf_dir())
+    values.pop("name", None)
+    if group in FACTORIES and values.get("_partial_") is True:
+        del values["_partial_"]
+    _refuse_instructions(group, values)
+    for key in (*NOT_KEYS.get(group, ()), *arguments):
+        if key in values:
+            raise UserError(f"{group}.{key}={values[key]}: set by aelab itself; leave it out")
+    check_names(group, target, values, named)
+    check_arguments(group, target, values)
+    if group in FACTORIES:
+        return partial(target, **values, **arguments)
     try:
-        return hydra_instantiate(plain, **arguments, _recursive_=False, _convert_="all")
-    except InstantiationException as error:
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        if match := re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__)):
-            raise unknown(group, match[1], plain.get(match[1]), plain["_target_"]) from None
+        return target(**values, **arguments)
+    except TypeError as error:
+        if match := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
+            raise unknown(group, match[1], values.get(match[1]), named) from None
+        if match := re.search(r"missing \d+ required .*arguments?: '(\w+)'", str(error)):
+            raise UserError(f"{group}.{match[1]}: is missing; {named} needs it") from None
         raise
 
 
-def trusted(target: str) -> Any:
-    """What a ``_target_`` names; UserError where a config may not build it."""
-    from hydra.utils import get_object
-
-    _check_trusted(str(target))
-    return get_object(str(target))
-
-
-def _targets(node: Any) -> Iterator[str]:
+def _refuse_instructions(key: str, node: Any) -> None:
+    """UserError for a key that Hydra would obey: these are the values of one object and no more than that."""
     if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "_target_":
-                yield str(value)
-            yield from _targets(value)
+        for name, value in node.items():
+            if str(name).startswith("_"):
+                raise UserError(f"{key}.{name}={value}: nothing but a group itself is built; leave it out")
+            _refuse_instructions(f"{key}.{name}", value)
     elif isinstance(node, list):
-        for value in node:
-            yield from _targets(value)
-
-
-def _check_trusted(target: str) -> None:
-    from hydra.utils import get_object
-
-    prefixes = trusted_prefixes()
-    fix = "use a class of aelab, or set AELAB_TRUSTED=<your package>. to trust your own"
-    if not target.startswith(prefixes):
-        raise UserError(f"_target_={target}: not a trusted target; {fix}")
-    try:
-        home = f"{get_object(target).__module__}."
-    except Exception as error:
-        raise UserError(f"_target_={target}: cannot be imported ({error})") from error
-    if not home.startswith(prefixes):
-        raise UserError(f"_target_={target}: lives in {home[:-1]}, not a trusted module; {fix}")
+        for index, value in enumerate(node):
+            _refuse_instructions(f"{key}.{index}", value)

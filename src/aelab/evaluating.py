@@ -17,10 +17,11 @@ from aelab.configuration import instantiate
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
 from aelab.evaluation.summary import flat, rows, table
+from aelab.machines import terminal
+from aelab.runs.record import FILE, open_record
 from aelab.tracking import pictures
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.identity import recorded
-from aelab.tracking.manifest import FILE, read_manifest
 from aelab.tracking.mirror import Mirror, mirror_again
 from aelab.tracking.progress import waiting
 
@@ -40,12 +41,8 @@ def evaluate(
     wanted = _chosen(wanted)
     if not wanted:
         return {}
-    record = read_manifest(directory)
-    if record is None:
-        raise UserError(f"{directory}: no run here (manifest.json is missing or unreadable)")
-    if record["status"] != "complete":
-        raise UserError(f"{directory}: the run is {record['status']}; run its command again to complete it")
-    questions: dict[str, Evaluation] = {name: instantiate(config) for name, config in wanted.items()}
+    record = open_record(directory)
+    questions: dict[str, Evaluation] = {name: instantiate("evaluation", config) for name, config in wanted.items()}
     missing = lacking(record, wanted, force)
     done = record.setdefault("evaluations", {})
     metrics: dict[str, float] = {}
@@ -68,7 +65,7 @@ def evaluate(
 def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wandb: bool, force: bool = False) -> None:
     """``evaluate`` a run whose own W&B run, opened again where ``wandb``, is closed; UserError if it never had one."""
     wanted = _chosen(wanted)
-    record = read_manifest(directory) or {}
+    record = open_record(directory) if wanted else {}
     if not wandb or not lacking(record, wanted, force):
         evaluate(directory, wanted, force=force)
         return
@@ -204,26 +201,24 @@ def _keep_pictures(
 
 
 def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    settings = {row.get("setting"): row.get("values", {}) for row in entry["rows"]}
-    console = Console()
-    console = console if console.is_terminal else Console(width=160)
+    settings = {row.get("setting"): row.get("values") or {} for row in entry["rows"]}
+    screen = terminal.console()
     for index, values in settings.items():
         lines = table([row for row in entry["rows"] if row.get("setting") == index])
         varied = "".join(f"  {key}={value}" for key, value in values.items())
-        replicas = max(row["replicas"] for row in entry["rows"])
+        replicas = max(row.get("replicas") or 1 for row in entry["rows"])
         over = f"mean and 95 % interval over {replicas} replicas; " if replicas > 1 else ""
-        told = "; ".join(f"{key} {_shown(value)}" for key, value in entry["facts"].items())
+        told = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
         drawn = Table(box=None, header_style="bold", pad_edge=False)
         for column, heading in enumerate(lines[0]):
-            drawn.add_column(Text(heading), justify="right" if column else "left")
+            drawn.add_column(terminal.text(heading), justify="right" if column else "left")
         for line in lines[1:]:
-            drawn.add_row(*map(Text, line))
-        console.print(Text(f"\n{name}{varied}  ({note}{over}{told})", style="bold"))
-        console.print(drawn)
+            drawn.add_row(*map(terminal.text, line))
+        screen.print()
+        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{told})", "bold"))
+        screen.print(drawn)
 
 
 def _shown(value: Any) -> str:

@@ -19,8 +19,8 @@ def _job(config: DictConfig) -> None:
 
 
 def _evaluate(config: DictConfig) -> None:
+    from aelab.runs.record import read_record
     from aelab.tracking.claim import claim
-    from aelab.tracking.manifest import read_manifest
 
     if OmegaConf.is_missing(config, "run"):
         raise UserError("run: name the directory of a finished run, like run=outputs/runs/<run>")
@@ -29,8 +29,7 @@ def _evaluate(config: DictConfig) -> None:
     if not wanted:
         names = ", ".join(sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml")))
         raise UserError(f"evaluation: choose one or a list of {names}, like evaluation=[retrieval,code_health]")
-    if read_manifest(directory) is None:
-        raise UserError(f"run={directory}: no run here (manifest.json is missing or unreadable)")
+    read_record(directory)
     from aelab.evaluating import evaluate_later
     from aelab.tracking.quiet import quiet
 

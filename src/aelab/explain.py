@@ -9,12 +9,16 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from aelab.errors import UserError
+
 _CANNOT_WRITE = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
 _EXTRAS = {"submitit_local": "slurm", "submitit_slurm": "slurm"}  # launcher to the extra of aelab that brings it
 
 
 def explain(error: BaseException) -> str:
     """What went wrong, in one line; Hydra's own multi-line messages are put in our words."""
+    if told := _told(error):
+        return told
     text = " ".join(str(part) for part in (error, error.__cause__) if part)
     if override := getattr(error, "override", None):  # Hydra could not parse it
         reason = str(error).splitlines()[0]
@@ -43,6 +47,13 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename and error.errno in _CANNOT_WRITE:
         return f"{error.filename}: cannot be written ({error.strerror}); name another folder with paths.outputs=..."
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _told(error: BaseException | None) -> str:
+    """The message of the UserError that Hydra or OmegaConf wrapped."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__
+    return str(error or "")
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from aelab.arguments import shown
 from aelab.configuration import conf_dir
 from aelab.errors import UserError
 from aelab.ranks import is_rank_zero
 from aelab.tracking.containment import check_contained
+from aelab.tracking.identity import check_place
 
 PLACES = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.chdir")
 
@@ -23,29 +25,25 @@ class KeepPlace(Callback):
     """Hydra callback: exit 1 where the command line moves what a program writes by keys of Hydra."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        _or_exit(check_place, config, kwargs.get("config_name"))
+        _or_exit(check_hydra, config, kwargs.get("config_name"))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        _or_exit(check_place, config, kwargs.get("config_name"))
+        _or_exit(check_hydra, config, kwargs.get("config_name"))
 
 
 class StayInside(KeepPlace):
-    """The same, and where something in the directory of the run, or of the sweep, leads out of it."""
+    """The same, and where the directory of the run, or of the sweep, or something in it, leads out."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         super().on_run_start(config, **kwargs)
-        _or_exit(_check_groups, config)
-        with suppress(Exception):  # a config without a name is the run's to complain about
-            _or_exit(check_contained, Path(config.hydra.run.dir))
+        _or_exit(_check_directory, config, "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         super().on_multirun_start(config, **kwargs)
-        _or_exit(_check_groups, config)
-        with suppress(Exception):
-            _or_exit(check_contained, Path(config.hydra.sweep.dir))
+        _or_exit(_check_directory, config, "hydra.sweep.dir")
 
 
-def check_place(config: DictConfig, name: str | None) -> None:
+def check_hydra(config: DictConfig, name: str | None) -> None:
     """Raise UserError where Hydra's places are not those of the program's own config: they follow from its keys."""
     path = conf_dir() / f"{name}.yaml"
     if not path.is_file() or not is_rank_zero():  # the processes that Lightning starts are told rank 0's
@@ -65,13 +63,16 @@ def _unresolved(node: Any, key: str) -> Any:
     return OmegaConf.to_container(node, resolve=False).get(last)  # type: ignore[union-attr]
 
 
-def _check_groups(config: DictConfig) -> None:
-    """What a directory's name is made of."""
+def _check_directory(config: DictConfig, place: str) -> None:
+    """What a directory's name is made of, and what lies there."""
     from aelab.config.checking import check_groups
     from aelab.config.ranges import check_ranges
 
     check_groups(config)
     check_ranges({"paths": OmegaConf.to_container(config.paths, resolve=True)})
+    check_place(config)
+    with suppress(OmegaConfBaseException):  # a config without a name is the run's to complain about
+        check_contained(Path(OmegaConf.select(config, place)))
 
 
 def _or_exit(check: Any, *what: Any) -> None:

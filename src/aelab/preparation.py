@@ -42,7 +42,7 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
     pretrained = is_wanted(config)
     for question in (config.get("evaluation") or {}).values():
         if "_target_" in question:
-            instantiate(question)
+            instantiate("evaluation", question)
     if config.replicas.name != "none":
         replication = Replication(config, directory, fresh)
         replication.check()

@@ -63,7 +63,7 @@ class Replication:
     def __init__(self, config: DictConfig, directory: Path, fresh: bool = False) -> None:
         self.config = copy.deepcopy(config)
         self.directory = directory
-        self.plan: Plan = instantiate(config.replicas)
+        self.plan: Plan = instantiate("replicas", config.replicas)
         self.processes = config.trainer.devices if isinstance(config.trainer.devices, int) else 1
         with open_dict(self.config):
             self.config.trainer.devices = 1

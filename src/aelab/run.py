@@ -16,10 +16,10 @@ from aelab.data.loader import to_float
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_scores import squared_errors
 from aelab.models import Autoencoder
+from aelab.replicated import VARIABLE
+from aelab.runs.record import is_number, open_record
 from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.containment import check_contained
 from aelab.tracking.identity import recorded
-from aelab.tracking.manifest import read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,13 +115,17 @@ def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _select(config: DictConfig, record: dict[str, Any], count: int, replica: int) -> None:
+def _select(directory: Path, config: DictConfig, record: dict[str, Any], count: Any, replica: int) -> None:
     """Give ``config`` the values of the replica's setting."""
+    settings = record.get("settings") or []
+    if not isinstance(count, int) or count != (record.get("count") or 0) * max(1, len(settings)):
+        raise UserError(f"{directory}: its checkpoint and its manifest differ in the number of replicas")
     if not 0 <= replica < count:
         raise UserError(f"replica={replica}: the run has replicas 0 to {count - 1}")
-    if record["settings"]:
-        for key, value in record["settings"][replica // record["count"]]["values"].items():
-            OmegaConf.update(config, key, value)
+    for key, value in settings[replica // record["count"]]["values"].items() if settings else ():
+        if key not in VARIABLE or not is_number(value):
+            raise UserError(f"{directory}: manifest.json has {key}={value} in a setting, which no run writes")
+        OmegaConf.update(config, key, value)
 
 
 def load_run(directory: str | Path, device: str = "cpu", replica: int = 0) -> Run:
@@ -133,25 +137,43 @@ def load_run(directory: str | Path, device: str = "cpu", replica: int = 0) -> Ru
     Raises UserError where the directory holds no complete run or its checkpoint cannot be read.
     """
     directory = Path(directory)
-    check_contained(directory)
-    manifest = read_manifest(directory)
-    if manifest is None:
-        raise UserError(f"{directory}: no run here (manifest.json is missing or unreadable)")
-    if manifest["status"] != "complete":
-        raise UserError(f"{directory}: the run is {manifest['status']}; run its command again to complete it")
-    checkpoint = load_checkpoint(directory / "checkpoints" / "best.ckpt")
+    try:
+        return _opened(directory, device, replica)
+    except UserError as error:
+        raise UserError(error) from None  # what caused it may quote the run, which a terminal would obey
+
+
+def _opened(directory: Path, device: str, replica: int) -> Run:
+    manifest = open_record(directory)
     config = recorded(directory, manifest)
+    checkpoint = load_checkpoint(directory / "checkpoints" / "best.ckpt")
     state = checkpoint["state_dict"]
     if "replicas" in checkpoint:
-        _select(config, manifest["replicas"], checkpoint["replicas"], replica)
+        _select(directory, config, manifest.get("replicas") or {}, checkpoint["replicas"], replica)
         prefix = f"{replica}."
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     elif replica:
         raise UserError(f"replica={replica}: {directory} is one model; it was not trained with replicas=...")
-    model = build_model(config, tuple(manifest["data"]["shape"]))
+    try:
+        model = build_model(config, tuple(manifest["data"]["shape"]))
+    except UserError:
+        raise
+    except Exception as error:  # whatever constructors make of values that no run has
+        raise UserError(f"{directory}: the config in manifest.json cannot be built ({_reason(error)})") from error
     try:
         model.load_state_dict(state)
-    except RuntimeError as error:
-        raise UserError(f"{directory}: the checkpoint does not fit the manifest's model ({error})") from error
-    data_class = config.data._target_.rpartition(".")[2]
-    return Run(directory, manifest, model.to(device).eval(), checkpoint.get(data_class) or {})
+    except Exception as error:
+        raise UserError(f"{directory}: the checkpoint does not fit the manifest's model ({_reason(error)})") from error
+    return Run(directory, manifest, model.to(device).eval(), _scaling(directory, config, checkpoint))
+
+
+def _scaling(directory: Path, config: DictConfig, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Mean and scale of standardised data, which its class keeps in the checkpoint."""
+    found = checkpoint.get(str(config.data.get("_target_")).rpartition(".")[2]) or {}
+    if found and not (isinstance(found, dict) and all(isinstance(found.get(key), Tensor) for key in ("mean", "scale"))):
+        raise UserError(f"{directory}: its checkpoint has no mean and scale of the data, which it says it has")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

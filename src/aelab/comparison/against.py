@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from aelab.comparison.drawing import Drawing, leading, numbers, numeric_keys, split, unit
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.runs import finite, is_number
+from aelab.comparison.runs import finite
 from aelab.comparison.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.comparison.style import LINES, MARKERS, PANELS, Theme, label_ends, name_panel, panels
 from aelab.comparison.swept import factors
 from aelab.comparison.verdict import seeds_in_words
 from aelab.comparison.wording import plain
+from aelab.runs.record import is_number
 
 
 class Line(NamedTuple):

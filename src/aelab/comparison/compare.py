@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from aelab.errors import UserError
+from aelab.errors import UserError, plain
 from aelab.tracking.wandb_mode import wandb_mode as resolve_mode
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def compare(
         logged = log_summary(comparison, figures, _wandb_home(output), mode, *_project(comparison))
         if wandb_report:
             problem = _push_report(comparison, figures, logged, output)
-    print(f"report: {report}", flush=True)
+    print(f"report: {plain(str(report))}", flush=True)
     if problem:
         raise NotPushed("logged to W&B, but without a report there") from problem
     return comparison
@@ -147,7 +147,7 @@ def _mode(asked: str | None) -> str | None:
 
 
 def _complain(problem: str, status: int) -> int:
-    print(f"compare: {' '.join(problem.split())}", file=sys.stderr)
+    print(f"compare: {plain(problem)}", file=sys.stderr)
     return status
 
 

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from aelab.comparison.groups import Estimate, Group, write_csv
-from aelab.comparison.runs import finite, is_number
+from aelab.comparison.runs import finite
 from aelab.comparison.style import DARK, LIGHT, LINES, Theme, settings
+from aelab.runs.record import is_number
 from aelab.tracking.atomic import write_whole
 
 UNITS = {

@@ -4,7 +4,6 @@ import base64
 import io
 import math
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
@@ -19,12 +18,11 @@ class Embedded(NamedTuple):
     width: int
 
 
-def embed(path: Path, limit: int) -> Embedded | None:
-    """The PNG, with fewer colours and pixels if it has more than `limit` bytes; None if it is none."""
+def embed(content: bytes, limit: int) -> Embedded | None:
+    """A PNG, with fewer colours and pixels if it has more than `limit` bytes; None if it is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            content = path.read_bytes()
             image = Image.open(io.BytesIO(content), formats=["PNG"])
             image.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aelab.comparison.runs import UNREADABLE, Run, find_runs, finite, is_number
+from aelab.comparison.runs import UNREADABLE, Run, find_runs, finite
 from aelab.comparison.swept import choices, short_names, swept_keys
 from aelab.comparison.wording import plain, shown
 from aelab.errors import UserError
+from aelab.runs.record import is_number
 from aelab.tracking.atomic import write_whole
 
 _ALWAYS_IN_CSV = ("model", "data", "error", "network.code_size")
@@ -158,12 +159,16 @@ def over_seeds(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def write_csv(table: Sequence[dict[str, Any]], path: Path) -> Path:
-    """Write rows of equal keys as CSV."""
+    """Write rows of equal keys as CSV; no text in it is a formula to a spreadsheet."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(table[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_no_formula, table[0]))
+    writer.writerows(map(_no_formula, row.values()) for row in table)
     return write_whole(path, text.getvalue())
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _cell(run: Run, key: str) -> Any:

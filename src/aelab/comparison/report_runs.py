@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 
 from aelab.comparison.embedding import embed
 from aelab.comparison.groups import Comparison, Group
@@ -106,11 +105,12 @@ def _differences(runs: Sequence[Run]) -> dict[int, dict[str, str]]:
 
 def _pictures(run: Run, limit: int) -> str:
     figures = []
-    for path in sorted(run.pictures(), key=_place):
-        caption = escape(_CAPTIONS.get(path.stem, plain(path.stem).replace("_", " ").capitalize()))
-        picture = embed(path, limit)
+    for name in sorted(run.pictures(), key=_place):
+        stem, content = name.removesuffix(".png"), run.picture(name)
+        caption = escape(_CAPTIONS.get(stem, plain(stem).replace("_", " ").capitalize()))
+        picture = embed(content, limit) if content else None
         if picture is None:
-            figures.append(f'<p class="quiet">{escape(plain(path.name))} cannot be shown.</p>')
+            figures.append(f'<p class="quiet">{escape(plain(name))} cannot be shown.</p>')
             continue
         figures.append(
             f'<figure><img src="{picture.uri}" width="{picture.width}" alt="{caption}" loading="lazy">'
@@ -119,9 +119,9 @@ def _pictures(run: Run, limit: int) -> str:
     return f'<div class="pictures">{"".join(figures)}</div>\n' if figures else ""
 
 
-def _place(path: Path) -> int:
-    known = list(_CAPTIONS)
-    return known.index(path.stem) if path.stem in known else len(known)
+def _place(name: str) -> int:
+    known = [f"{stem}.png" for stem in _CAPTIONS]
+    return known.index(name) if name in known else len(known)
 
 
 def _pairs(title: str, pairs: dict[str, str]) -> str:

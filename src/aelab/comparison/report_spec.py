@@ -115,7 +115,7 @@ def _settings(comparison: Comparison) -> Section:
 
 
 def _pictures(runs: Iterable[Run]) -> Section:
-    found = sorted({f"pictures/{path.stem}" for run in runs for path in run.pictures()})
+    found = sorted({f"pictures/{name.removesuffix('.png')}" for run in runs for name in run.pictures()})
     return Section("Pictures", "", tuple(Panel("media", name.partition("/")[2], media=(name,)) for name in found))
 
 

@@ -1,6 +1,5 @@
 """A run as its directory tells it: the manifest, the training curves, the pictures."""
 
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -10,12 +9,16 @@ from typing import Any, TypeGuard
 
 from aelab.comparison.curve import Curve, read_curves
 from aelab.comparison.swept import flatten
-from aelab.comparison.wording import plain
+from aelab.comparison.wording import plain, printable
 from aelab.errors import UserError
+from aelab.machines.regular_files import list_inside, read_inside
+from aelab.runs.record import read_record
 from aelab.tracking.containment import check_contained
 from aelab.tracking.manifest import state
+from aelab.tracking.rows import rows_of
 
 UNREADABLE = "unreadable"
+PICTURE = 32 * 2**20  # bytes of a PNG
 _NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}
 
 
@@ -47,18 +50,30 @@ class Run:
     def complete(self) -> bool:
         return self.status == "complete"
 
+    @property
+    def readable(self) -> bool:
+        """Whether what the run says is shown: nothing is of one whose directory holds what no run writes."""
+        return self.status != UNREADABLE
+
     def history(self) -> list[dict[str, float]]:
         """The rows of metrics.jsonl, one per epoch; what a resumed run wrote again counts once."""
         epochs: dict[float, dict[str, float]] = {}
-        for row in _rows(self.directory / "metrics.jsonl"):
-            numbers = _numbers(row)
-            if "epoch" in numbers:
-                epochs.setdefault(numbers["epoch"], {}).update(numbers)
+        for row in rows_of(self.directory, "metrics.jsonl") if self.readable else ():
+            if finite(row.get("epoch")):
+                epochs.setdefault(row["epoch"], {}).update(row)
         return [epochs[epoch] for epoch in sorted(epochs)]
 
-    def pictures(self) -> list[Path]:
-        """The PNGs of the run."""
-        return sorted((self.directory / "pictures").glob("*.png"))
+    def pictures(self) -> list[str]:
+        """The names of the run's PNGs."""
+        names = list_inside(self.directory, "pictures") if self.readable else []
+        return [name for name in names if name.endswith(".png")]
+
+    def picture(self, name: str) -> bytes | None:
+        """The content of a PNG; None where it cannot be read."""
+        try:
+            return read_inside(self.directory, "pictures", name, limit=PICTURE)
+        except OSError:
+            return None
 
 
 def find_runs(directories: Iterable[Path]) -> list[Run]:
@@ -69,18 +84,19 @@ def find_runs(directories: Iterable[Path]) -> list[Run]:
 
 def read_runs(directory: Path) -> list[Run]:
     """What one manifest tells: one run, or one for each setting that was varied within its fit."""
-    path = directory / "manifest.json"
     try:
         check_contained(directory)
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(manifest, dict):
-            raise ValueError(f"it holds a {type(manifest).__name__}, not an object")
-        runs = _settings(_from_manifest(directory, manifest), manifest)
-        return [replace(run, intervals=_intervals(run, manifest.get("evaluations"))) for run in runs]
-    except (OSError, ValueError, RecursionError) as problem:
-        reason = str(problem) if isinstance(problem, UserError) else f"manifest.json cannot be read: {problem}"
-        failure = plain(reason)
+        manifest = printable(read_record(directory))
+    except (UserError, OSError) as problem:
+        failure = misread(directory, problem)
         return [Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
+    runs = _settings(_from_manifest(directory, manifest), manifest)
+    return [replace(run, intervals=_intervals(run, manifest.get("evaluations") or {})) for run in runs]
+
+
+def misread(directory: Path, problem: Exception) -> str:
+    """Why a run is not shown, in a row that names it already."""
+    return plain(str(problem).removeprefix(f"{directory}: "))
 
 
 def find_manifests(top: Path) -> Iterator[Path]:
@@ -91,21 +107,19 @@ def find_manifests(top: Path) -> Iterator[Path]:
 
 
 def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
-    config = manifest.get("config")
-    timings = manifest.get("timings")
-    overrides = manifest.get("overrides")
+    config = manifest.get("config") or {}
     failure, trace = _failure(manifest.get("error"))
     return Run(
         directory,
-        status=plain(state(directory, manifest)),
+        status=_status(state(directory, manifest)),
         run_id=str(manifest.get("run_id") or directory.name),
         sweep=str(manifest.get("sweep") or directory.parent.name),
-        seed=manifest.get("seed", config.get("seed") if isinstance(config, dict) else None),
-        overrides=tuple(map(str, overrides)) if isinstance(overrides, list) else (),
-        config=flatten(config) if isinstance(config, dict) else {},
-        metrics=_numbers(manifest.get("metrics")),
-        parameters=_numbers(manifest).get("parameters"),
-        fit_s=_numbers(timings).get("fit_s"),
+        seed=manifest.get("seed", config.get("seed")),
+        overrides=tuple(manifest.get("overrides") or ()),
+        config=flatten(config),
+        metrics=manifest.get("metrics") or {},
+        parameters=manifest.get("parameters"),
+        fit_s=(manifest.get("timings") or {}).get("fit_s"),
         failure=failure,
         trace=trace,
         curves=read_curves(manifest, 0),
@@ -113,36 +127,36 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
 
 
 def _settings(run: Run, manifest: dict[str, Any]) -> list[Run]:
-    replicas = manifest.get("replicas")
-    settings = replicas.get("settings") if isinstance(replicas, dict) else None
-    told = [
-        (index, one)
-        for index, one in enumerate(settings or [])
-        if isinstance(one, dict) and isinstance(one.get("values"), dict)
-    ]
+    settings = (manifest.get("replicas") or {}).get("settings") or []
     return [
         replace(
             run,
             config=run.config | one["values"],
-            metrics=_numbers(one.get("metrics")),
+            metrics=one["metrics"],
             varied=True,
             curves=read_curves(manifest, index),
         )
-        for index, one in told
+        for index, one in enumerate(settings)
     ] or [run]
 
 
-def _intervals(run: Run, evaluations: Any) -> dict[str, tuple[float, float]]:
+def _status(told: str) -> str:
+    """What a manifest calls itself; it cannot pass for one that is not shown."""
+    return plain(told, 40) if told != UNREADABLE else "unknown"
+
+
+def _intervals(run: Run, evaluations: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """Of metrics with a standard error, and of an evaluation's rows, by the names they have among the metrics."""
     found = {}
     for name, value in run.metrics.items():
         if finite(error := run.metrics.get(f"{name}_se")):
             found[name] = (value - 1.959964 * error, value + 1.959964 * error)
-    for name, entry in evaluations.items() if isinstance(evaluations, dict) else []:
-        for row in entry.get("rows", []) if isinstance(entry, dict) else []:
+    for name, entry in evaluations.items():
+        for row in entry.get("rows") or ():
             key = f"{name}/{row['metric']}" + ("" if row["method"] == run.config.get("model") else f"_{row['method']}")
-            if row["value"] == run.metrics.get(key) and finite(row["low"]) and finite(row["high"]):
-                found[key] = (row["low"], row["high"])
+            low, high = row.get("low"), row.get("high")
+            if row["value"] == run.metrics.get(key) and finite(low) and finite(high):
+                found[key] = (low, high)
     return found
 
 
@@ -153,29 +167,6 @@ def _failure(error: Any) -> tuple[str, str]:
         return plain(str(error)), ""
     line = ": ".join(str(error[key]) for key in ("type", "message") if error.get(key))
     return plain(line) or "unknown error", str(error.get("trace") or "")
-
-
-def _numbers(values: Any) -> dict[str, float]:
-    if not isinstance(values, dict):
-        return {}
-    return {key: value for key, value in values.items() if is_number(value)}
-
-
-def _rows(path: Path) -> Iterator[Any]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        try:
-            yield json.loads(line)
-        except (ValueError, RecursionError):  # the last line of a run that was killed is often torn
-            continue
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number; true and false are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def finite(value: float | None) -> TypeGuard[float]:

@@ -1,42 +1,46 @@
 """What is running, done and failed in a sweep, while it is under way."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aelab.comparison.runs import find_manifests
+from aelab.comparison.runs import UNREADABLE, find_manifests, misread
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import ABSENT, count, duration, plain
 from aelab.errors import UserError
+from aelab.machines import terminal
+from aelab.machines.regular_files import open_inside
+from aelab.runs.record import read_record
 from aelab.tracking.containment import check_contained
-from aelab.tracking.manifest import read_manifest, state
+from aelab.tracking.manifest import state
+
+BLOCK = 2**20
 
 _ORDER = ("running", "failed", "died", "interrupted", "complete")
 
 
 def print_status(directories: Iterable[Path]) -> None:
     """One line a run, those that are running first, and how many there are of each kind."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     found = {path.resolve(): path.parent for top in directories for path in find_manifests(top)}
     lines = sorted((_line(directory) for directory in found.values()), key=_rank)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
+    screen = terminal.console()
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("run", "status", "epochs", "attempts", "for", "told"):
         drawn.add_column(heading, overflow="fold")
     for line in lines:
         style = {"complete": "", "running": "cyan"}.get(line[1], "red")
-        drawn.add_row(*map(Text, line), style=style)
-    console.print(drawn)
+        drawn.add_row(*map(terminal.text, line), style=style)
+    screen.print(drawn)
     states = Counter(line[1] for line in lines)
     several = ", ".join(f"{states.pop(name)} {name}" for name in (*_ORDER, *sorted(states)) if name in states)
-    console.print(f"{count(len(lines), 'run')}: {several}" if lines else "no runs here")
+    screen.print(terminal.text(f"{count(len(lines), 'run')}: {several}" if lines else "no runs here"))
 
 
 def _rank(line: tuple[str, ...]) -> tuple[int, str]:
@@ -44,16 +48,12 @@ def _rank(line: tuple[str, ...]) -> tuple[int, str]:
 
 
 def _line(directory: Path) -> tuple[str, ...]:
-    manifest, problem = None, "manifest.json cannot be read"
     try:
         check_contained(directory)
-        manifest = read_manifest(directory)
-    except UserError as leads_out:
-        problem = plain(str(leads_out))
-    if manifest is None:
-        return (plain(directory.name), "unreadable", ABSENT, ABSENT, ABSENT, problem)
-    timings = manifest.get("timings")
-    timings = timings if isinstance(timings, dict) else {}
+        manifest = read_record(directory)
+    except (UserError, OSError) as problem:
+        return (plain(directory.name), UNREADABLE, ABSENT, ABSENT, ABSENT, plain(misread(directory, problem), 90))
+    timings = manifest.get("timings") or {}
     error = manifest.get("error")
     told = plain(str(error.get("message") or "") if isinstance(error, dict) else "", 90)
     now = state(directory, manifest)
@@ -61,7 +61,7 @@ def _line(directory: Path) -> tuple[str, ...]:
         told = "its process ended without a word; the same command resumes it"
     return (
         plain(directory.name),
-        plain(now),
+        plain(now, 40),
         _epochs(directory, manifest),
         plain(str(timings.get("attempts", ABSENT))),
         duration(_seconds(timings, now == "running")),
@@ -71,20 +71,22 @@ def _line(directory: Path) -> tuple[str, ...]:
 
 def _epochs(directory: Path, manifest: dict[str, Any]) -> str:
     """Epochs done, of how many; of the latest fit where replicas are fitted in several."""
-    files = [directory / "metrics.jsonl", *directory.glob("replicas/*/metrics.jsonl")]
-    written = [path for path in files if path.is_file()]
+    files = [("metrics.jsonl",), *(path.parts[-3:] for path in directory.glob("replicas/*/metrics.jsonl"))]
+    written: list[tuple[float, int]] = []
+    for parts in files:
+        with suppress(OSError), open_inside(directory, *parts) as file:
+            rows = sum(block.count(b"\n") for block in iter(partial(file.read, BLOCK), b""))
+            written.append((os.fstat(file.fileno()).st_mtime, rows))
     if not written:
         return "0"
-    newest = max(written, key=lambda path: path.stat().st_mtime)
-    done = newest.read_bytes().count(b"\n")
-    config = manifest.get("config")
-    most = flatten(config).get("trainer.max_epochs") if isinstance(config, dict) else None
+    done = max(written)[1]
+    most = flatten(manifest.get("config") or {}).get("trainer.max_epochs")
     return f"{done}/{most}" if isinstance(most, int) and most > 0 else str(done)
 
 
 def _seconds(timings: dict[str, Any], running: bool) -> float | None:
     total = timings.get("total_s")
-    if not running and isinstance(total, int | float):
+    if not running and total is not None:
         return float(total)
     try:
         started = datetime.fromisoformat(str(timings.get("started")))

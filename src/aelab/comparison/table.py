@@ -7,6 +7,7 @@ from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.runs import Run, finite
 from aelab.comparison.swept import short_names
 from aelab.comparison.wording import ABSENT, count, estimate, plain, shown
+from aelab.machines import terminal
 
 _METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu")
 
@@ -49,28 +50,24 @@ def tabulate(comparison: Comparison) -> Table:
 
 def print_table(comparison: Comparison, limit: int = 60) -> None:
     """Print the table, the best row marked; what goes beyond `limit` rows is in the CSV."""
-    from rich.console import Console
     from rich.table import Table as RichTable
-    from rich.text import Text
 
     table = tabulate(comparison)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
+    screen = terminal.console()
     drawn = RichTable(box=None, header_style="bold", pad_edge=False)
     drawn.add_column("")
     for index, heading in enumerate(table.headings):
-        drawn.add_column(Text(heading), justify="left" if index < table.texts else "right")
+        drawn.add_column(terminal.text(heading), justify="left" if index < table.texts else "right")
     drawn.add_column("status", overflow="fold")
     drawn_rows = visible(table.rows, limit)
     for row in drawn_rows:
         told = plain(f"{row.status}: {row.failure}", 120) if row.failure else row.status
         style = "bold green" if row.best else "" if row.status == "complete" else "red"
-        drawn.add_row("★" if row.best else "", *map(Text, row.cells), Text(told), style=style)
-    console.print(drawn)
+        drawn.add_row("★" if row.best else "", *map(terminal.text, row.cells), terminal.text(told), style=style)
+    screen.print(drawn)
     if len(drawn_rows) < len(table.rows):
         hidden = count(len(table.rows) - len(drawn_rows), "row")
-        console.print(f"… and {hidden} more in comparison.csv", style="dim")
+        screen.print(f"… and {hidden} more in comparison.csv", style="dim")
 
 
 def visible(rows: Sequence[Row], limit: int) -> list[Row]:

@@ -9,11 +9,12 @@ from matplotlib.patheffects import withStroke
 
 from aelab.comparison.drawing import Drawing, numbers, split, unit
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.runs import finite, is_number
+from aelab.comparison.runs import finite
 from aelab.comparison.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.comparison.style import PANELS, Theme, name_panel, panels
 from aelab.comparison.verdict import TWO_WAY
 from aelab.comparison.wording import plain, shown
+from aelab.runs.record import is_number
 
 Points = list[tuple[float, Estimate]]
 _MAIN = ("test/error", "test/bias2", "test/variance")

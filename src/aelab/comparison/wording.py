@@ -4,20 +4,23 @@ import json
 import math
 from typing import Any
 
+from aelab.errors import plain
+
 ABSENT = "—"
 
 
-def plain(text: str, limit: int = 0) -> str:
-    """One printable line: no newlines, escape sequences or text-direction marks; shortened to `limit`."""
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-    text = " ".join(text.split())
-    return text if not limit or len(text) <= limit else text[: limit - 1] + "…"
-
-
 def plain_lines(text: str) -> str:
-    """The same for many lines: what is not printable goes, newlines and indentation stay."""
+    """As `plain`, for many lines: what is not printable goes, newlines and indentation stay."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text)
+
+
+def printable(node: Any) -> Any:
+    """The same for every key and text of plain containers."""
+    if isinstance(node, str):
+        return node if node.isprintable() else plain_lines(node)
+    if isinstance(node, dict):
+        return {printable(key): printable(value) for key, value in node.items()}
+    return [printable(value) for value in node] if isinstance(node, list) else node
 
 
 def shown(value: Any) -> str:

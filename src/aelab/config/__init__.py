@@ -1,1 +1,1 @@
-"""What a config may say: checked whole before anything is begun."""
+"""What a config may say and name: checked whole before anything is begun."""

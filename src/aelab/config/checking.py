@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from aelab.arguments import check_arguments, check_names, shown, unknown
 from aelab.config.hardware import check_devices
 from aelab.config.ranges import check_ranges, flat
-from aelab.configuration import conf_dir, trusted
+from aelab.config.trust import resolve
+from aelab.configuration import conf_dir
 from aelab.errors import UserError
 
 GIVEN = {  # arguments that aelab itself hands over
@@ -128,12 +129,13 @@ def _check_group(group: str, values: Mapping[str, Any], typed: Sequence[str]) ->
     if "_target_" not in values:
         _check_choice(group, values, typed)
         return
-    target = trusted(values["_target_"])
-    own = {key: value for key, value in values.items() if key != "name" and key not in OWN.get(group, ())}
+    target = resolve(group.partition(".")[0], values["_target_"], conf_dir())
+    given = {key: value for key, value in values.items() if key != "name" and not key.startswith("_")}
+    own = {key: value for key, value in given.items() if key not in OWN.get(group, ())}
     for key in GIVEN.get(group, ()):
         if key in own:
             raise UserError(f"{group}.{key}={shown(own[key])}: aelab sets this itself; leave it out")
-    check_names(group, target, own)
+    check_names(group, target, own, values["_target_"])
     for key in getattr(target, "unused", ()):
         if key in own and key not in _defaults(group, values.get("name")):
             raise unknown(group, key, own[key], values["_target_"])

@@ -10,6 +10,7 @@ import numpy as np
 from aelab.data.module import DataModule
 from aelab.data.source import Source
 from aelab.errors import UserError
+from aelab.machines.regular_files import open_regular
 
 WHERE = "https://github.com/Minqi824/ADBench, folder adbench/datasets/Classical"
 NAMES = np.array(["normal", "anomaly"])
@@ -32,7 +33,7 @@ class ADBench(DataModule):
     def read(self) -> Source:
         path = self._path()
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with open_regular(path) as file, np.load(file, allow_pickle=False) as content:
                 x, y = content["X"].astype(np.float32), content["y"].astype(int).reshape(-1)
         except Exception as error:  # a damaged header leads numpy to anything
             raise UserError(f"{path}: damaged or no table of ADBench ({error}); fetch it again: {WHERE}") from error

@@ -11,6 +11,7 @@ from aelab.data.module import DataModule
 from aelab.data.source import Source
 from aelab.data.user_files import pick, unreadable, user_path
 from aelab.errors import UserError
+from aelab.machines.regular_files import open_regular
 
 
 class Arrays(DataModule):
@@ -47,7 +48,7 @@ class Arrays(DataModule):
         if path.suffix not in (".npy", ".npz"):
             raise UserError(f"data.path={path}: not a .npy or .npz file; write it with np.save or np.savez")
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 content = np.load(file, allow_pickle=False)
                 if isinstance(content, np.ndarray):
                     if self.key or self.label:

@@ -13,7 +13,7 @@ class Digits(DataModule):
     """float32 images (1, 8, 8) of values 0, 1/16, ..., 1; every fifth row (0, 5, ...) is the test part."""
 
     def read(self) -> Source:
-        counts, labels = packaged_csv(self.name, "sklearn", "scikit-learn", "datasets/data/digits.csv.gz")
+        counts, labels = packaged_csv(self.name, "sklearn", "datasets/data/digits.csv.gz")
         x = (counts / np.float32(16)).reshape(-1, 1, 8, 8)
         test = np.arange(len(x)) % 5 == 0
         return Source(x[~test], labels[~test], x[test], labels[test])

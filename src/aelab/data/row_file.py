@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aelab.machines.regular_files import open_regular
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.folders import made
 
@@ -18,12 +19,16 @@ class RowFile:
     """``len(file)`` rows of ``columns`` values; ``digest`` names its content, ``labels`` are ``[N]`` or None."""
 
     def __init__(self, path: Path) -> None:
-        about = json.loads(path.with_suffix(".json").read_text())
+        with open_regular(path.with_suffix(".json")) as file:
+            about = json.load(file)
         self.path = path
         self.columns: int = about["columns"]
         self.digest: str = about["digest"]
         labels = path.with_suffix(".npy")
-        self.labels = np.load(labels, allow_pickle=False) if labels.exists() else None
+        self.labels = None
+        if labels.exists():
+            with open_regular(labels) as file:
+                self.labels = np.load(file, allow_pickle=False)
 
     def __len__(self) -> int:
         return self.path.stat().st_size // (4 * self.columns)
@@ -32,7 +37,7 @@ class RowFile:
         """Float32 ``[*rows.shape, columns]``."""
         found = np.empty((rows.size, self.columns), np.float32)
         width = 4 * self.columns
-        with self.path.open("rb", buffering=0) as file:
+        with open_regular(self.path) as file:
             for row, place in zip(found, rows.reshape(-1).tolist(), strict=True):
                 os.preadv(file.fileno(), [row.data], place * width)
         return found.reshape(*rows.shape, self.columns)

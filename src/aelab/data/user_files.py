@@ -16,6 +16,8 @@ def user_path(name: str, path: str | None, what: str) -> Path:
     found = Path(path).expanduser()
     if not found.exists():
         raise UserError(f"data.path={path}: nothing is there (seen from {Path.cwd()}); name {what}")
+    if not found.is_file() and not found.is_dir():
+        raise UserError(f"data.path={path}: a pipe, socket or device, which is not read; name {what}")
     return found
 
 

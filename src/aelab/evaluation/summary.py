@@ -51,7 +51,7 @@ def table(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    value, low, high = row["value"], row["low"], row["high"]
+    value, low, high = row["value"], row.get("low"), row.get("high")
     if low is None or high is None or not 1e-9 * abs(value) < high - low < math.inf:
         return f"{value:.4g}"
     digits = min(6, max(0, 1 - math.floor(math.log10((high - low) / 2))))

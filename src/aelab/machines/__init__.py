@@ -1,1 +1,1 @@
-"""Processes and signals of one machine."""
+"""Processes, signals, files and devices of one machine."""

@@ -51,7 +51,7 @@ def is_wanted(config: DictConfig) -> bool:
 
 def check_pretraining(config: DictConfig, network: Network) -> Greedy:
     """The plan; UserError for networks that are no chain of fully connected layers, or not of its kind."""
-    plan: Greedy = instantiate(config.pretraining)
+    plan: Greedy = instantiate("pretraining", config.pretraining)
     if not isinstance(network, MLP):
         raise UserError(
             f"pretraining={config.pretraining.name} network={config.network.name}: needs fully connected layers; use "

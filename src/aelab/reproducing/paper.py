@@ -9,11 +9,11 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from aelab.comparison.runs import is_number
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import shown
 from aelab.configuration import conf_dir
 from aelab.errors import UserError
+from aelab.runs.record import is_number
 
 SIZES = ("small", "paper")
 TAGS = {

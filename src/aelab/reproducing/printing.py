@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from aelab.comparison.wording import ABSENT, count
+from aelab.machines import terminal
 from aelab.reproducing.table import HEADINGS, NUMBERS, Entry, cells
 
 
@@ -34,17 +33,17 @@ def print_rows(entry: Entry) -> None:
     kept = [heading for heading in HEADINGS if heading not in ("experiment", "size", "date", "device")]
     lines = [[cell for heading, cell in zip(HEADINGS, row, strict=True) if heading in kept] for row in cells(entry)]
     partial = "" if entry.state == "run" else f" ({entry.state})"
-    _print(kept, lines, f"\n{entry.experiment}, size {entry.size}{partial}: {entry.paper.title}")
+    _print(kept, lines, f"{entry.experiment}, size {entry.size}{partial}: {entry.paper.title}")
 
 
 def _print(headings: Sequence[str], lines: Iterable[Sequence[str]], title: str = "") -> None:
-    console = Console()
-    console = console if console.is_terminal else Console(width=200)
+    screen = terminal.console(200)
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
         drawn.add_column(heading, justify="right" if heading in NUMBERS else "left", overflow="fold")
     for line in lines:
-        drawn.add_row(*map(Text, line))
+        drawn.add_row(*map(terminal.text, line))
     if title:
-        console.print(Text(title, style="bold"))
-    console.print(drawn)
+        screen.print()
+        screen.print(terminal.text(title, "bold"))
+    screen.print(drawn)

@@ -7,7 +7,7 @@ import os
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytorch_lightning as pl
 import torch
@@ -16,6 +16,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from aelab.errors import UserError
 from aelab.interruption import Interrupted, current
+from aelab.machines.regular_files import open_inside
 from aelab.tracking.claim import check_owned
 
 log = logging.getLogger(__name__)
@@ -155,14 +156,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises UserError where it is missing, torn, changed in as little as a bit, or holds anything else.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint; train the run again with force=true")
     try:
-        _check_sums(path)
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with open_inside(path.parents[1], path.parent.name, path.name) as file:
+            _check_sums(file)
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
         if not isinstance(checkpoint, dict) or not set(checkpoint) >= _PARTS:
             raise ValueError(f"it lacks {', '.join(sorted(_PARTS))}")
         return checkpoint
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such checkpoint; train the run again with force=true") from None
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
@@ -170,10 +172,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _check_sums(path: Path) -> None:
+def _check_sums(file: BinaryIO) -> None:
     """Raise an error where a part of the archive is not what its checksum says; torch itself does not look."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(file) as archive:
         damaged = archive.testzip()
+    file.seek(0)
     if damaged is not None:
         raise ValueError(f"{damaged} in it does not match its checksum")
 

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from aelab.errors import UserError
 
+FILES = (".json", ".jsonl", ".log", ".png")
+
 
 def check_contained(directory: Path) -> None:
     """Raise UserError for a link that leads out of a directory, at any depth, and for pipes and devices in it.
+
+    Also for a folder that has the name of a file.
 
     In a directory that somebody else made, a link could have a file of the reader's shown in a report, or
     overwritten by the next checkpoint.
@@ -20,7 +24,7 @@ def check_contained(directory: Path) -> None:
         return
     if found:
         where = os.path.relpath(found, directory)
-        kind = f"a link to {os.path.realpath(found)}" if os.path.islink(found) else "neither a file nor a folder"
+        kind = f"a link to {os.path.realpath(found)}" if os.path.islink(found) else "not a file"
         raise UserError(f"{directory}: {where} is {kind}, which no run makes, and is not followed; remove it")
 
 
@@ -31,6 +35,8 @@ def _leading_out(folder: str, top: str) -> str | None:
                 if os.path.commonpath([top, os.path.realpath(entry.path)]) != top:
                     return entry.path
             elif entry.is_dir():
+                if entry.name.endswith(FILES):
+                    return entry.path
                 if inner := _leading_out(entry.path, top):
                     return inner
             elif not entry.is_file() and os.path.lexists(entry.path):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from aelab.errors import UserError
 from aelab.tracking.irrelevant import IRRELEVANT, LATER
@@ -23,34 +24,37 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def recorded(directory: Path, manifest: Mapping[str, Any]) -> DictConfig:
-    """The config in a run's manifest, which was resolved when it was written.
-
-    Raises UserError where it holds an interpolation all the same: it would be resolved on the machine of whoever
-    opens the run, with the environment that is there.
-    """
-    config = manifest.get("config")
-    if not isinstance(config, dict):
-        raise UserError(f"{directory}: manifest.json holds no config; train the run again with force=true")
-    for text in _texts(config):
-        if "${" in text:
-            raise UserError(f"{directory}: manifest.json has {text!r} in its config, which no run writes; not opened")
-    return OmegaConf.create(config)
+    """The config in a run's record, which was resolved when it was written; the record comes from ``open_record``."""
+    try:
+        return OmegaConf.create(manifest["config"])
+    except OmegaConfBaseException as error:
+        raise UserError(f"{directory}: the config in manifest.json is none ({error}); not opened") from None
 
 
-def _texts(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield str(key)
-            yield from _texts(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _texts(value)
-    elif isinstance(node, str):
-        yield node
+def check_place(config: DictConfig) -> None:
+    """Raise UserError where the names that a run's directory is made of lead out of ``paths.outputs``."""
+    for key, fix in (
+        ("sweep", "name a folder below paths.outputs, like sweep=my_sweep or sweep=group/my_sweep"),
+        ("model.name", "use a name without /"),
+        ("data.name", "use a name without /"),
+    ):
+        name = OmegaConf.select(config, key)
+        parts = str(name).split("/") if key == "sweep" else [str(name)]
+        if name is None or not all(_is_plain(part) for part in parts):
+            raise UserError(f"{key}={name}: would lie outside paths.outputs, or have no name there; {fix}")
+
+
+def _is_plain(part: str) -> bool:
+    """Whether one folder can have this name."""
+    return bool(part.strip()) and part not in (".", "..") and "/" not in part and part.isprintable()
 
 
 def run_id(config: DictConfig) -> str:
-    """The identity of a run; equal for configs that differ only in what cannot change the result."""
+    """The identity of a run; equal for configs that differ only in what cannot change the result.
+
+    Raises UserError where it would not name a directory below ``paths.outputs``: whoever writes there asks here first.
+    """
+    check_place(config)
     plain = resolved(config)
     for dotted in IRRELEVANT:
         *parents, last = dotted.split(".")

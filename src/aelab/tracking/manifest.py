@@ -11,11 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from aelab.errors import UserError
+from aelab.runs.record import FILE, read_record
 from aelab.tracking.atomic import write_whole
 from aelab.tracking.claim import check_owned, is_held
 from aelab.tracking.machine import describe_machine
 
-FILE = "manifest.json"
 LEFT = ".left"  # its time says when a sweep last left this run to another process
 PACKAGES = ("aelab", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
@@ -28,10 +29,9 @@ def now() -> str:
 def read_manifest(directory: Path) -> dict[str, Any] | None:
     """The manifest of a run directory; None where there is none or it cannot be read."""
     try:
-        manifest = json.loads((directory / FILE).read_text())
-    except (OSError, ValueError):
+        return read_record(directory)
+    except UserError:
         return None
-    return manifest if isinstance(manifest, dict) else None
 
 
 def state(directory: Path, manifest: dict[str, Any]) -> str:

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from aelab.machines.regular_files import read_inside
+from aelab.runs.record import integer, is_number
 from aelab.tracking.atomic import write_whole
+
+LIMIT = 64 * 2**20  # bytes of a metrics file, of which 100,000 epochs fill most
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Rows of a metrics file; a line torn by a crash is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    return [row for row in rows_of(path.parent, path.name) if isinstance(row.get("epoch"), int)]
+
+
+def rows_of(top: Path, *parts: str) -> Iterator[dict[str, Any]]:
+    """Rows of the file ``top``/``parts``, of a name in their keys and a number each; what is no row is left out."""
+    try:
+        lines = read_inside(top, *parts, limit=LIMIT).splitlines()
+    except OSError:
+        return
+    for line in lines:
         try:
-            row = json.loads(line)
-        except ValueError:
+            row = json.loads(line, parse_int=integer)
+        except (ValueError, RecursionError):  # the last line of a run that was killed is often torn
             continue
-        if isinstance(row, dict) and isinstance(row.get("epoch"), int):
-            rows.append(row)
-    return rows
+        if isinstance(row, dict):
+            yield {key: value for key, value in row.items() if is_number(value)}
 
 
 def mean_history(paths: Sequence[Path], weights: Sequence[int]) -> list[dict[str, Any]]:
