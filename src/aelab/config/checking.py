@@ -71,7 +71,9 @@ def check_groups(config: DictConfig) -> None:
 def groups() -> dict[str, str]:
     """The config groups of which every run has a choice, with their defaults, as ``conf/train.yaml`` lists them."""
     listed = [dict(entry) for entry in _train()["defaults"] if isinstance(entry, dict)]
-    named = {key: value for entry in listed for key, value in entry.items() if value is not None and "@" not in key}
+    named = {
+        key: value for entry in listed for key, value in entry.items() if value is not None and not set("@ ") & set(key)
+    }
     return {key: value for key, value in named.items() if isinstance(value, str)}
 
 
