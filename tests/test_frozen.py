@@ -1,0 +1,38 @@
+"""Every variant, network, data set, plan and evaluation gives the metrics it gave at the same seed on commit 7322a72."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from frozen import FILE, SCENARIOS, files, measured
+
+from aelab.training import run
+
+FROZEN: dict[str, Any] = json.loads(FILE.read_text())
+TOLERANCE = 1e-9  # relative; in double precision another processor or version of PyTorch stays far below it
+SINGLE = 1e-5  # where a part of the way is in single precision: pictures that stream, codes that evaluations read
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("frozen")
+    files(folder)
+    return folder
+
+
+def test_all_scenarios_are_frozen() -> None:
+    assert set(FROZEN) == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_metrics_are_as_they_were(name: str, folder: Path) -> None:
+    found, wanted = measured(name, folder, run), FROZEN[name]
+    tolerance = SINGLE if name == "data=image_folder" or name.startswith("evaluation=") else TOLERANCE
+    for ours, theirs in zip(
+        [found["metrics"], *found["settings"]], [wanted["metrics"], *wanted["settings"]], strict=True
+    ):
+        assert set(ours) == set(theirs)
+        assert ours == pytest.approx(theirs, rel=tolerance, abs=1e-12, nan_ok=True)
