@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import compose_tiny
 from fake_runs import HOSTILE
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_runs import directory_of
 
@@ -126,11 +126,11 @@ def planted(trained: list[Path], folder: Path, draw: random.Random, what: str) -
         )
     else:
         kept = {key: value for key, value in checkpoint.items() if key != "state_dict"}
-        changed = mutated({**kept, "state_dict": dict(checkpoint["state_dict"])}, draw)
-        if draw.random() < 0.3 and isinstance(changed.get("state_dict"), dict):
-            key = draw.choice(list(changed["state_dict"]) or ["a"])
-            changed["state_dict"][key] = draw.choice([torch.zeros(3), torch.zeros(2, 2, dtype=torch.int8), *ODD])
-        checkpoint = changed
+        odd = mutated({**kept, "state_dict": dict(checkpoint["state_dict"])}, draw)
+        if draw.random() < 0.3 and isinstance(odd.get("state_dict"), dict):
+            key = draw.choice(list(odd["state_dict"]) or ["a"])
+            odd["state_dict"][key] = draw.choice([torch.zeros(3), torch.zeros(2, 2, dtype=torch.int8), *ODD])
+        checkpoint = odd
     (folder / "manifest.json").write_bytes(manifest)
     (folder / "metrics.jsonl").write_bytes(rows)
     try:
@@ -153,8 +153,10 @@ def check_loads(folder: Path) -> bool:
 
 
 def examples(number: int) -> Callable[[Any], Any]:
+    """So many, always the same."""
     quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    return settings(max_examples=number, deadline=None, suppress_health_check=quiet, database=None, derandomize=True)
+    always: dict[str, Any] = {"deadline": None, "database": None, "derandomize": True, "phases": [Phase.generate]}
+    return settings(max_examples=number, suppress_health_check=quiet, **always)
 
 
 def check_compared(trained: list[Path], folder: Path, seed: int, what: str, capsys: Any) -> int:
@@ -203,20 +205,14 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=20,
 )
+KEYS = ("status", "run_id", "config", "metrics", "replicas", "evaluations", "timings", "data", "error")
 
 
-@given(
-    record=st.fixed_dictionaries(
-        {},
-        optional=dict.fromkeys(
-            ("status", "run_id", "config", "metrics", "replicas", "evaluations", "timings", "data", "error"), JSON
-        ),
-    )
-)
+@given(record=st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)))
 @examples(60)
 def test_any_json_is_a_row(record: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "a").mkdir()
-    (folder / "a" / "manifest.json").write_text(json.dumps(record | {"status": record.get("status", "complete")}))
+    (folder / "a" / "manifest.json").write_text(json.dumps({"status": "complete"} | record))
     assert main([str(folder)]) == main([str(folder), "--status"]) == 0
     assert not check_loads(folder / "a")

@@ -148,6 +148,10 @@ def _opened(directory: Path, device: str, replica: int) -> Run:
     config = recorded(directory, manifest)
     checkpoint = load_checkpoint(directory / "checkpoints" / "best.ckpt")
     state = checkpoint["state_dict"]
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
+        raise UserError(f"{directory}: its checkpoint holds no weights by name; train the run again with force=true")
     if "replicas" in checkpoint:
         _select(directory, config, manifest.get("replicas") or {}, checkpoint["replicas"], replica)
         prefix = f"{replica}."

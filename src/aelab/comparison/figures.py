@@ -13,14 +13,21 @@ from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.runs import Run
 from aelab.comparison.swept import choices, differing_keys
 from aelab.comparison.tradeoff import tradeoff
-from aelab.comparison.wording import shown
+from aelab.comparison.wording import plain, shown
 
 _MOST_KEYS = 4  # figures of each kind
 
 
 def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
     """Draw and save every figure the runs have numbers for. Errors in different units never share one."""
-    return [save(drawing, directory) for drawing in drawings(comparison)]
+    found = []
+    for drawing in drawings(comparison):
+        try:
+            found.append(save(drawing, directory))
+        except (ArithmeticError, MemoryError, RuntimeError, ValueError, Warning) as problem:
+            # of numbers that no training gives, like 1e308: a run's own, which cost no other run its figure
+            print(f"{plain(drawing.title)}: cannot be drawn ({plain(str(problem), 60)})")
+    return found
 
 
 def drawings(comparison: Comparison) -> Iterator[Drawing]:

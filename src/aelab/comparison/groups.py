@@ -168,7 +168,10 @@ def write_csv(table: Sequence[dict[str, Any]], path: Path) -> Path:
 
 
 def _no_formula(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    if not isinstance(cell, str):
+        return cell
+    quote = "'" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else ""
+    return quote + cell.replace("\r", " ")  # which csv leaves unquoted, though some take it for the end of a line
 
 
 def _cell(run: Run, key: str) -> Any:

@@ -19,6 +19,7 @@ from aelab.tracking.rows import rows_of
 
 UNREADABLE = "unreadable"
 PICTURE = 32 * 2**20  # bytes of a PNG
+MOST_EPOCHS = 10**9
 _NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}
 
 
@@ -59,7 +60,7 @@ class Run:
         """The rows of metrics.jsonl, one per epoch; what a resumed run wrote again counts once."""
         epochs: dict[float, dict[str, float]] = {}
         for row in rows_of(self.directory, "metrics.jsonl") if self.readable else ():
-            if finite(row.get("epoch")):
+            if 0 <= row.get("epoch", -1) < MOST_EPOCHS:
                 epochs.setdefault(row["epoch"], {}).update(row)
         return [epochs[epoch] for epoch in sorted(epochs)]
 
@@ -78,7 +79,7 @@ class Run:
 
 def find_runs(directories: Iterable[Path]) -> list[Run]:
     """Every run under the directories, once. A manifest that cannot be read is a run, too."""
-    found = {manifest.resolve(): manifest for top in directories for manifest in find_manifests(top)}
+    found = {os.path.realpath(manifest): manifest for top in directories for manifest in find_manifests(top)}
     return [run for manifest in found.values() for run in read_runs(manifest.parent)]
 
 

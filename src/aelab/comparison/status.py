@@ -28,7 +28,7 @@ def print_status(directories: Iterable[Path]) -> None:
     """One line a run, those that are running first, and how many there are of each kind."""
     from rich.table import Table
 
-    found = {path.resolve(): path.parent for top in directories for path in find_manifests(top)}
+    found = {os.path.realpath(path): path.parent for top in directories for path in find_manifests(top)}
     lines = sorted((_line(directory) for directory in found.values()), key=_rank)
     screen = terminal.console()
     drawn = Table(box=None, header_style="bold", pad_edge=False)

@@ -36,10 +36,17 @@ def _walked(folder: str, above: tuple[str, ...]) -> Iterator[tuple[str, list[str
         entries = list(os.scandir(folder))
     except OSError:
         return
-    yield folder, [entry.name for entry in entries if not entry.is_dir()]
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walked(entry.path, (*above, place))
+    inner = [entry for entry in entries if _is_folder(entry)]
+    yield folder, [entry.name for entry in entries if entry not in inner]
+    for entry in inner:
+        yield from _walked(entry.path, (*above, place))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 def decode(path: str, size: int, grayscale: bool) -> np.ndarray:

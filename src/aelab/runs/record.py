@@ -26,13 +26,19 @@ class Each(NamedTuple):
     shape: Any
 
 
-class Needs(dict[str, Any]):
-    """An object that has all of these keys."""
+class Needs(NamedTuple):
+    """An object that has all of some keys, and perhaps more."""
+
+    keys: dict[str, Any]
+    more: dict[str, Any] = {}  # noqa: RUF012
 
 
 NUMBER, SCALAR = (int, float), (str, int, float, bool)
-ROW = Needs(method=str, metric=str, value=NUMBER)
-NAMED = Needs(name=str)
+ROW = Needs(
+    {"method": str, "metric": str, "value": NUMBER},
+    {"low": NUMBER, "high": NUMBER, "replicas": int, "setting": int, "values": Each(SCALAR)},
+)
+SETTING = Needs({"values": Each(SCALAR), "metrics": Each(NUMBER)})
 SHAPE = {
     "status": str,
     "run_id": str,
@@ -50,13 +56,13 @@ SHAPE = {
     "replicas": {
         "plan": str,
         "count": int,
-        "settings": [Needs(values=Each(SCALAR), metrics=Each(NUMBER))],
+        "settings": [SETTING],
         "diverged": [int],
     },
     "evaluations": Each(
         {
             "config": dict,
-            "rows": [{**ROW, "low": NUMBER, "high": NUMBER, "replicas": int, "setting": int, "values": dict}],
+            "rows": [ROW],
             "facts": dict,
             "curves": list,
             "seconds": NUMBER,
@@ -65,6 +71,9 @@ SHAPE = {
 }
 _QUOTED = ("error", "overrides")  # what a user typed and what went wrong may hold any text: nobody builds from them
 _GROUPS = ("data", "network", "model", "error", "corruption", "optimizer", "scheduler", "trainer")
+_WHOLE = Needs(
+    {"config": Needs(dict.fromkeys(_GROUPS, Needs({"name": str}))), "data": Needs({"shape": [int]}), "metrics": dict}
+)
 
 
 def read_record(directory: Path) -> dict[str, Any]:
@@ -94,8 +103,7 @@ def open_record(directory: Path) -> dict[str, Any]:
     record = read_record(directory)
     if record.get("status") != "complete":
         raise UserError(f"{directory}: the run is {record.get('status')}; run its command again to complete it")
-    needed = {"config": Needs(dict.fromkeys(_GROUPS, NAMED)), "data": Needs(shape=[int]), "metrics": Each(NUMBER)}
-    if problem := next(_misfits(record, Needs(needed), ""), None):
+    if problem := next(_misfits(record, _WHOLE, ""), None):
         raise UserError(f"{directory}: {FILE} is not whole: {problem}; train the run again with force=true")
     for text in _texts({key: value for key, value in record.items() if key not in _QUOTED}):
         if "${" in text or text == "???":
@@ -128,15 +136,16 @@ def _depth(node: Any) -> int:
 
 def _misfits(node: Any, shape: Any, where: str) -> Iterator[str]:
     """What in a node is not as its shape says, one line each."""
-    if isinstance(shape, dict | Each):
+    if isinstance(shape, dict | Each | Needs):
         if not isinstance(node, dict):
             yield _misfit(node, where, "an object")
             return
-        for key in shape if isinstance(shape, Needs) else ():
+        for key in shape.keys if isinstance(shape, Needs) else ():
             if node.get(key) is None:
                 yield f"{where}{key} is missing"
+        known = shape.keys | shape.more if isinstance(shape, Needs) else shape
         for key, value in node.items():
-            inner = shape.shape if isinstance(shape, Each) else shape.get(key)
+            inner = known.shape if isinstance(known, Each) else known.get(key)
             if inner is not None and (value is not None or isinstance(shape, Each)):
                 yield from _misfits(value, inner, f"{where}{key}.")
     elif isinstance(shape, list):

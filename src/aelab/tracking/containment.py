@@ -32,7 +32,8 @@ def _leading_out(folder: str, top: str) -> str | None:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_symlink():
-                if os.path.commonpath([top, os.path.realpath(entry.path)]) != top:
+                leads_to = os.path.realpath(entry.path)
+                if os.path.commonpath([top, leads_to]) != top or os.path.islink(leads_to):  # a loop of links
                     return entry.path
             elif entry.is_dir():
                 if entry.name.endswith(FILES):
