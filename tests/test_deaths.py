@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY
+from conftest import TINY, Composer
 from dying import ENVIRONMENT, MODEL
+from omegaconf import open_dict
 
 from aelab.command_line import failures
 from aelab.errors import UserError
 from aelab.machines.worker import Answer, Died, Done
 from aelab.machines.workers import Workers
+from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.identity import run_id
+from aelab.training import run
 
 TRAIN = str(Path(__file__).parents[1] / "scripts" / "train.py")
 DYING = str(Path(__file__).with_name("dying.py"))
@@ -138,6 +142,21 @@ def test_workers_killed_at_random_moments(launcher: str, tmp_path: Path) -> None
 def children(pid: int) -> set[int]:
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
     return {int(word) for word in listed.split()}
+
+
+def test_a_job_that_takes_too_long(compose: Composer) -> None:
+    """Ends in order with the best it has found; the time counts over all attempts."""
+    config = compose("trainer.max_epochs=100000", "trainer.max_time=00:00:00:01")
+    before = compose()
+    with open_dict(before):
+        del before.trainer.max_time
+    assert run_id(before) == run_id(compose()), "runs from before there was a limit keep their names"
+    run(config, [])
+    directory = Path(config.paths.outputs) / config.sweep / run_id(config)
+    manifest = json.loads((directory / "manifest.json").read_text())
+    assert manifest["status"] == "complete" and manifest["timings"]["fit_s"] < 30
+    timer = load_checkpoint(directory / "checkpoints" / "last.ckpt")["callbacks"]["Timer"]
+    assert timer["time_elapsed"]["train"] > 0, "a resumed run gets the rest"
 
 
 # --- workers by themselves ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from aelab.training import run
 
 RUNS = 2000
 JOBS = 64
+SHORT = 24
 WRITES = 200
 COMPARE = """
 from aelab.comparison.compare import main
@@ -43,7 +45,13 @@ def benchmark(rounds: int) -> list[Row]:
             Case(f"of {JOBS} jobs of 2 epochs, one", partial(swept, outputs, fresh=True)),
             Case(f"of {JOBS} jobs that are complete already, one", partial(swept, outputs, fresh=False)),
         ]
-        return rows + measure("a sweep", cases, min(rounds, 2))
+        rows += measure("a sweep", cases, min(rounds, 2))
+        basic = f"{SHORT} jobs of 2 epochs in the sweep's own process"
+        cases = [
+            Case(basic, partial(cpu_of_sweep, outputs, "basic")),
+            Case(f"{SHORT} jobs of 2 epochs in a worker", partial(cpu_of_sweep, outputs, "workers"), (basic,)),
+        ]
+        return rows + measure("CPU time of a sweep", cases, rounds)
 
 
 def many(one: Path, folder: Path) -> None:
@@ -94,3 +102,12 @@ def swept(outputs: Path, fresh: bool) -> float:
         subprocess.run([*line, f"seed=range({jobs})"], check=True, capture_output=True)
         seconds.append(time.perf_counter() - began)
     return (seconds[1] - seconds[0]) / JOBS
+
+
+def cpu_of_sweep(outputs: Path, launcher: str) -> float:
+    """CPU seconds of a multirun and of all the processes it starts, imports and the comparison at the end included."""
+    line = [sys.executable, "-m", "aelab", "-m", *JOB, f"seed=range({SHORT})", f"hydra/launcher={launcher}"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*line, f"paths.outputs={outputs}", "sweep=short", "force=true"], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
