@@ -19,8 +19,10 @@ def _job(config: DictConfig) -> None:
 
 
 def _evaluate(config: DictConfig) -> None:
+    from aelab.config.checking import check_keys
     from aelab.tracking.manifest import claim, read_manifest
 
+    check_keys(config, "evaluate")
     if OmegaConf.is_missing(config, "run"):
         raise UserError("run: name the directory of a finished run, like run=outputs/runs/<run>")
     directory = Path(str(config.run))

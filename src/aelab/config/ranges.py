@@ -52,7 +52,6 @@ def _text(fix: str, null: bool = False) -> Range:
 
 RANGES = {
     "seed": Range(lambda value: _whole(value) and 0 <= value < SEEDS, "a whole number from 0 to 2**63 - 1", "0"),
-    "force": _switch("true"),
     "paths.outputs": _text("outputs"),
     "paths.data": _text("data"),
     "optimizer.lr": _positive(0.001),

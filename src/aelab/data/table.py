@@ -75,7 +75,7 @@ class Table(DataModule):
             raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
         if not names:
             raise UserError(
-                f"data.path={self.path}: no column but that of the labels, data.label={label}; an example needs a value: "
+                f"data.path={self.path}: no column but that of the labels, data.label={label}; an example needs one: "
                 "add columns, or leave data.label out"
             )
         kinds = {pick("data.categorical", c, names) for c in self.categorical}

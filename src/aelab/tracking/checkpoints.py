@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from aelab.config.quoted import first_sentence
 from aelab.errors import UserError
 from aelab.interruption import Interrupted, current
 
@@ -169,7 +170,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             raise ValueError(f"it lacks {', '.join(sorted(_PARTS))}")
         return checkpoint
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_sentence(error)  # PyTorch goes on with how to load it all the same
         raise UserError(
             f"{path}: corrupt or not a checkpoint of aelab ({reason}); remove it, or start over with force=true"
         ) from error
