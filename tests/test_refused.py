@@ -172,6 +172,7 @@ CASES = {
     # what does not go together
     "model=denoising corruption=none": "nothing to denoise",
     "network=conv initialization=pca": "initialization=pca: needs fully connected layers",
+    "seed='???'": "cannot be resolved .*Missing mandatory value: seed.*; give a value",
     "model=null": "model=null: a run needs one",
     "~evaluation": "~evaluation: there is none to delete",
     # data
@@ -179,6 +180,7 @@ CASES = {
     "data=streamed_table data.path=nothing.csv": "data.path=nothing.csv: nothing is there",
     "data=arrays data.path=nothing.npy": "data.path=nothing.npy: nothing is there",
     "data=image_folder data.path=nothing": "data.path=nothing: nothing is there",
+    "+data.path='${nowhere}'": r"data.path=\$\{nowhere\}: cannot be resolved .*; give a value",
     "data=arrays": "data.path is not set; name a .npy",
     "data=movies": "data=movies: data/movies.csv is not there; get it",
     "data=adbench": "data.table=cardio: no .* fetch it",
@@ -201,8 +203,9 @@ if not torch.cuda.is_available():
 
 @pytest.mark.parametrize("words", CASES)
 def test_a_mistake_is_one_line_and_leaves_nothing(command: Command, words: str) -> None:
-    first, *more = shlex.split(words)
-    status, said = command(first, *QUICK, *more)
+    given = shlex.split(words)
+    multirun = given[:1] == ["-m"]  # which goes first
+    status, said = command(*given[:multirun], *QUICK, *given[multirun:])
     assert status == 1
     [line] = said
     assert re.search(CASES[words], line), line
@@ -370,6 +373,13 @@ def test_a_sweep_of_refused_jobs_leaves_nothing(command: Command, words: str) ->
     assert left() == []
 
 
+def test_a_sweep_with_a_choice_that_there_is_not_leaves_nothing(command: Command) -> None:
+    status, said = command("-m", *QUICK, "model=undercomplete,null")
+    fix = "name a choice of that group, or leave it out for the default"
+    assert (status, said) == (1, [f"model=undercomplete,null: a run needs one; {fix}"])
+    assert left() == []
+
+
 @pytest.mark.slow
 def test_jobs_of_other_processes_are_told_of_at_the_end(tmp_path: Path) -> None:
     pytest.importorskip("joblib")
@@ -439,6 +449,13 @@ def test_the_line_about_a_pickled_checkpoint_gives_no_advice_to_load_it(tmp_path
 
 
 # --- what is meant is not refused ---
+
+
+def test_a_value_may_refer_to_another(command: Command) -> None:
+    assert command(*TINY, "+width=7", "network.hidden=['${width}']", "scheduler=cosine") == (0, [])
+    [record] = [json.loads(path.read_text()) for path in Path("outputs/runs").glob("*/manifest.json")]
+    assert record["config"]["network"]["hidden"] == [7] and record["status"] == "complete"
+
 
 RECIPES = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 
