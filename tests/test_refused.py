@@ -119,6 +119,13 @@ CASES = {
     "+optimizer.betas=3": "optimizer.betas=3: must be a list of 2 values",
     "data.val_fraction=1": "data.val_fraction=1: must be at least 0 and below 1",
     "data.val_fraction=nan": "data.val_fraction=nan: must be a finite number",
+    "callbacks.pictures_every={a:1}": "callbacks.pictures_every=.*: must be a whole number",
+    "trainer.steps_per_execution={a:1}": "trainer.steps_per_execution=.*: must be auto or",
+    "initialization=sparse initialization.connections=0": "initialization.connections=0: must be a whole number",
+    "pretraining=rbm pretraining.std=-1": "pretraining.std=-1: must be a number above 0",
+    "pretraining=greedy pretraining.lr=0": "pretraining.lr=0: must be a number above 0, or null",
+    "optimizer=cg scheduler=none optimizer.tolerance=-1": "optimizer.tolerance=-1: must be a number of 0 or more",
+    "optimizer=lbfgs optimizer.line_search_fn=abc": "optimizer.line_search_fn=abc: must be strong_wolfe or null",
     "scheduler=plateau scheduler.factor=2": "scheduler.factor=2: must be between 0 and 1",
     "pretraining=rbm pretraining.steps=0 network.activation=sigmoid": "layer 1 of 2: pretraining.steps=0: must be",
     # the trainer
