@@ -87,20 +87,24 @@ def test_sweep_with_a_failing_job_from_another_directory(tmp_path: Path) -> None
     script = Path(sys.executable).parent / "aelab-train"  # the console script, as a user of the wheel has it
     result = Result(
         str(script), "-m", "sweep=three", "data=digits", "logger=none", "network.hidden=[16]",
-        "trainer.max_epochs=1", "network.code_size=2,0,4", cwd=tmp_path,
+        "trainer.max_epochs=1", "optimizer=sgd", "optimizer.lr=0.01,1e20,-1,0.02", cwd=tmp_path,
     )  # fmt: skip
     assert result.status == 1
     assert "torch" in result.imported and "wandb" not in result.imported
     sweep = tmp_path / "outputs" / "three"
     assert result.out[-1] == "sweep: outputs/three"
     runs = {path.parent.name: json.loads(path.read_text()) for path in sweep.glob("*/manifest.json")}
-    by_size = {manifest["config"]["network"]["code_size"]: manifest for manifest in runs.values()}
-    assert {size: m["status"] for size, m in by_size.items()} == {2: "complete", 0: "failed", 4: "complete"}
-    failed = by_size[0]["run_id"]
-    message = "network.code_size=0: must be at least 1"
-    assert [line for line in result.err if message in line] == [
-        f"outputs/three/{failed}: failed: {message} (trace: outputs/three/{failed}/train.log)"
-    ]
+    by_rate = {manifest["config"]["optimizer"]["lr"]: manifest for manifest in runs.values()}
+    assert {rate: m["status"] for rate, m in by_rate.items()} == {0.01: "complete", 1e20: "failed", 0.02: "complete"}
+    assert {path.name for path in sweep.glob("*/")} == {*runs, "figures"}, "the refused one left nothing"
+    refused = "optimizer.lr=-1: must be a number above 0, like optimizer.lr=0.001"
+    assert [line for line in result.err if "lr=-1" in line] == [refused] * 2
+    assert result.err[result.err.index(refused, result.err.index(refused) + 1) - 1].startswith("refused, 1 of")
+    failed = by_rate[1e20]["run_id"]
+    message = "the error is not finite in epoch 0"
+    [told] = [line for line in result.err if message in line]
+    assert told.startswith(f"outputs/three/{failed}: failed: {message}")
+    assert told.endswith(f"(trace: outputs/three/{failed}/train.log)")
     assert not [line for line in [*result.out, *result.err] if "Traceback" in line or "Warning" in line]
     for name in runs:
         log = (sweep / name / "train.log").read_text()

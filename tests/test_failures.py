@@ -178,34 +178,3 @@ def test_slurm_is_asked_to_run_the_job_again(
     scontrol.write_text("#!/bin/sh\necho no such job >&2; exit 1\n")
     requeue()
     assert "SLURM job 15_2 could not be put back into the queue: no such job" in capfd.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "overrides, message",
-    [
-        (["network.code_size=0"], "network.code_size=0: must be at least 1"),
-        (["network.hidden=[16,0]"], r"network.hidden=\[16, 0\]: every width must be at least 1"),
-        (["network.code_size=four"], "network.code_size=four: must be int"),
-        (["model=k_sparse", "model.k=99"], "model.k=99: must be between 1 and network.code_size=4"),
-        (["model=denoising", "corruption=none"], "nothing to denoise"),
-        (["network=conv", "initialization=pca"], "initialization=pca: needs fully connected layers"),
-        (["network.activation=rulu"], "network.activation=rulu: unknown activation; choose one of .*relu"),
-        (["corruption=masking", "corruption.probability=2"], "corruption.probability=2: must be a probability"),
-        (["data.batch_size=0"], "data.batch_size=0: must be at least 1"),
-        (["data=arrays"], "data.path"),
-        (["optimizer.lr=-1"], "-1"),
-        (["+model.depth=3"], "model.depth=3: unknown key; aelab.models.Autoencoder takes no such value"),
-        (
-            ["optimizer=cg", "+optimizer.lr=1"],
-            "optimizer.lr=1: unknown key; .*Gradients .*with '~optimizer.lr' where a recipe",
-        ),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_wrong_value_is_named_in_one_line(compose: Composer, overrides: list[str], message: str) -> None:
-    config = compose(*overrides)
-    with pytest.raises(RunFailed, match=message) as caught:
-        run(config, overrides)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 500
-    assert manifest_of(config)["status"] == "failed"

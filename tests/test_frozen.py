@@ -1,4 +1,4 @@
-"""Every variant, network, data set, plan and evaluation gives the metrics it gave at the same seed on commit 7322a72."""
+"""Every variant, network, data set, plan and evaluation gives the metrics of commit 7322a72 at the same seed."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def test_all_scenarios_are_frozen() -> None:
 def test_metrics_are_as_they_were(name: str, folder: Path) -> None:
     found, wanted = measured(name, folder, run), FROZEN[name]
     tolerance = SINGLE if name == "data=image_folder" or name.startswith("evaluation=") else TOLERANCE
-    for ours, theirs in zip(
-        [found["metrics"], *found["settings"]], [wanted["metrics"], *wanted["settings"]], strict=True
-    ):
+    pairs = zip([found["metrics"], *found["settings"]], [wanted["metrics"], *wanted["settings"]], strict=True)
+    for ours, theirs in pairs:
         assert set(ours) == set(theirs)
         assert ours == pytest.approx(theirs, rel=tolerance, abs=1e-12, nan_ok=True)

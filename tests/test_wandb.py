@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import wandb
 from conftest import TINY, compose_tiny
 from hydra.core.singleton import Singleton
@@ -28,7 +29,7 @@ from aelab.tracking.rows import read_rows
 from aelab.tracking.wandb_mode import wandb_mode
 from aelab.training import run
 
-SIZES = (3, 0, 5)  # code sizes of the jobs; the one in the middle fails
+SIZES = (3, 6, 5)  # code sizes of the jobs; the one in the middle fails
 
 
 class Sweep:
@@ -66,6 +67,14 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
         arguments = [*TINY, "logger=wandb", "logger.tags=[mine]", "callbacks.pictures_every=1", "sweep=mirror",
                      f"paths.outputs={outputs}", f"network.code_size={','.join(map(str, SIZES))}"]  # fmt: skip
         patch.setattr(sys, "argv", ["train.py", "-m", *arguments])
+        fit = pl.Trainer.fit
+
+        def fit_but_one(self: pl.Trainer, model: Any, **settings: Any) -> None:
+            if model.network.code_size == SIZES[1]:
+                raise RuntimeError("pulled the plug")
+            fit(self, model, **settings)
+
+        patch.setattr(pl.Trainer, "fit", fit_but_one)
         with pytest.raises(SystemExit) as stopped:
             sys.exit(cli.train())
         yield Sweep(outputs, stopped.value.code)
@@ -79,7 +88,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
 
 def test_one_folder_a_run_under_one_roof(sweep: Sweep) -> None:
     assert sweep.status == 1
-    assert {size: m["status"] for size, m in sweep.manifests.items()} == {3: "complete", 0: "failed", 5: "complete"}
+    assert {size: m["status"] for size, m in sweep.manifests.items()} == {3: "complete", 6: "failed", 5: "complete"}
     assert len(sweep.folders) == 3 and all(folder.name.startswith("offline-run-") for folder in sweep.folders)
     assert set(sweep.logs) == set(SIZES)
     assert not list((sweep.outputs / "mirror").rglob("*wandb*"))
@@ -119,8 +128,8 @@ def test_summary_and_exit_code(sweep: Sweep) -> None:
         assert log.exit_code == 0
         assert {name: log.summary[name] for name in metrics} == metrics
         assert "test/pca_error" in metrics
-    assert sweep.logs[0].exit_code == 1
-    assert not [name for name in sweep.logs[0].summary if name.startswith("test/")]
+    assert sweep.logs[6].exit_code == 1
+    assert not [name for name in sweep.logs[6].summary if name.startswith("test/")]
 
 
 @pytest.mark.parametrize("size", [3, 5])
@@ -232,5 +241,5 @@ def test_sync_gives_as_many_runs_as_jobs_in_one_group(sweep: Sweep) -> None:
             assert run.values() == manifest["config"]
             assert {name: run.summary[name] for name in manifest["metrics"]} == manifest["metrics"]
             assert [row["epoch"] for row in run.history if "val/error" in row] == [0, 1]
-        assert server.runs[sweep.manifests[0]["run_id"]].exit_code == 1
+        assert server.runs[sweep.manifests[6]["run_id"]].exit_code == 1
     assert not server.unknown

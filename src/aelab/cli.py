@@ -8,7 +8,7 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from aelab import devices
 from aelab.command_line import exit_status, failures
@@ -33,12 +33,13 @@ def _job(config: DictConfig) -> float:
 
     job = HydraConfig.get()
     directory = f"{config.paths.outputs}/{config.sweep}/{directory_name(config)}"
+    typed: list[str] = OmegaConf.to_container(job.overrides.task, resolve=False)  # type: ignore[assignment]
     first = is_rank_zero()  # of the processes of one run one speaks
     sweeping = job.mode == RunMode.MULTIRUN
     grid = job.runtime.choices.get("hydra/sweeper") == "basic"  # any other sweeper wants to know every result
     try:
         with devices.devices_of_its_own(config, job.runtime.choices.get("hydra/launcher")):
-            result = run(config, list(job.overrides.task), wait=sweeping and not grid)
+            result = run(config, typed, wait=sweeping and not grid)
     except Held as held:
         if sweeping:
             leave(Path(directory))

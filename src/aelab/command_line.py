@@ -12,6 +12,8 @@ from aelab.errors import UserError, plain
 
 failures: list[str] = []  # what went wrong in this process
 
+endings: list[Callable[[], object]] = []  # what is to be done when the application ends, however it ends
+
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
@@ -42,4 +44,7 @@ def exit_status(application: Callable[[], object]) -> int:
             raise
         print(plain(explain(error)), file=sys.stderr)
         return 1
+    finally:
+        while endings:
+            endings.pop()()
     return 1 if failures else 0

@@ -19,9 +19,11 @@ def _job(config: DictConfig) -> None:
 
 
 def _evaluate(config: DictConfig) -> None:
+    from aelab.config.checking import check_keys
     from aelab.runs.record import read_record
     from aelab.tracking.claim import claim
 
+    check_keys(config, "evaluate")
     if OmegaConf.is_missing(config, "run"):
         raise UserError("run: name the directory of a finished run, like run=outputs/runs/<run>")
     directory = Path(str(config.run))

@@ -25,8 +25,10 @@ def explain(error: BaseException) -> str:
         return f"{override}: not key=value ({reason}); a value with special characters needs quotes: key='\"a=b\"'"
     if match := re.search(r"Could not delete '([^']+)'", text):
         return f"~{match[1]}: there is none to delete; leave it out"
+    if match := re.search(r"Error merging override (([^=\s]+)=\S*)", text):
+        return f"{match[1]}: not the kind of value that {match[2]} has; --cfg job shows what it is"
     if "Config group override must be a string" in text:
-        deleted = next((argument for argument in sys.argv if argument.endswith("=null")), "null")
+        deleted = next((argument for argument in sys.argv if re.search(r"[=,]null(,|$)", argument)), "null")
         return f"{deleted}: a run needs one; name a choice of that group, or leave it out for the default"
     if match := re.search(r"Could not override '([^']+)'", text):
         key = match[1]

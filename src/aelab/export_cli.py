@@ -19,6 +19,9 @@ def _job(config: DictConfig) -> None:
 
 
 def _export(config: DictConfig) -> None:
+    from aelab.config.checking import check_keys
+
+    check_keys(config, "export")
     if OmegaConf.is_missing(config, "run"):
         raise UserError("run: name the directory of a finished run, like run=outputs/runs/<run>")
     if OmegaConf.is_missing(config, "format"):

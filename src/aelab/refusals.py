@@ -7,13 +7,14 @@ import platform
 import shutil
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from aelab.command_line import failures
+from aelab.command_line import endings, failures
 from aelab.errors import UserError
 from aelab.tracking.claim import LOCK, claim
 from aelab.tracking.folders import clear, standing
@@ -45,15 +46,13 @@ class LeaveNothing(Callback):
     """Hydra callback: folders that this command made are gone where they are empty; a sweep tells what was refused."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self.stood = standing(Path(config.hydra.run.dir))
-
-    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
-        clear(Path(config.hydra.run.dir).parent, self.stood)
+        directory = Path(config.hydra.run.dir).parent
+        endings.append(partial(clear, directory, standing(directory)))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self.directory = Path(config.paths.outputs) / config.sweep
-        self.stood = standing(self.directory)
-        self.told = self.directory / f".refused-{platform.node()}-{os.getpid()}"
+        directory = Path(config.paths.outputs) / config.sweep
+        endings.append(partial(_clear_sweep, directory, standing(directory)))
+        self.told = directory / f".refused-{platform.node()}-{os.getpid()}"
         os.environ[TOLD] = str(self.told.absolute())
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -63,6 +62,10 @@ class LeaveNothing(Callback):
         if lines:
             print(f"refused, {len(lines)} of this sweep's jobs:", *lines, sep="\n", file=sys.stderr)
             failures.extend(lines)
-        if self.stood != self.directory and not any(self.directory.glob("*/")):
-            (self.directory / "multirun.yaml").unlink(missing_ok=True)
-        clear(self.directory, self.stood)
+
+
+def _clear_sweep(directory: Path, stood: Path) -> None:
+    """A sweep that made its folder and has no run in it leaves neither."""
+    if stood != directory and not any(directory.glob("*/")):
+        (directory / "multirun.yaml").unlink(missing_ok=True)
+    clear(directory, stood)

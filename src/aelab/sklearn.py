@@ -17,7 +17,15 @@ from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_model, build_trainer, check_unit_interval, join_steps
+from aelab.building import (
+    INITIALIZATION_EXAMPLES,
+    build_model,
+    build_trainer,
+    check_optimizer,
+    check_unit_interval,
+    join_steps,
+)
+from aelab.config.checking import check
 from aelab.configuration import composing
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
@@ -86,6 +94,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with warnings.catch_warnings():
             quiet()
             model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
+            check_optimizer(config, model)
             if is_wanted(config):
                 with TemporaryDirectory() as folder:
                     pretrain(config, model, data, Path(folder))
@@ -142,6 +151,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         own += [f"data.batch_size={self.batch_size}", f"data.val_fraction={self.validation_fraction}"]
         own += [f"data.standardize={str(self.standardize).lower()}", f"data.split_seed={seed}"]
         config: DictConfig = OmegaConf.create(composed(tuple(own) + tuple(self.overrides)))
+        check(config, self.overrides)
         for key, value, allowed in (
             ("data", config.data.name, "arrays"),
             ("replicas", config.replicas.name, "none"),

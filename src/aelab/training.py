@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from aelab.building import count_parameters, let_follow
+from aelab.config.checking import check
 from aelab.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.errors import UserError
 from aelab.evaluating import evaluate, evaluate_later
@@ -27,7 +28,7 @@ from aelab.slurm import requeue
 from aelab.tracking.checkpoints import last_intact, load_checkpoint
 from aelab.tracking.claim import Lost, claim
 from aelab.tracking.gallery import keep_picture
-from aelab.tracking.identity import resolved, run_id
+from aelab.tracking.identity import UNNAMED, directory_name, resolved
 from aelab.tracking.manifest import Manifest, read_manifest
 from aelab.tracking.mirror import Mirror, is_open, mirror_again, start_mirror
 from aelab.tracking.quiet import quiet
@@ -57,7 +58,9 @@ def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
     manifest says ``failed``, RunInterrupted after it says ``interrupted``.
     """
     quiet()
-    name = run_id(config)
+    name = directory_name(config)
+    if name == UNNAMED:
+        check(config, overrides)
     directory = Path(config.paths.outputs) / config.sweep / name
     interruption = Interruption()
     try:

@@ -41,7 +41,7 @@ def check(config: DictConfig, typed: Sequence[str] = ()) -> None:
     can tell is said when these are read.
     """
     check_groups(config)
-    _check_keys(config)
+    check_keys(config, "train")
     plain = _plain(config)
     check_ranges(plain)
     _check_size(typed)
@@ -70,16 +70,13 @@ def check_groups(config: DictConfig) -> None:
 @lru_cache
 def groups() -> dict[str, str]:
     """The config groups of which every run has a choice, with their defaults, as ``conf/train.yaml`` lists them."""
-    listed = [dict(entry) for entry in _train()["defaults"] if isinstance(entry, dict)]
-    named = {
-        key: value for entry in listed for key, value in entry.items() if value is not None and not set("@ ") & set(key)
-    }
-    return {key: value for key, value in named.items() if isinstance(value, str)}
+    return {group: choice for group, choice in _listed("train").items() if isinstance(choice, str)}
 
 
 @lru_cache
-def _train() -> dict[str, Any]:
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(conf_dir() / "train.yaml"))
+def _program(name: str) -> dict[str, Any]:
+    """What ``conf/<name>.yaml`` says itself."""
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(conf_dir() / f"{name}.yaml"))
     return dict(loaded)
 
 
@@ -95,10 +92,22 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     return plain | {"evaluation": plain.get("evaluation") or {}}
 
 
-def _check_keys(config: DictConfig) -> None:
-    """A key beside the groups is either one of train.yaml's or a variable that another value refers to."""
+def _listed(name: str) -> dict[str, Any]:
+    """The groups in the defaults of ``conf/<name>.yaml`` and their choices."""
+    pairs = {
+        key: value for entry in _program(name)["defaults"] if isinstance(entry, dict) for key, value in entry.items()
+    }
+    return {key: value for key, value in pairs.items() if not set("/@ ") & set(key)}
+
+
+def check_keys(config: DictConfig, name: str) -> None:
+    """Raise UserError for the first key that the program of ``conf/<name>.yaml`` makes no use of, or a wrong switch.
+
+    A key beside the program's own is a choice of a group, or a variable that another value refers to.
+    """
     choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
-    known = {*groups(), "evaluation", *_train(), *NOTES, *choices} - {"defaults"}
+    own = _program(name)
+    known = {*_listed(name), *own, *NOTES, *choices} - {"defaults"}
     raw: Any = OmegaConf.to_container(config, resolve=False)
     texts = [str(value) for _, value in flat(raw)]
     for key, value in raw.items():
@@ -106,6 +115,8 @@ def _check_keys(config: DictConfig) -> None:
             near = difflib.get_close_matches(str(key), sorted(known), 1)
             meant = f"did you mean {near[0]}? Else leave it out" if near else "leave it out"
             raise UserError(f"{key}={shown(value)}: unknown key, which nothing makes use of; {meant}")
+        if isinstance(own.get(key), bool) and not isinstance(value, bool):
+            raise UserError(f"{key}={shown(value)}: must be true or false, like {key}={shown(own[key])}")
 
 
 def _check_size(typed: Sequence[str]) -> None:

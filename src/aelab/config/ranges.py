@@ -52,7 +52,6 @@ def _text(fix: str, null: bool = False) -> Range:
 
 RANGES = {
     "seed": Range(lambda value: _whole(value) and 0 <= value < SEEDS, "a whole number from 0 to 2**63 - 1", "0"),
-    "force": _switch("true"),
     "paths.outputs": _text("outputs"),
     "paths.data": _text("data"),
     "optimizer.lr": _positive(0.001),
@@ -63,6 +62,17 @@ RANGES = {
     "optimizer.history_size": _whole_from(1, 100),
     "optimizer.tolerance_grad": _not_negative(1e-7),
     "optimizer.tolerance_change": _not_negative(1e-9),
+    "optimizer.tolerance": _not_negative(1e-7),
+    "optimizer.line_search_fn": Range(
+        lambda value: value in (None, "strong_wolfe"), "strong_wolfe or null", "strong_wolfe"
+    ),
+    "initialization.connections": _whole_from(1, 15),
+    "pretraining.lr": Range(
+        lambda value: value is None or (_number(value) and value > 0), "a number above 0, or null", "0.1"
+    ),
+    "pretraining.gaussian_lr": _positive(0.001),
+    "pretraining.std": _positive(0.1),
+    "pretraining.momentum_epochs": _whole_from(0, 5),
     "scheduler.T_max": _whole_from(0, "'${trainer.max_epochs}'"),
     "scheduler.factor": Range(lambda value: _number(value) and 0 < value < 1, "between 0 and 1", "0.5"),
     "scheduler.patience": _whole_from(0, 5),
@@ -76,8 +86,10 @@ RANGES = {
     "data.split_seed": _whole_from(0, 0),
     "data.structure_seed": _whole_from(0, 0),
     "replicas.seed": Range(lambda value: _whole(value) and 0 <= value < 2**40, "from 0 to 2**40 - 1", "0"),
-    "replicas.vary": Range(  # of which a mapping's values are looked at one by one
-        lambda value: value is None, "keys with a list of values for each", "'{model.weight:[0,0.1]}'"
+    "replicas.vary": Range(
+        lambda value: value is None or isinstance(value, Mapping),
+        "keys with a list of values for each",
+        "'{model.weight:[0,0.1]}'",
     ),
     "callbacks.pictures_every": _whole_from(0, 5),
     "callbacks.early_stopping": _whole_from(1, 10, null=True),
@@ -100,8 +112,21 @@ def check_ranges(config: Mapping[str, Any]) -> None:
     for key, value in flat(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{key}={value}: must be a finite number; leave {key} out for its default")
-        if key in RANGES and not RANGES[key].allows(value):
-            raise UserError(f"{key}={shown(value)}: must be {RANGES[key].must}, like {key}={RANGES[key].fix}")
+    for key, allowed in RANGES.items():
+        value = _found(config, key)
+        if value is not _ABSENT and not allowed.allows(value):
+            raise UserError(f"{key}={shown(value)}: must be {allowed.must}, like {key}={allowed.fix}")
+
+
+_ABSENT = object()
+
+
+def _found(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(config, Mapping) or part not in config:
+            return _ABSENT
+        config = config[part]
+    return config
 
 
 def flat(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_model, build_trainer, join_steps
+from aelab.building import INITIALIZATION_EXAMPLES, build_model, build_trainer, check_optimizer, join_steps
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import UserError
@@ -50,7 +52,7 @@ def is_wanted(config: DictConfig) -> bool:
 
 
 def check_pretraining(config: DictConfig, network: Network) -> Greedy:
-    """The plan; UserError for networks that are no chain of fully connected layers, or not of its kind."""
+    """The plan; UserError for networks that are no chain of fully connected layers of its kind, each a model itself."""
     plan: Greedy = instantiate("pretraining", config.pretraining)
     if not isinstance(network, MLP):
         raise UserError(
@@ -58,7 +60,21 @@ def check_pretraining(config: DictConfig, network: Network) -> Greedy:
             "network=mlp or network=linear"
         )
     plan.check(config)
+    for index, size in enumerate([network.input_size, *network.hidden]):
+        layer = layer_config(plan, config, index)
+        with _layer(config, index, len(network.hidden) + 1):
+            check_optimizer(layer, build_model(layer, network.shape if index == 0 else (size,)))
     return plan
+
+
+@contextmanager
+def _layer(config: DictConfig, index: int, depth: int) -> Iterator[None]:
+    """Say which layer a complaint comes from."""
+    try:
+        yield
+    except UserError as error:
+        named = f"pretraining={config.pretraining.name}, layer {index + 1} of {depth}"
+        raise UserError(f"{named}: {error}") from error
 
 
 def pretrain(
@@ -79,11 +95,8 @@ def pretrain(
     for index in range(depth):
         path = directory / "pretraining" / f"layer{index + 1}.ckpt"
         if not path.exists():
-            try:
+            with _layer(config, index, depth):
                 _train_layer(plan, config, network, states, data, path)
-            except UserError as error:
-                named = f"pretraining={config.pretraining.name}, layer {index + 1} of {depth}"
-                raise UserError(f"{named}: {error}") from error
         if mirror:
             mirror.layers()
         checkpoint = load_checkpoint(path)

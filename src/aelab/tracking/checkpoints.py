@@ -14,6 +14,7 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from aelab.config.quoted import first_sentence
 from aelab.errors import UserError
 from aelab.interruption import Interrupted, current
 from aelab.machines.regular_files import open_inside
@@ -166,7 +167,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such checkpoint; train the run again with force=true") from None
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_sentence(error)  # PyTorch goes on with how to load it all the same
         raise UserError(
             f"{path}: corrupt or not a checkpoint of aelab ({reason}); start over with force=true"
         ) from error

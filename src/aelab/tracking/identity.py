@@ -14,6 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from aelab.errors import UserError
 from aelab.tracking.irrelevant import IRRELEVANT, LATER
 
+UNNAMED = "refused"  # the directory, for a moment, of a config that no run can be named after
+
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The config of a run as plain containers, interpolations resolved, without Hydra's own part."""
@@ -82,4 +84,4 @@ def directory_name(config: DictConfig) -> str:
     try:
         return run_id(config)
     except Exception:  # what is wrong with it, config/checking.py says
-        return "refused"
+        return UNNAMED

@@ -17,7 +17,7 @@ NOTE = ".started_over"  # in a run's directory: the submission that started it o
 _UNDER_WAY = "under way"
 _PARTS = ("checkpoints", "pictures", "pretraining", "replicas", "metrics.jsonl", "manifest.json")
 _OWN = "AELAB_SUBMISSION"
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0  # rank 0 reads its data first
 
 
 def submission() -> str:
