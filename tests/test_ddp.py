@@ -127,3 +127,26 @@ def test_processes_see_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> No
     model.on_train_epoch_start()
     assert isinstance(model.generator, torch.Generator)
     assert seeds[0] == model.generator.initial_seed() != seeds[1]
+
+
+STATES = {
+    "idle": ("model=relu_l1", "network=linear", "network.code_size=96", "model.k=8", "model.weight=0.1"),
+    "running_activation": ("model=sparse_kl", "model.mean_activation=running", "model.weight=0"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_a_variant_remembers_is_of_both_processes(state: str, tmp_path: Path) -> None:
+    """Units that only the other process's half of each batch activates are not dead, and means are of the whole."""
+    overrides = (*TINY, *STATES[state], *OVERRIDES[1:2], *OVERRIDES[3:], "corruption=none")
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *overrides, "trainer=ddp_cpu"]
+    done = subprocess.run([*command, f"paths.outputs={tmp_path}/two"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run(compose_tiny(tmp_path / "one", *overrides), [])
+    states = []
+    for name in ("one", "two"):
+        [last] = (tmp_path / name).glob("runs/*/checkpoints/last.ckpt")
+        states.append(load_checkpoint(last)["state_dict"])
+    assert states[0][state].any(), "else nothing was remembered"
+    for key, value in states[0].items():
+        torch.testing.assert_close(states[1][key], value, rtol=1e-8, atol=1e-10)

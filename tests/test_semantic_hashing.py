@@ -20,12 +20,12 @@ def model_of(compose: Composer, *overrides: str) -> Autoencoder:
 def test_noise_of_the_given_size_before_the_sigmoid_in_training_only(compose: Composer) -> None:
     model = model_of(compose, "model.std=2.5")
     x = torch.rand(400, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    noise = model.training_code(x, seeded_generator(1, 0)).logit() - model.network.encode(x)
+    noise = model.infer(x, seeded_generator(1, 0)).code.logit() - model.network.encode(x)
     expected = 2.5 * torch.randn(400, 8, dtype=torch.float64, generator=seeded_generator(1, 0))
     assert_close(noise, expected, atol=1e-8, rtol=1e-6)
     model.eval()
-    assert torch.equal(model.objective(x, seeded_generator(1, 0)).code, model.encode(x))
-    assert torch.equal(model.training_code(x), model.network.encode(x).sigmoid())
+    assert torch.equal(model.objective(x, seeded_generator(1, 0)).encoding.code, model.encode(x))
+    assert torch.equal(model.infer(x).code, model.network.encode(x).sigmoid())
 
 
 def test_noise_drives_the_code_to_bits(compose: Composer) -> None:

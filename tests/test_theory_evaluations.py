@@ -245,7 +245,7 @@ def test_a_penalty_reaches_the_sparsity_it_is_asked_for() -> None:
         terms = model.objective(x[step % 28 * 128 : (step % 28 + 1) * 128])
         terms.loss.backward()
         optimizer.step()
-        model.observe(terms.code.detach())
+        model.observe(terms.encoding.detach())
     after = (model.encode(x) != 0).sum(1).double().mean()
     assert before > 8 and after == pytest.approx(3, rel=0.15)
 

@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from aelab.errors import UserError
 from aelab.models import Autoencoder, KSparseAutoencoder, SparseAutoencoder
 from aelab.models.k_sparse import keep_largest
+from aelab.models.learner import Measured
 from aelab.models.metrics import ReconstructionMetrics, StepMeans
 from aelab.networks import MLP
 from aelab.objectives import CrossEntropy, SquaredError
@@ -79,14 +80,14 @@ def test_kl_backpropagates_as_in_the_notes() -> None:
     model = kl_model()
     x = normal(9, 6)
     terms = model.objective(x)
-    h = terms.code.detach()
+    h = terms.encoding.code.detach()
     mean = h.mean(0)
     delta = (-0.1 / mean + 0.9 / (1 - mean)) * h * (1 - h) / len(x)
     layer = model.network.encoder_layers[0]
-    weight, bias = torch.autograd.grad(terms.penalty, [layer.weight, layer.bias], retain_graph=True)
+    weight, bias = torch.autograd.grad(terms.penalties["penalty"], [layer.weight, layer.bias], retain_graph=True)
     assert_close(weight, delta.mT @ x, **EXACT)
     assert_close(bias, delta.sum(0), **EXACT)
-    assert_close(terms.loss, terms.error + 3 * terms.penalty, **EXACT)
+    assert_close(terms.loss, terms.error + 3 * terms.penalties["penalty"], **EXACT)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -118,17 +119,17 @@ def test_running_mean_has_its_value_and_the_batch_gradient() -> None:
     for _ in range(4):
         x = normal(9, 6)
         terms = model.objective(x)
-        mean = terms.code.mean(0)
+        mean = terms.encoding.code.mean(0)
         average = 0.8 * average + 0.2 * mean.detach()
-        assert_close(terms.penalty, kl_to_target(average, 0.1), **EXACT)
+        assert_close(terms.penalties["penalty"], kl_to_target(average, 0.1), **EXACT)
         bias = model.network.encoder_layers[0].bias
-        (gradient,) = torch.autograd.grad(terms.penalty, bias, retain_graph=True)
+        (gradient,) = torch.autograd.grad(terms.penalties["penalty"], bias, retain_graph=True)
         (expected,) = torch.autograd.grad((mean * (-0.1 / average + 0.9 / (1 - average))).sum(), bias)
         assert_close(gradient, expected, **EXACT)
-        model.observe(terms.code.detach())
+        model.observe(terms.encoding.detach())
         assert_close(model.running_activation, average, **EXACT)
     x = normal(9, 6)
-    assert_close(model.eval().objective(x).penalty, kl_to_target(model.encode(x).mean(0), 0.1), **EXACT)
+    assert_close(model.eval().objective(x).penalties["penalty"], kl_to_target(model.encode(x).mean(0), 0.1), **EXACT)
 
 
 def test_l1_is_the_mean_of_sums() -> None:
@@ -159,7 +160,7 @@ def test_units_outside_the_k_largest_do_not_learn() -> None:
     """Makhzani & Frey 2013: one example moves the k encoder rows and decoder columns it uses, no others."""
     model = KSparseAutoencoder(MLP((6,), 8).double(), k=3)
     terms = model.objective(normal(1, 6))
-    used = terms.code[0] != 0
+    used = terms.encoding.code[0] != 0
     encoder, decoder = model.network.encoder_layers[0].weight, model.network.decoder_layers[0].weight
     rows, columns = torch.autograd.grad(terms.loss, [encoder, decoder])
     assert used.sum() == 3
@@ -238,7 +239,7 @@ def measured(x: Tensor, r: Tensor, sizes: list[int]) -> dict[str, Tensor]:
     for part, rebuilt in zip(x.split(sizes), r.split(sizes), strict=True):
         squared = (part - rebuilt).square().sum(-1)
         penalty = part.abs().mean()
-        metrics.update(part, 2 * squared, squared, penalty, 2 * squared.mean() + penalty)
+        metrics.update(part, Measured(2 * squared, squared, 2 * squared.mean() + penalty, {"penalty": penalty}))
     return metrics.compute(lambda value: value)
 
 

@@ -15,6 +15,7 @@ from aelab.errors import UserError
 from aelab.models import (
     BatchTopKAutoencoder,
     DictionaryAutoencoder,
+    Encoding,
     GatedAutoencoder,
     JumpReLUAutoencoder,
     ReLUL1Autoencoder,
@@ -107,11 +108,11 @@ def test_units_are_dead_after_so_many_examples_without_activation() -> None:
     code = torch.zeros(4, H, dtype=torch.float64)
     code[2, :4] = 1
     for _ in range(3):
-        model.observe(code)
+        model.observe(Encoding(code))
     assert model.idle.tolist() == [0] * 4 + [12] * 6
     assert model.dead_units().tolist() == [False] * 4 + [True] * 6
     code[:, 9] = 1
-    model.observe(code)
+    model.observe(Encoding(code))
     assert model.idle.tolist() == [0] * 4 + [16] * 5 + [0]
 
 
@@ -150,7 +151,7 @@ def test_batch_top_k_shares_its_budget_and_cuts_at_a_threshold_outside_training(
         kept = largest(reference.z(x).reshape(-1), 2 * B)
         code = model.encode(x)
         assert_close(code, torch.from_numpy(kept.reshape(B, H)), **EXACT)
-        model.observe(code)
+        model.observe(Encoding(code))
         least = kept[kept > 0].min()
         threshold = least if threshold is None else 0.9 * threshold + 0.1 * least
     assert len(set((code != 0).sum(1).tolist())) > 1
@@ -168,9 +169,11 @@ def test_jump_relu_is_its_definition() -> None:
     z = reference.z(x)
     code = np.where(z > theta, z, 0)
     terms = model.objective(x)
-    assert_close(terms.code, torch.from_numpy(code), **EXACT)
-    assert terms.penalty.item() == pytest.approx((code != 0).sum(1).mean(), abs=1e-12)
-    assert terms.loss.item() == pytest.approx(squared(x, reference.decode(code)) + 0.2 * terms.penalty.item())
+    assert_close(terms.encoding.code, torch.from_numpy(code), **EXACT)
+    assert terms.penalties["penalty"].item() == pytest.approx((code != 0).sum(1).mean(), abs=1e-12)
+    assert terms.loss.item() == pytest.approx(
+        squared(x, reference.decode(code)) + 0.2 * terms.penalties["penalty"].item()
+    )
 
 
 def test_jump_relu_learns_thresholds_as_the_expected_loss_does() -> None:
@@ -188,7 +191,7 @@ def test_jump_relu_learns_thresholds_as_the_expected_loss_does() -> None:
     terms = model.objective(x)
     density = math.exp(-(0.7**2) / 2) / math.sqrt(2 * math.pi)
     (error,) = torch.autograd.grad(terms.error, model.log_threshold, retain_graph=True)
-    (penalty,) = torch.autograd.grad(terms.penalty, model.log_threshold)
+    (penalty,) = torch.autograd.grad(terms.penalties["penalty"], model.log_threshold)
     assert penalty.item() == pytest.approx(-density * 0.7, rel=1e-3)  # d theta / d log theta = theta
     assert error.item() == pytest.approx(0.7**2 * density * 0.7, rel=0.02)
 
@@ -203,12 +206,12 @@ def test_gated_is_its_definition() -> None:
     magnitude = (gate - reference.c) * np.exp(r) + (m + np.exp(r) * reference.c)
     code = (gate > 0) * magnitude.clip(0)
     terms = model.objective(x)
-    assert_close(terms.code, torch.from_numpy(code), **EXACT)
+    assert_close(terms.encoding.code, torch.from_numpy(code), **EXACT)
     expected = squared(x, reference.decode(code)) + 0.3 * gate.clip(0).sum(1).mean()
     expected += squared(x, reference.decode(gate.clip(0)))
     assert terms.loss.item() == pytest.approx(expected, abs=1e-12)
     encoder, decoder = model.network.encoder_layers[0], model.network.decoder_layers[0]
-    auxiliary = terms.loss - terms.error - 0.3 * terms.penalty
+    auxiliary = terms.loss - terms.error - 0.3 * terms.penalties["penalty"]
     through = torch.autograd.grad(auxiliary, [encoder.weight, decoder.weight], retain_graph=True, allow_unused=True)
     assert through[0].norm() > 0.1 and (through[1] is None or through[1].abs().max() < 1e-12)
     z = model.preactivation(x).relu()
@@ -226,7 +229,7 @@ def test_relu_l1_weighs_activations_by_the_length_of_their_atoms() -> None:
         norms = np.ones(H) if unit_norm else np.linalg.norm(model.network.decoder_layers[0].weight.detach(), axis=0)
         code = Reference(model).z(x).clip(0)
         assert_close(model.encode(x), torch.from_numpy(code), **EXACT)
-        assert model.objective(x).penalty.item() == pytest.approx((code * norms).sum(1).mean(), abs=1e-12)
+        assert model.objective(x).penalties["penalty"].item() == pytest.approx((code * norms).sum(1).mean(), abs=1e-12)
 
 
 @pytest.mark.parametrize("batch, kept", [(40, 2), (3, 1)])

@@ -111,7 +111,7 @@ def test_exact_penalty_of_chains(activation: str, hidden: tuple[int, ...], code_
     """Rifai et al. 2011, whole encoder: value and gradients are those of the Jacobian itself."""
     model = ContractiveAutoencoder(mlp(hidden, activation), code_activation=code_activation, method="exact")
     x = normal(5, 6)
-    assert_same_with_gradients(model.objective(x).penalty, reference(model, x), model)
+    assert_same_with_gradients(model.objective(x).penalties["penalty"], reference(model, x), model)
 
 
 @pytest.mark.parametrize("code_activation", ["identity", "sigmoid"])
@@ -121,9 +121,9 @@ def test_exact_penalty_of_convolutions(activation: str, code_activation: str) ->
     model = ContractiveAutoencoder(conv(activation), code_activation=code_activation, method="exact")
     x = normal(3, 40)
     expected = reference(model, x)
-    assert_same_with_gradients(model.objective(x).penalty, expected, model)
+    assert_same_with_gradients(model.objective(x).penalties["penalty"], expected, model)
     with torch.no_grad():
-        silent = model.objective(x).penalty
+        silent = model.objective(x).penalties["penalty"]
     assert not silent.requires_grad
     assert_close(silent, expected.detach(), **EXACT)
 
@@ -140,8 +140,8 @@ def test_stacked_replicas_pay_as_alone(hidden: Any, method: str, probes: int, co
     x = normal(3, 5, models[0].network.input_size)
     losses = together.objective(x, [torch.Generator().manual_seed(k) for k in range(3)])
     alone = [m.objective(x[k], torch.Generator().manual_seed(k)) for k, m in enumerate(models)]
-    for name in ("loss", "penalty"):
-        assert_close(getattr(losses, name), torch.stack([getattr(one, name) for one in alone]), **EXACT)
+    assert_close(losses.loss, torch.stack([one.loss for one in alone]), **EXACT)
+    assert_close(losses.penalties["penalty"], torch.stack([one.penalties["penalty"] for one in alone]), **EXACT)
     stacked_gradients = gradients(losses.loss.sum(), together)
     lone_gradients = [gradients(one.loss, m) for one, m in zip(alone, models, strict=True)]
     for mine, theirs in zip(stacked_gradients, zip(*lone_gradients, strict=True), strict=True):
@@ -192,8 +192,8 @@ def test_estimates_train_and_exact_values_are_reported() -> None:
     model = ContractiveAutoencoder(mlp((7, 5)), code_activation="sigmoid", method="probe")
     x = normal(5, 6)
     exact = reference(model, x).detach()
-    assert (model.objective(x, torch.Generator().manual_seed(0)).penalty - exact).abs() > 1e-3 * exact
-    assert_close(model.eval().objective(x).penalty.detach(), exact, **EXACT)
+    assert (model.objective(x, torch.Generator().manual_seed(0)).penalties["penalty"] - exact).abs() > 1e-3 * exact
+    assert_close(model.eval().objective(x).penalties["penalty"].detach(), exact, **EXACT)
 
 
 # --- the vector field r(x) - x ---

@@ -194,7 +194,7 @@ def test_uneven_weight_decay_orders_the_axes() -> None:
     factors = torch.tensor([3.0, 1.0, 2.0, 4.0], dtype=torch.float64)
     model = WeightDecayAutoencoder(linear(6, 4), weight=0.2, unit_weights=factors.tolist())
     a, b = encoder_and_decoder(model.network)
-    assert model.objective(x).penalty.item() == pytest.approx(
+    assert model.objective(x).penalties["penalty"].item() == pytest.approx(
         sum(r * (a[i].square().sum() + b[:, i].square().sum()).item() for i, r in enumerate(factors.tolist())),
         abs=1e-12,
     )
@@ -214,7 +214,7 @@ def test_tied_weights_decay_once() -> None:
     """The penalty is of parameters: a tied decoder has none of its own, save its biases, which do not decay."""
     model = WeightDecayAutoencoder(MLP((6,), 3, hidden=(5,), tied=True).double(), weight=1.0, unit_weights=[1, 1, 2])
     first, second = (layer.weight.square() for layer in model.network.encoder_layers)
-    penalty = model.objective(torch.randn(4, 6, dtype=torch.float64)).penalty
+    penalty = model.objective(torch.randn(4, 6, dtype=torch.float64)).penalties["penalty"]
     assert_close(penalty, first.sum() + second.sum() + second[2].sum(), rtol=1e-12, atol=0)
     with pytest.raises(UserError, match=r"model.unit_weights=\[1, 2\]: must be 3 numbers"):
         WeightDecayAutoencoder(MLP((6,), 3), unit_weights=[1, 2])

@@ -1,26 +1,36 @@
-"""The template of every variant: x -> corrupt -> encode -> decode -> error + weight * penalty."""
+"""The template of every variant: x -> corrupt -> infer -> decode -> error + sum of factor * penalty."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.learner import Learner, Terms
+from aelab.models.learner import Encoding, Learner, Measured, Terms
 from aelab.networks import Network
 from aelab.networks.activations import activation
 from aelab.objectives import NoCorruption, SquaredError
 from aelab.objectives.randomness import Generators, per_replica
 
 
-class Autoencoder(Learner):
-    """Undercomplete (or overcomplete) autoencoder; every variant overrides one hook of it.
+class Forward(NamedTuple):
+    """A batch on its way: ``x`` ``[..., B, D]``, what the encoder has ``seen`` of it, ``encoding`` and ``output``."""
 
-    Hooks: ``corrupt`` (what the encoder sees), ``encode`` (how the code is made; ``training_code`` where it is noisy),
-    ``penalty`` (what is added to the error) and ``observe`` (what is remembered of a training batch's code).
+    x: Tensor
+    seen: Tensor
+    encoding: Encoding
+    output: Tensor
+
+
+class Autoencoder(Learner):
+    """Undercomplete (or overcomplete) autoencoder; every variant overrides a hook or two of it.
+
+    Hooks: ``corrupt`` (what the encoder sees), ``infer`` (how it encodes), ``output`` (how a code is decoded),
+    ``penalties`` (what is added to the error) with ``factor``, ``observe`` (what is remembered of a training batch) and
+    ``initialize`` (a state that starts from data). ``objective`` is nobody's to override.
 
     ``network``: encoder and decoder. ``error``: reconstruction error that is minimised. ``corruption``: of
     the encoder's input in training; validation and test see clean inputs. ``code_activation``: applied to the
@@ -62,49 +72,58 @@ class Autoencoder(Learner):
 
     def objective(self, x: Tensor, generator: Generators = None) -> Terms:
         seen = self.corrupt(x, generator)
-        code = self.training_code(seen, generator)
-        error = self.error(self.output(code), x).mean(-1)
-        penalty = self.penalty(seen, code, generator)
-        if penalty is None:
-            return Terms(error, error, torch.zeros_like(error), code)
-        return Terms(error + self.weighted(penalty), error, penalty, code)
+        encoding = self.infer(seen, generator)
+        forward = Forward(x, seen, encoding, self.output(encoding.code))
+        error = self.error(forward.output, x).mean(-1)
+        penalties = self.penalties(forward, generator)
+        return Terms(self._loss(error, penalties), error, _named(penalties, error), encoding)
 
     def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
         """What the encoder sees in training instead of x."""
         return self.corruption(x, generator)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
+    def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
+        """What the encoder makes of inputs ``[..., B, D]``; a code that is drawn is drawn in training only."""
         code = self.code_activation(self.network.encode(x))
-        return code if self.code_mask is None else code * self.code_mask
-
-    def training_code(self, x: Tensor, generator: Generators = None) -> Tensor:
-        """Codes that the objective decodes; other than ``encode`` where a variant's code is noisy."""
-        return self.encode(x)
+        return Encoding(code if self.code_mask is None else code * self.code_mask)
 
     def output(self, code: Tensor) -> Tensor:
         """The decoder's output ``[..., B, D]``: what the error takes, a reconstruction or its logits."""
         return self.network.decode(code)
 
-    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
-        """Unweighted penalty ``[...]`` of the input the encoder saw and its code; None for none."""
-        return None
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        """What is added to the error, by name, each ``[...]`` before its factor.
 
-    def weighted(self, penalty: Tensor) -> Tensor:
-        """The penalty ``[...]`` as it enters the loss."""
-        return per_replica(self.weight, penalty) * penalty
+        The one that ``weight`` weighs is called ``penalty``. Some are of training alone (``self.training``).
+        """
+        return {}
 
-    def measured(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        code = self.encode(x)
-        output = self.output(code)
-        error = self.error(output, x)
-        squared = (self.error.reconstruction(output) - x).square().sum(-1)
-        mean_error = error.mean(-1)
-        penalty = self.penalty(x, code)
-        penalty = torch.zeros_like(mean_error) if penalty is None else penalty
-        return error, squared, penalty, mean_error + self.weighted(penalty)
+    def factor(self, name: str, penalty: Tensor) -> float | Tensor:
+        """The factor of a penalty in the loss."""
+        return per_replica(self.weight, penalty) if name == "penalty" else 1.0
+
+    def initialize(self, x: Tensor) -> None:
+        """Start a variant's own state from training examples ``[N, D]``, where it has one."""
+
+    def _loss(self, error: Tensor, penalties: Mapping[str, Tensor]) -> Tensor:
+        loss = error
+        for name, penalty in penalties.items():
+            loss = loss + self.factor(name, penalty) * penalty
+        return loss
+
+    def measured(self, x: Tensor) -> Measured:
+        encoding = self.infer(x)
+        forward = Forward(x, x, encoding, self.output(encoding.code))
+        error = self.error(forward.output, x)
+        squared = (self.error.reconstruction(forward.output) - x).square().sum(-1)
+        mean_error, penalties = error.mean(-1), self.penalties(forward)
+        return Measured(error, squared, self._loss(mean_error, penalties), _named(penalties, mean_error))
 
     # --- use ---
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
+        return self.infer(x).code
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes ``[..., B, H]`` to reconstructions ``[..., B, D]``."""
@@ -116,3 +135,8 @@ class Autoencoder(Learner):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.reconstruct(x)
+
+
+def _named(penalties: Mapping[str, Tensor], error: Tensor) -> Mapping[str, Tensor]:
+    """With one called ``penalty`` in any case, so that all variants have that metric."""
+    return penalties if "penalty" in penalties else {"penalty": torch.zeros_like(error), **penalties}

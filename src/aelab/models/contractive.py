@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.autoencoder import Autoencoder
+from aelab.models.autoencoder import Autoencoder, Forward
 from aelab.objectives import jacobian
 from aelab.objectives.randomness import Generators
 
@@ -46,10 +46,11 @@ class ContractiveAutoencoder(Autoencoder):
         seen = super().corrupt(x, generator)
         return seen.detach().requires_grad_() if self._estimates() else seen
 
-    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor:
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        seen, code = forward.seen, forward.encoding.code
         if self._estimates():
-            return jacobian.probe_estimate(code, x, self.probes, generator)
-        return self.exact_penalty(x, code)
+            return {"penalty": jacobian.probe_estimate(code, seen, self.probes, generator)}
+        return {"penalty": self.exact_penalty(seen, code)}
 
     def _estimates(self) -> bool:
         return self.estimated and self.training and torch.is_grad_enabled()

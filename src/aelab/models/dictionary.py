@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.autoencoder import Autoencoder
-from aelab.models.learner import Terms
+from aelab.models.autoencoder import Autoencoder, Forward
+from aelab.models.learner import Encoding
 from aelab.objectives.randomness import Generators
 
 
@@ -72,16 +72,9 @@ class DictionaryAutoencoder(Autoencoder):
         self.register_buffer("log_factor", None if k is None else torch.tensor(0.0))
         self.register_buffer("idle", torch.zeros(self.network.code_size, dtype=torch.int64))
 
-    def objective(self, x: Tensor, generator: Generators = None) -> Terms:
-        """As the template, with the auxiliary loss added to ``loss``."""
-        z = self.preactivation(self.corrupt(x, generator))
-        code = self.sparse(z)
-        output = self.output(code)
-        error = self.error(output, x).mean(-1)
-        penalty = self.sparsity(z, code)
-        penalty = torch.zeros_like(error) if penalty is None else penalty
-        loss = error + self.weighted(penalty) + self.auxiliary(x, z, output)
-        return Terms(loss, error, penalty, code)
+    def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
+        z = self.preactivation(x)
+        return Encoding(self.sparse(z), {"preactivation": z})
 
     def preactivation(self, x: Tensor) -> Tensor:
         """z ``[..., B, H]`` of inputs ``[..., B, D]``."""
@@ -95,18 +88,20 @@ class DictionaryAutoencoder(Autoencoder):
         """The penalty ``[...]``; None for none."""
         return None
 
-    def encode(self, x: Tensor) -> Tensor:
-        return self.sparse(self.preactivation(x))
-
     def output(self, code: Tensor) -> Tensor:
         return self.network.decode(code / self.column_norms().unsqueeze(-2) if self.unit_norm else code)
 
-    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor | None:
-        return self.sparsity(self.preactivation(x), code)
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        z = forward.encoding.parts["preactivation"]
+        sparsity = self.sparsity(z, forward.encoding.code)
+        found = {} if sparsity is None else {"penalty": sparsity}
+        return found | {"auxiliary": self.auxiliary(forward.x, z, forward.output)} if self.training else found
 
-    def weighted(self, penalty: Tensor) -> Tensor:
-        weighted = super().weighted(penalty)
-        return weighted if self.log_factor is None else weighted * self.log_factor.exp().to(penalty)
+    def factor(self, name: str, penalty: Tensor) -> float | Tensor:
+        if name == "auxiliary":
+            return self.auxiliary_weight
+        factor = super().factor(name, penalty)
+        return factor if name != "penalty" or self.log_factor is None else factor * self.log_factor.exp().to(penalty)
 
     def column_norms(self) -> Tensor:
         """``||d_j||`` of the decoder's weights as they are stored, ``[..., H]``."""
@@ -114,7 +109,7 @@ class DictionaryAutoencoder(Autoencoder):
         return weights.norm(dim=-2).clamp_min(torch.finfo(weights.dtype).tiny)
 
     def auxiliary(self, x: Tensor, z: Tensor, output: Tensor) -> Tensor:
-        """``auxiliary_weight`` times the error of ``output`` (held fixed) plus what dead units add, ``[...]``."""
+        """The error of ``output`` (held fixed) plus what dead units add, ``[...]``; 0 where no unit is dead."""
         dead = self.dead_units()
         if not self.auxiliary_weight or not dead.any():
             return output.new_zeros(output.shape[:-2])
@@ -122,17 +117,19 @@ class DictionaryAutoencoder(Autoencoder):
         revived = torch.zeros_like(z).scatter(-1, index, values.relu())
         added = self.output(revived) - self.output(self._empty_code())
         left = self.error(output.detach() + added, x).mean(-1)
-        return self.auxiliary_weight * left * dead.any(-1)
+        return left * dead.any(-1)
 
     def dead_units(self) -> Tensor:
         """Which units ``[..., H]`` no training example has activated for long."""
         return self.idle >= self.dead_after
 
-    def observe(self, code: Tensor) -> None:
-        self.idle += code.shape[-2]
-        self.idle *= (code == 0).all(-2)
+    def observe(self, encoding: Encoding) -> None:
+        code = encoding.code
+        seen = self.across(torch.tensor(code.shape[-2], device=code.device), "sum")
+        active = self.across((code != 0).any(-2).float(), "max").bool()
+        self.idle.add_(seen).mul_(~active)
         if self.k is not None and self.log_factor is not None:
-            l0 = (code != 0).sum(-1, dtype=self.log_factor.dtype).mean(-1)
+            l0 = self.across((code != 0).sum(-1, dtype=self.log_factor.dtype).mean(-1), "mean")
             self.log_factor.add_(self.rate * (l0 / self.k).clamp(0.1, 10).log()).clamp_(-20, 20)
 
     def on_train_epoch_end(self) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aelab.models.autoencoder import Forward
 from aelab.models.dictionary import DictionaryAutoencoder
+from aelab.objectives.randomness import Generators
 
 
 class GatedAutoencoder(DictionaryAutoencoder):
@@ -33,11 +35,15 @@ class GatedAutoencoder(DictionaryAutoencoder):
     def sparsity(self, z: Tensor, code: Tensor) -> Tensor:
         return z.relu().sum(-1).mean(-1)
 
-    def auxiliary(self, x: Tensor, z: Tensor, output: Tensor) -> Tensor:
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        found = super().penalties(forward, generator)
+        return found | {"gates": self._error_of_gates(forward)} if self.training else found
+
+    def _error_of_gates(self, forward: Forward) -> Tensor:
         network = self.network
         with _held([*network.decoder_layers.parameters(), *network.decoder_biases, *self._shared_weights()]):
-            through_gates = self.output(z.relu())
-        return super().auxiliary(x, z, output) + self.error(through_gates, x).mean(-1)
+            through_gates = self.output(forward.encoding.parts["preactivation"].relu())
+        return self.error(through_gates, forward.x).mean(-1)
 
     def _shared_weights(self) -> list[Tensor]:
         return [layer.weight for layer in self.network.encoder_layers] if self.network.tied else []

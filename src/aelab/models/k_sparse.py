@@ -9,6 +9,8 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models.autoencoder import Autoencoder
+from aelab.models.learner import Encoding
+from aelab.objectives.randomness import Generators
 
 
 def keep_largest(code: Tensor, k: int) -> Tensor:
@@ -44,11 +46,12 @@ class KSparseAutoencoder(Autoencoder):
         self.annealed_k = k
         self.register_buffer("used", torch.zeros(self.network.code_size, dtype=torch.bool))
 
-    def encode(self, x: Tensor) -> Tensor:
-        return keep_largest(super().encode(x), self.annealed_k if self.training else self.tested_k)
+    def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
+        code = super().infer(x, generator).code
+        return Encoding(keep_largest(code, self.annealed_k if self.training else self.tested_k))
 
-    def observe(self, code: Tensor) -> None:
-        self.used |= (code != 0).any(-2)
+    def observe(self, encoding: Encoding) -> None:
+        self.used |= self.across((encoding.code != 0).any(-2).float(), "max").bool()
 
     def on_train_start(self) -> None:
         super().on_train_start()
@@ -66,5 +69,4 @@ class KSparseAutoencoder(Autoencoder):
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()
-        dead = self._sum_over_processes(self.used.to(torch.float32)) == 0
-        self.log("train/dead_units", dead.float().mean())
+        self.log("train/dead_units", (~self.used).float().mean())

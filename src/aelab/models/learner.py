@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
@@ -25,17 +26,41 @@ def process_rank() -> int:
     return torch.distributed.get_rank() if distributed else 0
 
 
+class Encoding(NamedTuple):
+    """What an encoder makes of a batch: the ``code`` ``[..., B, H]`` that is decoded, and a variant's own ``parts``."""
+
+    code: Tensor
+    parts: Mapping[str, Tensor] = MappingProxyType({})
+
+    def detach(self) -> Encoding:
+        return Encoding(self.code.detach(), {name: part.detach() for name, part in self.parts.items()})
+
+
 class Terms(NamedTuple):
-    """What one batch costs: ``loss = error + weight * penalty``, each ``[...]``, and its code ``[..., B, H]``."""
+    """What one batch costs, each ``[...]``: ``loss = error + sum of factor * penalty``, and its encoding.
+
+    ``penalties``: unweighted, by name; the variant knows their factors.
+    """
 
     loss: Tensor
     error: Tensor
-    penalty: Tensor
-    code: Tensor
+    penalties: Mapping[str, Tensor]
+    encoding: Encoding
+
+
+class Measured(NamedTuple):
+    """What examples cost outside training: ``error`` and ``squared`` error of each, ``[..., B]``; means ``[...]``."""
+
+    error: Tensor
+    squared: Tensor
+    loss: Tensor
+    penalties: Mapping[str, Tensor]
 
 
 class Learner(pl.LightningModule):
-    """Hooks: ``objective``, ``measured`` and ``observe`` (what is remembered of a training batch's code).
+    """Hooks: ``objective``, ``measured`` and ``observe`` (what is remembered of a training batch's encoding).
+
+    ``monitor``: the metric by which weights are chosen, the lower the better.
 
     ``optimizer``, ``scheduler``: callables taking the parameters and the optimiser; schedulers step once an epoch.
     ``seed``: of noise in training, an int, or a list of K for K replicas.
@@ -44,6 +69,8 @@ class Learner(pl.LightningModule):
     ``searching`` the optimiser evaluates a batch's loss several times: always with the same noise, and what is summed
     or remembered is that of the first time.
     """
+
+    monitor = "val/error"
 
     def __init__(
         self,
@@ -66,11 +93,14 @@ class Learner(pl.LightningModule):
         """Loss of x ``[..., B, D]``; depends on parameters, x and the generator only."""
         raise NotImplementedError
 
-    def observe(self, code: Tensor) -> None:
-        """Remember what the variant needs of a training batch's detached code; outside the objective."""
+    def observe(self, encoding: Encoding) -> None:
+        """Remember what the variant needs of a training batch's detached encoding; outside the objective.
 
-    def measured(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of x ``[..., B, D]``: errors and squared errors ``[..., B]``, the penalty and the loss ``[...]``."""
+        Of several processes each sees its share of the batch: what is kept goes through ``across``.
+        """
+
+    def measured(self, x: Tensor) -> Measured:
+        """What x ``[..., B, D]`` costs in evaluation mode."""
         raise NotImplementedError
 
     def on_train_start(self) -> None:
@@ -120,15 +150,15 @@ class Learner(pl.LightningModule):
 
     def _training_loss(self, x: Tensor) -> Tensor:
         terms = self.objective(x, self.generator)
-        self.observe(terms.code.detach())
-        self.step_means.update(x.shape[-2], error=terms.error, penalty=terms.penalty, loss=terms.loss)
+        self.observe(terms.encoding.detach())
+        self.step_means.update(x.shape[-2], error=terms.error, loss=terms.loss, **terms.penalties)
         return terms.loss.sum() if terms.loss.ndim else terms.loss
 
     def on_train_epoch_end(self) -> None:
         if not self.step_means.counts:  # resumed behind the epoch's last batch
             return
         means = self.step_means.compute(self._sum_over_processes)
-        error = self.latest.get("val/error", means["error"])  # the last step of an epoch shows only there
+        error = self.latest.get(self.monitor, means["error"])  # the last step of an epoch shows only there
         if not (means["loss"].isfinite() & error.isfinite()).any():
             raise DivergedError(
                 f"the error is not finite in epoch {self.current_epoch}; lower optimizer.lr or set "
@@ -142,17 +172,17 @@ class Learner(pl.LightningModule):
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
                 scheduler.step()
-            elif "val/error" in self.latest:
-                scheduler.step(self.latest["val/error"].nanmean())
+            elif self.monitor in self.latest:
+                scheduler.step(self.latest[self.monitor].nanmean())
 
     def validation_step(self, x: Tensor, batch_idx: int) -> None:
-        self.metrics["val"].update(x, *self.measured(x))
+        self.metrics["val"].update(x, self.measured(x))
 
     def on_validation_epoch_end(self) -> None:
         self._log("val", self.metrics["val"].compute(self._sum_over_processes))
 
     def test_step(self, x: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.metrics[PARTS[dataloader_idx]].update(x, *self.measured(x))
+        self.metrics[PARTS[dataloader_idx]].update(x, self.measured(x))
 
     def on_test_epoch_end(self) -> None:
         for part in PARTS:
@@ -167,7 +197,7 @@ class Learner(pl.LightningModule):
         scheduler = {"scheduler": self.make_scheduler(optimizer)}
         if self.automatic_optimization:
             # Lightning would step it after the epoch's checkpoint, which a resumed run then lacks: we step it before
-            scheduler |= {"monitor": "val/error", "frequency": NEVER}
+            scheduler |= {"monitor": self.monitor, "frequency": NEVER}
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def configure_gradient_clipping(
@@ -193,3 +223,10 @@ class Learner(pl.LightningModule):
 
     def _sum_over_processes(self, value: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(value, reduce_op="sum")
+
+    def across(self, value: Tensor, operation: str) -> Tensor:
+        """``sum``, ``mean``, ``min`` or ``max`` of a tensor over the processes that train this model; alone, itself."""
+        trainer = self._trainer
+        if trainer is None or trainer.world_size == 1:
+            return value
+        return trainer.strategy.reduce(value, reduce_op=operation)

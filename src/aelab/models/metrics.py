@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from aelab.models.learner import Measured
 
 Reduce = Callable[[Tensor], Tensor]
 
@@ -74,7 +77,7 @@ class StepMeans:
 
 
 class ReconstructionMetrics:
-    """error, mse, fvu, penalty and loss of one part of the data, in one pass, summed in float64.
+    """error, mse, fvu, loss and each penalty of one part of the data, in one pass, summed in float64.
 
     ``fvu`` (fraction of variance unexplained) is the squared error over the total variance of the same
     examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean.
@@ -84,14 +87,15 @@ class ReconstructionMetrics:
         self.count = 0
         self.sums: dict[str, Tensor] = {}
 
-    def update(self, x: Tensor, error: Tensor, squared: Tensor, penalty: Tensor, loss: Tensor) -> None:
-        """x ``[B, D]``; error and squared error per example ``[..., B]``; penalty and loss, means ``[...]``."""
+    def update(self, x: Tensor, measured: Measured) -> None:
+        """x ``[B, D]`` and what it costs."""
         count, values = x.shape[-2], x.double()
         self.count += count
-        self._add("error", error.double().sum(-1))
-        self._add("squared", squared.double().sum(-1))
-        self._add("penalty", penalty.double() * count)
-        self._add("loss", loss.double() * count)
+        self._add("error", measured.error.double().sum(-1))
+        self._add("squared", measured.squared.double().sum(-1))
+        for name, penalty in measured.penalties.items():
+            self._add(f"penalties/{name}", penalty.double() * count)
+        self._add("loss", measured.loss.double() * count)
         self._add("x", values.sum(-2))
         self._add("x2", values.square().sum())
 
@@ -105,10 +109,11 @@ class ReconstructionMetrics:
         variance = sums["x2"] - sums["x"].square().sum() / count
         size = sums["x"].shape[-1]
         self.__init__()  # type: ignore[misc]
+        penalties = {name.partition("/")[2]: value / count for name, value in sums.items() if "/" in name}
         return {
             "error": sums["error"] / count,
             "mse": sums["squared"] / count / size,
             "fvu": sums["squared"] / variance,
-            "penalty": sums["penalty"] / count,
             "loss": sums["loss"] / count,
+            **penalties,
         }

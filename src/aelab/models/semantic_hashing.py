@@ -8,6 +8,7 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models.autoencoder import Autoencoder
+from aelab.models.learner import Encoding
 from aelab.objectives.randomness import Generators, normal
 
 
@@ -32,8 +33,8 @@ class SemanticHashingAutoencoder(Autoencoder):
             raise UserError(f"model.std={std}: must be 0 or more")
         self.std = std
 
-    def training_code(self, x: Tensor, generator: Generators = None) -> Tensor:
+    def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         if not self.training:
-            return self.encode(x)
+            return super().infer(x)
         before = self.network.encode(x)
-        return self.code_activation(before + self.std * normal(before, generator))
+        return Encoding(self.code_activation(before + self.std * normal(before, generator)))

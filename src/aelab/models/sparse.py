@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.autoencoder import Autoencoder
+from aelab.models.autoencoder import Autoencoder, Forward
+from aelab.models.learner import Encoding
 from aelab.objectives.penalties import kl_to_target, l1
 from aelab.objectives.randomness import Generators, per_replica
 
@@ -64,9 +65,10 @@ class SparseAutoencoder(Autoencoder):
             start = torch.full((self.network.code_size,), 0.5)
             self.register_buffer("running_activation", start)
 
-    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor:
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        code = forward.encoding.code
         sparsity = l1(code) if self.sparsity == "l1" else self._divergence(code)
-        return sparsity + self.decay * self._squared_weights(code.ndim - 2) if self.decay else sparsity
+        return {"penalty": sparsity + self.decay * self._squared_weights(code.ndim - 2) if self.decay else sparsity}
 
     def _divergence(self, code: Tensor) -> Tensor:
         mean = code.mean(-2)
@@ -82,6 +84,6 @@ class SparseAutoencoder(Autoencoder):
         layers = (*self.network.encoder_layers, *self.network.decoder_layers)
         return torch.stack([layer.weight.square().flatten(replicas).sum(-1) for layer in layers]).sum(0)
 
-    def observe(self, code: Tensor) -> None:
+    def observe(self, encoding: Encoding) -> None:
         if self.running:
-            self.running_activation.lerp_(code.mean(-2), 1 - self.momentum)
+            self.running_activation.lerp_(self.across(encoding.code.mean(-2), "mean"), 1 - self.momentum)

@@ -10,6 +10,7 @@ from torch import Tensor
 from aelab.errors import UserError
 from aelab.models.dictionary import DictionaryAutoencoder
 from aelab.models.k_sparse import keep_largest
+from aelab.models.learner import Encoding
 
 
 class TopKAutoencoder(DictionaryAutoencoder):
@@ -46,8 +47,9 @@ class BatchTopKAutoencoder(TopKAutoencoder):
             return torch.where(z >= self.threshold[..., None, None], z, 0.0).relu()
         return keep_largest(z.relu().flatten(-2), self.k * z.shape[-2]).unflatten(-1, z.shape[-2:])
 
-    def observe(self, code: Tensor) -> None:
-        super().observe(code)
-        lowest = torch.where(code > 0, code, torch.inf).amin((-2, -1)).to(self.threshold)
+    def observe(self, encoding: Encoding) -> None:
+        super().observe(encoding)
+        kept = torch.where(encoding.code > 0, encoding.code, torch.inf)
+        lowest = self.across(kept.amin((-2, -1)), "min").to(self.threshold)
         average = torch.where(self.threshold < 0, lowest, self.threshold.lerp(lowest, 1 - self.momentum))
         self.threshold.copy_(torch.where(lowest.isfinite(), average, self.threshold))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.autoencoder import Autoencoder
+from aelab.models.autoencoder import Autoencoder, Forward
 from aelab.objectives.randomness import Generators
 
 
@@ -46,8 +46,12 @@ class WeightDecayAutoencoder(Autoencoder):
         factors = torch.ones(self.network.code_size) if self.unit_weights is None else self.unit_weights
         return self.weight * factors.double()
 
-    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor:
-        network, replicas = self.network, code.ndim - 2
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        return {"penalty": self._squared_weights(forward.encoding.code.ndim - 2)}
+
+    def _squared_weights(self, replicas: int) -> Tensor:
+        """Sum of the squares of all weights, no biases, ``[...]``: one for each of the leading axes."""
+        network = self.network
         weights = [layer.weight for layer in (*network.encoder_layers, *network.decoder_layers)]
         total = torch.stack([weight.square().flatten(replicas).sum(-1) for weight in weights]).sum(0)
         if self.unit_weights is None:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models.autoencoder import Autoencoder
+from aelab.models.learner import Encoding
+from aelab.objectives.randomness import Generators
 
 
 class WinnerTakeAllAutoencoder(Autoencoder):
@@ -25,9 +27,9 @@ class WinnerTakeAllAutoencoder(Autoencoder):
             raise UserError(f"model.share={share}: must be above 0, at most 1")
         self.share = share
 
-    def encode(self, x: Tensor) -> Tensor:
-        code = super().encode(x)
-        return keep_winners(code, max(1, round(self.share * code.shape[-2]))) if self.training else code
+    def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
+        code = super().infer(x, generator).code
+        return Encoding(keep_winners(code, max(1, round(self.share * code.shape[-2]))) if self.training else code)
 
 
 def keep_winners(code: Tensor, count: int) -> Tensor:

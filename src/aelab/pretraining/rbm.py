@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aelab.errors import UserError
-from aelab.models import Autoencoder, Terms
+from aelab.models import Autoencoder, Encoding, Forward, Terms
 from aelab.objectives.randomness import Generators, normal, uniform
 
 
@@ -24,7 +24,7 @@ class RBM(Autoencoder):
     Contrastive divergence (Hinton 2002) is the gradient of ``F(v) - F(v_k)``, F the free energy, v_k the end of a
     chain of ``steps`` Gibbs steps from v, held constant. ``sampled``: draw the visible units of the chain; else they
     are means, as in the paper's code. ``weight``: of the penalty ``|W|^2 / 2``. The error reported in training
-    is that of the chain's first step.
+    is that of the chain's first step. Its objective is no error with penalties, so that it has one of its own.
     """
 
     paddable = False  # padded hidden units would add to the free energy's gradient
@@ -71,10 +71,14 @@ class RBM(Autoencoder):
         total = self.network.encode(x)
         end, output = self.chain(x, total.detach(), generator)
         divergence = (self._free_energy(x, total) - self.free_energy(end)).mean(-1)
-        error, penalty = self.error(output, x).mean(-1), self.penalty(x, total)
-        return Terms(divergence + self.weight * penalty, error, penalty, self.code_activation(total))
+        error, penalty = self.error(output, x).mean(-1), self._penalty()
+        encoding = Encoding(self.code_activation(total))
+        return Terms(divergence + self.weight * penalty, error, {"penalty": penalty}, encoding)
 
-    def penalty(self, x: Tensor, code: Tensor, generator: Generators = None) -> Tensor:
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        return {"penalty": self._penalty()}
+
+    def _penalty(self) -> Tensor:
         return self.network.encoder_layers[0].weight.square().sum((-2, -1)) / 2
 
     @torch.no_grad()
