@@ -90,8 +90,10 @@ def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[Train
     record = manifest.get("replicas")
     if not isinstance(record, dict):
         return [[TrainedCoder(load_run(directory, device).model, str(directory))]]
-    settings, count = max(1, len(record["settings"])), record["count"]
-    kept = [[m for m in range(s * count, (s + 1) * count) if m not in record["diverged"]] for s in range(settings)]
+    load_run(directory, device)  # holds the numbers below against the checkpoint
+    settings, count = max(1, len(record.get("settings") or [])), record["count"]
+    diverged = set(record.get("diverged") or [])
+    kept = [[m for m in range(s * count, (s + 1) * count) if m not in diverged] for s in range(settings)]
     return [
         [TrainedCoder(load_run(directory, device, replica).model, f"{directory} replica {replica}") for replica in some]
         for some in kept

@@ -44,7 +44,7 @@ def evaluate(
     record = open_record(directory)
     questions: dict[str, Evaluation] = {name: instantiate("evaluation", config) for name, config in wanted.items()}
     missing = lacking(record, wanted, force)
-    done = record.setdefault("evaluations", {})
+    done = record["evaluations"] = record.get("evaluations") or {}
     metrics: dict[str, float] = {}
     if missing:
         with waiting("reading the run and its data"):
@@ -93,8 +93,8 @@ def _chosen(wanted: Mapping[str, DictConfig] | None) -> dict[str, DictConfig]:
 
 def lacking(record: Mapping[str, Any], wanted: Mapping[str, DictConfig], force: bool = False) -> list[str]:
     """The evaluations that a run's record does not hold, measured with these settings."""
-    done = record.get("evaluations", {})
-    return [name for name in wanted if force or done.get(name, {}).get("config") != _plain(wanted[name])]
+    done = record.get("evaluations") or {}
+    return [name for name in wanted if force or (done.get(name) or {}).get("config") != _plain(wanted[name])]
 
 
 def _plain(config: DictConfig) -> Any:

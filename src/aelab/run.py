@@ -115,10 +115,10 @@ def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _select(directory: Path, config: DictConfig, record: dict[str, Any], count: Any, replica: int) -> None:
+def _select(directory: Path, config: DictConfig, record: dict[str, Any], count: int, replica: int) -> None:
     """Give ``config`` the values of the replica's setting."""
     settings = record.get("settings") or []
-    if not isinstance(count, int) or count != (record.get("count") or 0) * max(1, len(settings)):
+    if count != (record.get("count") or 0) * max(1, len(settings)):
         raise UserError(f"{directory}: its checkpoint and its manifest differ in the number of replicas")
     if not 0 <= replica < count:
         raise UserError(f"replica={replica}: the run has replicas 0 to {count - 1}")
@@ -153,7 +153,10 @@ def _opened(directory: Path, device: str, replica: int) -> Run:
     ):
         raise UserError(f"{directory}: its checkpoint holds no weights by name; train the run again with force=true")
     if "replicas" in checkpoint:
-        _select(directory, config, manifest.get("replicas") or {}, checkpoint["replicas"], replica)
+        members = {name.partition(".")[0] for name in state}
+        if checkpoint["replicas"] != len(members):
+            raise UserError(f"{directory}: its checkpoint has {len(members)} replicas and says otherwise")
+        _select(directory, config, manifest.get("replicas") or {}, len(members), replica)
         prefix = f"{replica}."
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     elif replica:
