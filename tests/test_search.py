@@ -199,7 +199,7 @@ def test_a_search_from_the_command_line(tmp_path: Path) -> None:
     assert len(manifests) == 3
     best = min(manifests.values(), key=lambda manifest: manifest["metrics"]["val/error"])
     code_size = best["config"]["network"]["code_size"]
-    assert f"best of 3 trials: val/error {best['metrics']['val/error']:.4g}  network.code_size={code_size} " in said
+    assert f"best of 3 trials: validation {best['metrics']['val/error']:.4g}  network.code_size={code_size} " in said
     before = {path: path.stat().st_mtime_ns for path in manifests}
     assert "trial 4 of 4" in searched(4)
     now = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*/manifest.json")}

@@ -14,7 +14,8 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from aelab.config.quoted import named
-from aelab.configuration import instantiate
+from aelab.config.trust import resolve
+from aelab.configuration import conf_dir, instantiate
 from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
@@ -74,7 +75,7 @@ def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | N
         if examples is not None:
             instantiate("initialization", config.initialization)(network, examples)
         scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
-        return instantiate(
+        model: Autoencoder = instantiate(
             "model",
             config.model,
             network=network,
@@ -84,6 +85,15 @@ def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | N
             scheduler=scheduler,
             seed=config.seed,
         )
+        model.monitor = monitor_of(config)
+        if examples is not None:
+            model.initialize(examples)
+        return model
+
+
+def monitor_of(config: DictConfig) -> str:
+    """The metric by which weights are chosen: ``monitor``, or what the variant says."""
+    return str(config.get("monitor") or resolve("model", config.model._target_, conf_dir()).monitor)  # type: ignore[attr-defined]
 
 
 def _optimizer(config: DictConfig) -> Any:
@@ -172,7 +182,7 @@ def build_trainer(
             LastCheckpoint(directory),
         ]
     if config.callbacks.early_stopping is not None:
-        callbacks.append(EarlyStopping("val/error", patience=config.callbacks.early_stopping, mode="min"))
+        callbacks.append(EarlyStopping(monitor_of(config), patience=config.callbacks.early_stopping, mode="min"))
     own = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key != "steps_per_execution"])
     own._set_parent(config)
     own._set_key("trainer")

@@ -166,9 +166,11 @@ def _baseline_rows(
 
 
 def _best_setting(record: Mapping[str, Any]) -> int:
-    """Index of the setting with the lowest val/error, whose metrics are the run's."""
-    settings = (record.get("replicas") or {}).get("settings") or [{"metrics": {"val/error": 0.0}}]
-    return int(np.nanargmin([setting["metrics"].get("val/error", np.nan) for setting in settings]))
+    """Index of the setting with the lowest value of the run's monitor, whose metrics are the run's."""
+    settings, monitor = (record.get("replicas") or {}).get("settings"), record.get("monitor") or "val/error"
+    if not settings:
+        return 0
+    return int(np.nanargmin([setting["metrics"].get(monitor, np.nan) for setting in settings]))
 
 
 def _best(record: Mapping[str, Any], found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Search for the hyperparameters of the lowest val/error with Optuna: resumable, in batches, nothing run twice."""
+"""Search for the hyperparameters that do best on validation with Optuna: resumable, in batches, nothing run twice."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Search:
         return f"aelab-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
     def run(self, launch: Launch, directory: Path) -> float | None:
-        """Launch trials until ``n_trials`` have a result; one that fails costs itself. Returns the lowest val/error."""
+        """Launch trials until ``n_trials`` have a result; one that fails costs itself. Returns the lowest value."""
         while batch := self._under_way()[: self.n_jobs] or self._next():
             jobs = [[*self.fixed, *_overrides(trial.params)] for trial in batch]
             for trial, result in zip(batch, launch(jobs), strict=True):
@@ -100,7 +100,7 @@ class Search:
         if not self._complete():
             return None
         best = self.study.best_trial
-        print(f"best of {self._complete()} trials: val/error {best.value:.4g}  {' '.join(_overrides(best.params))}")
+        print(f"best of {self._complete()} trials: validation {best.value:.4g}  {' '.join(_overrides(best.params))}")
         found = dict(part.split("=", 1) for part in _overrides(best.params))
         results = {"name": "optuna", "best_evaluated_params": found, "best_evaluated_value": best.value}
         OmegaConf.save(OmegaConf.create(results), directory / "optimization_results.yaml")
@@ -131,7 +131,7 @@ class Search:
         else:
             self.failed += 1
             self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-        said = f"val/error {value:.4g}" if math.isfinite(value) else "failed"
+        said = f"validation {value:.4g}" if math.isfinite(value) else "failed"
         print(f"trial {trial.number + 1} of {self.n_trials}: {said}  {' '.join(_overrides(trial.params))}", flush=True)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from aelab.building import count_parameters, let_follow
+from aelab.building import count_parameters, let_follow, monitor_of
 from aelab.config.checking import check
 from aelab.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.errors import UserError
@@ -50,7 +50,7 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
-    """Train and test what the config describes, unless it is done already. Returns val/error of the best epoch.
+    """Train and test what the config describes, unless it is done already. Returns the best epoch's value of the monitor.
 
     ``wait``: for another process that is at this very run, instead of raising Held.
 
@@ -80,7 +80,7 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
             wait_for_start_over(directory)
         done = read_manifest(directory)
         if done and done.get("status") == "complete":  # rank 0 has nothing to do either
-            return done["metrics"]["val/error"]
+            return _monitored(done)
         return _joined(config, directory, overrides)
     with claim(directory, wait):
         done = read_manifest(directory)
@@ -101,13 +101,18 @@ def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any
         mirror.finish(record["metrics"], 0)
     loggers = config.logger.name, record["config"]["logger"]["name"]  # of now and of then
     evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
-    return record["metrics"]["val/error"]
+    return _monitored(record)
+
+
+def _monitored(record: dict[str, Any]) -> float:
+    """What a finished run is chosen by."""
+    return float(record["metrics"][record.get("monitor") or "val/error"])
 
 
 def _joined(config: DictConfig, directory: Path, overrides: list[str]) -> float:
     """The part that a process takes in a run that rank 0 owns and tells of."""
     try:
-        return _fit_and_test(config, directory, None, prepare(config, directory, overrides))["val/error"]
+        return _fit_and_test(config, directory, None, prepare(config, directory, overrides))[monitor_of(config)]
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         let_rank_zero_tell(directory)
@@ -155,7 +160,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
             mirror.finish(metrics, exit_code, signum)
     done_with(directory)
     print(_summary(metrics, config.error.name, manifest.record["timings"]["total_s"]))
-    return metrics["val/error"]
+    return _monitored(manifest.record)
 
 
 def _close(manifest: Manifest, status: str, error: BaseException) -> None:
@@ -193,7 +198,9 @@ def _fit_one(
     data, model, trainer, best = ready.data, ready.model, ready.trainer, ready.best
     if manifest:
         timings = {"data_s": ready.seconds}
-        manifest.update(data=data.describe(), parameters=count_parameters(model), timings=timings)
+        manifest.update(
+            data=data.describe(), monitor=model.monitor, parameters=count_parameters(model), timings=timings
+        )
     if is_wanted(config) and manifest:  # on one device, so there is one
         manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
     let_follow(trainer, mirror)
@@ -222,8 +229,8 @@ def _fit_one(
 def _fit_replicas(
     config: DictConfig, directory: Path, mirror: Mirror | None, replication: Replication, manifest: Manifest
 ) -> dict[str, float]:
-    """Fit the replicas of a plan; metrics of the setting with the lowest val/error, all settings in the manifest."""
-    manifest.update(data=replication.data.describe())
+    """Fit the replicas of a plan; metrics of the setting that the monitor chooses, all settings in the manifest."""
+    manifest.update(data=replication.data.describe(), monitor=monitor_of(config))
     began = time.monotonic()
     fitted = replication.fit(mirror)
     trained = time.monotonic()
@@ -247,5 +254,5 @@ def _fit_replicas(
     timings = {"fit_s": round(trained - began, 3), "test_s": round(time.monotonic() - trained, 3)}
     size = count_parameters(fitted.models[0]) // max(1, len(replication.chunks[0]))
     manifest.update(replicas=record, parameters=size, timings=timings)
-    best: dict[str, float] = min((result["metrics"] for result in results), key=lambda m: m["val/error"])
+    best: dict[str, float] = min((result["metrics"] for result in results), key=lambda m: m[monitor_of(config)])
     return best

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.errors import DivergedError
+from aelab.errors import DivergedError, UserError
 from aelab.models.metrics import ReconstructionMetrics, StepMeans
 from aelab.objectives.randomness import NOISE, Generators, generators_of, per_replica, seeded_generator
 
@@ -223,6 +223,13 @@ class Learner(pl.LightningModule):
 
     def _sum_over_processes(self, value: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(value, reduce_op="sum")
+
+    def monitored(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The value by which weights are chosen; UserError where ``monitor`` names none of the metrics."""
+        if self.monitor not in values:
+            known = ", ".join(sorted(name for name in values if name.startswith("val/")))
+            raise UserError(f"monitor={self.monitor}: no such metric; choose among {known}, or leave it out")
+        return values[self.monitor]
 
     def across(self, value: Tensor, operation: str) -> Tensor:
         """``sum``, ``mean``, ``min`` or ``max`` of a tensor over the processes that train this model; alone, itself."""

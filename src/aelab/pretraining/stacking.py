@@ -154,8 +154,8 @@ def _figures(plan: Greedy, model: Autoencoder, rows: list[dict[str, Any]]) -> di
     sizes = {"inputs": model.network.input_size, "units": model.network.code_size}
     if not rows:
         return sizes
-    measured = [row for row in rows if "val/error" in row]
-    best = min(measured, key=lambda row: row["val/error"]) if measured and plan.weights == "best" else rows[-1]
+    measured = [row for row in rows if model.monitor in row]
+    best = min(measured, key=lambda row: row[model.monitor]) if measured and plan.weights == "best" else rows[-1]
     return sizes | {"epochs": len(rows), **best}
 
 

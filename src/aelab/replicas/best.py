@@ -13,9 +13,9 @@ from aelab.models import Autoencoder
 
 
 class BestWeights(Callback):
-    """Remembers, for every replica of a stack, the state at its lowest val/error.
+    """Remembers, for every replica of a stack, the state at the lowest value of its ``monitor``.
 
-    ``errors``: lowest val/error of each replica, ``[K]``, infinite for one that never had a finite one.
+    ``errors``: that lowest value of each replica, ``[K]``, infinite for one that never had a finite one.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class BestWeights(Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Autoencoder)
-        errors = pl_module.latest["val/error"].detach().clone().nan_to_num(nan=float("inf"))
+        errors = pl_module.monitored(pl_module.latest).detach().clone().nan_to_num(nan=float("inf"))
         if self.errors is None:
             self.errors, self.state = errors, {k: v.clone() for k, v in pl_module.state_dict().items()}
             return
@@ -36,7 +36,7 @@ class BestWeights(Callback):
                 self.state[name][better] = value[better]
 
     def finite(self) -> list[bool]:
-        """Whether each replica ever had a finite val/error."""
+        """Whether each replica ever had a finite one."""
         assert self.errors is not None
         return [bool(error.isfinite()) for error in self.errors.reshape(-1)]
 

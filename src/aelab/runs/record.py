@@ -44,6 +44,7 @@ SHAPE = {
     "run_id": str,
     "sweep": SCALAR,
     "seed": SCALAR,
+    "monitor": str,
     "overrides": [str],
     "config": {"model": dict, "data": dict, "trainer": dict, "logger": dict, "sweep": SCALAR},
     "metrics": Each(NUMBER),

@@ -1,4 +1,4 @@
-"""``best.ckpt``: the epoch of the lowest val/error."""
+"""``best.ckpt``: the epoch with the lowest value of the model's ``monitor``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 
 from aelab.errors import UserError
-
-MONITOR = "val/error"
+from aelab.models.learner import Learner
 
 
 class BestCheckpoint(Checkpoint):
-    """Writes ``checkpoints/best.ckpt`` whenever val/error is lower than ever before.
+    """Writes ``checkpoints/best.ckpt`` whenever the model's ``monitor`` is lower than ever before.
 
     Lightning's own ``ModelCheckpoint`` keeps absolute paths in every checkpoint and, where a run was moved between a
     kill and its resumption, forgets the best score without an error. This one keeps the score alone.
@@ -50,7 +49,8 @@ class BestCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.validated != trainer.current_epoch or getattr(trainer, "fast_dev_run", False):
             return
-        score = trainer.callback_metrics[MONITOR].detach().cpu()
+        assert isinstance(pl_module, Learner)
+        score = pl_module.monitored(trainer.callback_metrics).detach().cpu()
         if trainer.strategy.reduce_boolean_decision(bool(score < self.score)):
             self.score = score.clone()
             trainer.save_checkpoint(self.path)
@@ -61,7 +61,7 @@ class BestCheckpoint(Checkpoint):
             return False
         if not self.path.is_file():
             raise UserError(
-                f"{self.path}: the best weights, with {MONITOR} {self.score:.4g}, were removed while the run was not "
+                f"{self.path}: the best weights, of {self.score:.4g} on validation, were removed while the run was not "
                 "done; start it over with force=true"
             )
         return True

@@ -67,9 +67,12 @@ def run_id(config: DictConfig) -> str:
     if (plain.get("pretraining") or {}).get("name") == "none":  # runs from before pretraining keep their names
         del plain["pretraining"]
     for dotted, value in LATER.items():
-        group, _, key = dotted.partition(".")
-        if key in plain[group] and plain[group][key] == value:
-            del plain[group][key]
+        *parents, last = dotted.split(".")
+        node = plain
+        for parent in parents:
+            node = node[parent]
+        if last in node and node[last] == value:
+            del node[last]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
     return f"{plain['model']['name']}-{plain['data']['name']}-{digest}"
 

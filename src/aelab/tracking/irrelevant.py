@@ -26,6 +26,7 @@ IRRELEVANT = (
 
 # Keys that came later, with the value that changes nothing: runs from before keep their names and differ in nothing.
 LATER = {
+    "monitor": None,
     "trainer.max_time": None,
     "data.one_class": None,
     "data.categorical": None,

@@ -15,7 +15,7 @@ UPDATES_PER_EPOCH = 20
 
 
 class Progress(Callback):
-    """Shows epochs done, the latest val/error and the time left; costs nothing a step worth measuring."""
+    """Shows epochs done, the latest value of the monitor and the time left; costs nothing a step worth measuring."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar = Bar(
@@ -40,9 +40,10 @@ class Progress(Callback):
             self.bar.update(self.task, completed=trainer.current_epoch + part)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        error = trainer.callback_metrics.get("val/error")
+        monitor = getattr(pl_module, "monitor", "val/error")
+        error = trainer.callback_metrics.get(monitor)
         if error is not None and hasattr(self, "bar"):
-            self.bar.update(self.task, error=f"val/error {error:.4g}")
+            self.bar.update(self.task, error=f"{monitor} {error:.4g}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar.stop()
