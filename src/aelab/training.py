@@ -50,7 +50,7 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
-    """Train and test what the config describes, unless it is done already. Returns the best epoch's value of the monitor.
+    """Train and test what the config describes, unless it is done already. Returns the best value of the monitor.
 
     ``wait``: for another process that is at this very run, instead of raising Held.
 
