@@ -15,9 +15,10 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from aelab.objectives import ERRORS, SquaredError
+from aelab.objectives.bregman import GAUSSIAN, LOGIT_BOUND
 from aelab.replicas import Decomposer, Decomposition, decompose
 from aelab.replicas import decomposition as module
-from aelab.replicas.bregman import ERRORS, LOGIT_BOUND
 
 NESTED = ["a", "b", "c", "d", "b", "c", "d", "a"]  # four data sets, two initialisations, in no order
 DESIGNS = [(error, groups) for error in ERRORS for groups in (None, NESTED)]
@@ -222,11 +223,24 @@ def test_examples_may_be_single_values() -> None:
     assert result.bias2_map.shape == () and result.bias2_map.item() == pytest.approx(result.bias2, rel=1e-12)
 
 
-def test_an_inconsistent_error_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    doubled = dataclasses.replace(ERRORS["squared"], divergence=lambda z, centre: 2 * (z - centre).square())
-    monkeypatch.setitem(ERRORS, "squared", doubled)
+def test_an_inconsistent_error_is_caught() -> None:
+    doubled = SquaredError()
+    doubled.decomposition = dataclasses.replace(GAUSSIAN, divergence=lambda z, centre: 2 * (z - centre).square())
     with pytest.raises(RuntimeError, match=r"noise \+ bias2 \+ variance is .* but the error"):
-        decompose(*random_problem())
+        decompose(*random_problem(), error=doubled)
+
+
+@pytest.mark.parametrize("error", list(ERRORS))
+def test_an_error_may_be_the_object(error: str) -> None:
+    """Its name stands for it; one that is not known to split is refused."""
+    predictions, target = random_problem()
+    target = target.sigmoid()
+    by_name, by_object = decompose(predictions, target, error), decompose(predictions, target, ERRORS[error])
+    assert by_name.metrics() == by_object.metrics()
+    whole = SquaredError()
+    whole.decomposition = None
+    with pytest.raises(ValueError, match="error=squared: it is not known how this error splits"):
+        decompose(predictions, target, whole)
 
 
 # Streaming --------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from aelab.configuration import conf_dir, instantiate
 from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
+from aelab.objectives import Error
 from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from aelab.tracking.epoch_state import EpochState
@@ -40,20 +41,22 @@ def build_data(config: DictConfig, fetch: bool = True) -> DataModule:
     if fetch:
         data.prepare_data()
     data.setup()
-    if config.error.name == "cross_entropy":
-        check_unit_interval(config.data.name, data, PARTS)
+    check_range(instantiate("error", config.error), config.data.name, data, PARTS)
     return data
 
 
-def check_unit_interval(name: str, data: DataModule, parts: Sequence[str]) -> None:
-    """UserError where values of parts of the data cannot be the targets of a cross-entropy."""
+def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str]) -> None:
+    """UserError where values of parts of the data cannot be the targets of an error."""
+    if error.data_range is None:
+        return
+    lowest, highest = error.data_range
     for part in parts:
         x = data.examples(part, limit=INITIALIZATION_EXAMPLES)
         low, high = x.min().item(), x.max().item()
-        if low < 0 or high > 1:
+        if low < lowest or high > highest:
             raise UserError(
-                f"error=cross_entropy data={name}: the {part} part has values from {low:.4g} to {high:.4g}, outside "
-                "[0, 1]; use error=squared, or rescale the data"
+                f"error={error.name} data={name}: the {part} part has values from {low:.4g} to {high:.4g}, outside "
+                f"[{lowest:g}, {highest:g}]; use error=squared, or rescale the data"
             )
 
 
@@ -64,9 +67,10 @@ def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | N
     None leaves the default weights, for a model whose weights are loaded next.
     """
     output = config.network.get("output_activation", "identity")
-    if output != "identity" and config.error.name == "cross_entropy":
+    error: Error = instantiate("error", config.error)
+    if output != "identity" and error.logits:
         raise UserError(
-            f"error=cross_entropy network.output_activation={output}: cross-entropy takes the decoder's output as "
+            f"error={error.name} network.output_activation={output}: this error takes the decoder's output as "
             "logits; use network.output_activation=identity, or error=squared"
         )
     with torch.random.fork_rng(devices=[]):
@@ -79,7 +83,7 @@ def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | N
             "model",
             config.model,
             network=network,
-            error=instantiate("error", config.error),
+            error=error,
             corruption=instantiate("corruption", config.corruption),
             optimizer=_optimizer(config),
             scheduler=scheduler,

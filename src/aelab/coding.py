@@ -14,8 +14,7 @@ from aelab.building import build_data
 from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Examples, Part
-from aelab.models import Autoencoder, SparseAutoencoder, WeightDecayAutoencoder
-from aelab.objectives import GaussianNoise
+from aelab.models import Autoencoder
 from aelab.run import load_run
 from aelab.tracking.identity import recorded
 
@@ -36,12 +35,10 @@ class TrainedCoder:
         self.name = name
         self.code_size: int = model.network.code_size
         self.activation: str = model.code_activation_name
-        aimed = isinstance(model, SparseAutoencoder) and model.sparsity == "kl"
-        self.target_activation = float(model.target) if aimed else None  # type: ignore[arg-type]
-        self.weight_decay = (
-            model.weights_of_units().cpu().numpy() if isinstance(model, WeightDecayAutoencoder) else None
-        )
-        self.noise = float(model.corruption.std) if isinstance(model.corruption, GaussianNoise) else None
+        self.target_activation = model.aimed_activation()
+        decay, std = model.decay_of_units(), getattr(model.corruption, "std", None)
+        self.weight_decay = None if decay is None else decay.cpu().numpy()
+        self.noise = None if std is None else float(std)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Examples ``[N, D]`` to codes ``[N, H]``; UserError where they are not finite."""
@@ -56,9 +53,10 @@ class TrainedCoder:
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
         return self._chunked(self.model.reconstruct, x)
 
-    def filters(self) -> np.ndarray:
-        """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``."""
-        return self.model.network.filters().float().cpu().numpy()
+    def filters(self) -> np.ndarray | None:
+        """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``; or None."""
+        found = self.model.network.filters()
+        return None if found is None else found.float().cpu().numpy()
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:
         """Derivatives ``[N, H, D]`` of the code at examples ``[N, D]``."""

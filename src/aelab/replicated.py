@@ -93,6 +93,12 @@ class Replication:
                 )
             if not values:
                 raise UserError(f"replicas.vary: {key} has no values")
+        error = instantiate("error", self.config.error)
+        if error.decomposition is None:
+            raise UserError(
+                f"error={error.name} replicas={self.config.replicas.name}: it is not known how this error splits into "
+                "bias and variance; use error=squared, or replicas=none"
+            )
         rows = self.assignment.rows.shape[1]
         if rows < self.data.batch_size:
             raise UserError(

@@ -22,11 +22,11 @@ from aelab.building import (
     build_model,
     build_trainer,
     check_optimizer,
-    check_unit_interval,
+    check_range,
     join_steps,
 )
 from aelab.config.checking import check
-from aelab.configuration import composing
+from aelab.configuration import composing, instantiate
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_scores import squared_errors
@@ -171,8 +171,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             X = X.reshape(len(X), *self.shape)
         data = InMemory(X, **{key: config.data[key] for key in kept})
         data.setup()
-        if config.error.name == "cross_entropy":
-            check_unit_interval("arrays", data, ("train", "val"))
+        check_range(instantiate("error", config.error), "arrays", data, ("train", "val"))
         return data
 
     def _restore(self) -> None:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from aelab.building import count_parameters, let_follow, monitor_of
 from aelab.config.checking import check
+from aelab.configuration import instantiate
 from aelab.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.errors import UserError
 from aelab.evaluating import evaluate, evaluate_later
@@ -159,7 +160,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
         if mirror:
             mirror.finish(metrics, exit_code, signum)
     done_with(directory)
-    print(_summary(metrics, config.error.name, manifest.record["timings"]["total_s"]))
+    print(_summary(metrics, instantiate("error", config.error).is_squared, manifest.record["timings"]["total_s"]))
     return _monitored(manifest.record)
 
 
@@ -170,8 +171,8 @@ def _close(manifest: Manifest, status: str, error: BaseException) -> None:
         manifest.close(status, error=told)
 
 
-def _summary(metrics: dict[str, float], error: str, seconds: float) -> str:
-    comparable = error == "squared" and "test/pca_error" in metrics
+def _summary(metrics: dict[str, float], is_squared: bool, seconds: float) -> str:
+    comparable = is_squared and "test/pca_error" in metrics
     beside = f"  (PCA {metrics['test/pca_error']:.4g})" if comparable else ""
     parts = ", bias² {test/bias2:.4g}, variance {test/variance:.4g}" if "test/bias2" in metrics else ""
     return f"test/error {metrics['test/error']:.4g}{parts.format_map(metrics)}{beside}  {seconds:.1f} s"

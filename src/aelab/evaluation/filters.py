@@ -51,9 +51,9 @@ def filters_of(coder: Coder, data: Examples) -> np.ndarray:
     Raises UserError where the coder has no filters, or they are no pictures.
     """
     own = getattr(coder, "filters", None)
-    if own is None and not isinstance(coder, PCACoder):
-        raise UserError("filters: draws the first layer of a network; this coder has none")
-    found = own() if own is not None else coder.directions.reshape(-1, *data.shape)  # type: ignore[attr-defined]
+    found = coder.directions.reshape(-1, *data.shape) if isinstance(coder, PCACoder) else own and own()
+    if found is None:
+        raise UserError("filters: draws the first layer of a network, and this one has none that can be drawn")
     if found.ndim != 4 or found.shape[1] not in (1, 3):
         raise UserError(
             f"data={data.name}: filters are drawn as pictures, and examples here have shape {list(data.shape)}"

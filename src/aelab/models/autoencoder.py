@@ -102,6 +102,14 @@ class Autoencoder(Learner):
         """The factor of a penalty in the loss."""
         return per_replica(self.weight, penalty) if name == "penalty" else 1.0
 
+    def aimed_activation(self) -> float | None:
+        """The mean activation that a penalty aims at; None where there is no such penalty."""
+        return None
+
+    def decay_of_units(self) -> Tensor | None:
+        """The penalty's weight of the squares of weights at each code unit, float64 ``[H]``; None without decay."""
+        return None
+
     def initialize(self, x: Tensor) -> None:
         """Start a variant's own state from training examples ``[N, D]``, where it has one."""
 

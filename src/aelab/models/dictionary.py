@@ -46,6 +46,11 @@ class DictionaryAutoencoder(Autoencoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        if self.network.code_weights() is None:
+            raise UserError(
+                "network: a dictionary's atoms are weights that leave the code, and this one has none; use "
+                "network=linear"
+            )
         if self.code_activation_name != "relu":
             raise UserError(
                 f"model.code_activation={self.code_activation_name}: these codes are ReLU's, cut; use "
@@ -105,7 +110,7 @@ class DictionaryAutoencoder(Autoencoder):
 
     def column_norms(self) -> Tensor:
         """``||d_j||`` of the decoder's weights as they are stored, ``[..., H]``."""
-        weights = self.network.code_weights()
+        weights = self._atoms()
         return weights.norm(dim=-2).clamp_min(torch.finfo(weights.dtype).tiny)
 
     def auxiliary(self, x: Tensor, z: Tensor, output: Tensor) -> Tensor:
@@ -137,5 +142,9 @@ class DictionaryAutoencoder(Autoencoder):
         self.log("train/dead_units", self.dead_units().float().mean())
 
     def _empty_code(self) -> Tensor:
+        return self._atoms().new_zeros(1, self.network.code_size)
+
+    def _atoms(self) -> Tensor:
         weights = self.network.code_weights()
-        return weights.new_zeros(1, self.network.code_size)
+        assert weights is not None
+        return weights

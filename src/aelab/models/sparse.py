@@ -84,6 +84,9 @@ class SparseAutoencoder(Autoencoder):
         layers = (*self.network.encoder_layers, *self.network.decoder_layers)
         return torch.stack([layer.weight.square().flatten(replicas).sum(-1) for layer in layers]).sum(0)
 
+    def aimed_activation(self) -> float | None:
+        return float(self.target) if self.sparsity == "kl" else None
+
     def observe(self, encoding: Encoding) -> None:
         if self.running:
             self.running_activation.lerp_(self.across(encoding.code.mean(-2), "mean"), 1 - self.momentum)

@@ -32,6 +32,11 @@ class WeightDecayAutoencoder(Autoencoder):
     def __init__(self, *args: Any, unit_weights: Sequence[float] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         size = self.network.code_size
+        if unit_weights is not None and self.network.code_weights() is None:
+            raise UserError(
+                "model.unit_weights: factors on the weights that leave each code unit, and this network has none; use "
+                "network=mlp or network=linear"
+            )
         if unit_weights is not None and (len(unit_weights) != size or min(unit_weights) < 0):
             raise UserError(
                 f"model.unit_weights={list(unit_weights)}: must be {size} numbers of 0 or more, one for each code unit "
@@ -41,7 +46,7 @@ class WeightDecayAutoencoder(Autoencoder):
         self.paddable = factors is None
         self.register_buffer("unit_weights", factors, persistent=False)
 
-    def weights_of_units(self) -> Tensor:
+    def decay_of_units(self) -> Tensor:
         """The weight of ``||A_i||^2 + ||B_i||^2`` for each code unit, float64 ``[H]``."""
         factors = torch.ones(self.network.code_size) if self.unit_weights is None else self.unit_weights
         return self.weight * factors.double()
@@ -58,5 +63,7 @@ class WeightDecayAutoencoder(Autoencoder):
             return total
         by_unit = network.encoder_layers[-1].weight.square().sum(-1)
         if not network.tied:
-            by_unit = by_unit + network.code_weights().square().sum(-2)
+            leaving = network.code_weights()
+            assert leaving is not None
+            by_unit = by_unit + leaving.square().sum(-2)
         return total + ((self.unit_weights.to(by_unit) - 1) * by_unit).sum(-1)

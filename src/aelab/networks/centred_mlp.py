@@ -36,16 +36,20 @@ class CentredMLP(MLP):
         super().__init__(shape, code_size - 1, hidden, activation, tied)
         self.code_size = code_size
 
+    def features(self, x: Tensor) -> Tensor:
+        """Of the example less its mean, which is no feature but a value of the code."""
+        return super().features(x - x.mean(-1, keepdim=True))
+
     def encode(self, x: Tensor) -> Tensor:
         mean = x.mean(-1, keepdim=True)
-        code = super().encode(x - mean)
+        code = self.encoder_layers[-1](self.features(x))
         return torch.cat([mean.expand(*code.shape[:-1], 1), code], -1)
 
     def decode(self, code: Tensor) -> Tensor:
         return super().decode(code[..., 1:]) + code[..., :1]
 
-    def code_weights(self) -> Tensor:
-        raise UserError("network=centred_mlp: its code's first value is a mean and has no weights; use network=mlp")
+    def code_weights(self) -> Tensor | None:
+        return None  # the code's first value is a mean and has none
 
     def linearize(self, x: Tensor) -> Linearization | None:
         return None

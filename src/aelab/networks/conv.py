@@ -55,12 +55,15 @@ class Conv(Network):
             self.decoder_layers.append(Affine(code_size, inner))
             self.decoder_layers.extend(Convolution(n, m, bias=n) for m, n in pairwise(channels[::-1]))
 
-    def encode(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         x = x.unflatten(-1, self.shape)
-        *convolutions, last = self.encoder_layers
-        for layer in convolutions:
+        for layer in self.encoder_layers[:-1]:
             x = self.activation(halve(x, layer.weight, layer.bias))
-        return last(x.flatten(-3))
+        return x.flatten(-3)
+
+    def encode(self, x: Tensor) -> Tensor:
+        code: Tensor = self.encoder_layers[-1](self.features(x))
+        return code
 
     def decode(self, code: Tensor) -> Tensor:
         first, *convolutions = self._decoder()
@@ -71,7 +74,7 @@ class Conv(Network):
                 x = self.activation(x)
         return x.flatten(-3)
 
-    def code_weights(self) -> Tensor:
+    def code_weights(self) -> Tensor | None:
         return self._decoder()[0][0]
 
     def _decoder(self) -> list[tuple[Tensor, Tensor]]:
@@ -91,5 +94,5 @@ class Conv(Network):
         convolved = sum(n * layer.weight.numel() for n, layer in zip(places, convolutions, strict=True))
         return 2 * (convolved + last.weight.numel())
 
-    def filters(self) -> Tensor:
+    def filters(self) -> Tensor | None:
         return self.encoder_layers[0].weight.detach()

@@ -40,11 +40,14 @@ class MLP(Network):
         self.decoder_layers = nn.ModuleList() if tied else nn.ModuleList(Affine(m, n) for m, n in pairwise(sizes[::-1]))
         self.decoder_biases = nn.ParameterList(torch.zeros(n) for n in sizes[-2::-1]) if tied else nn.ParameterList()
 
-    def encode(self, x: Tensor) -> Tensor:
-        *hidden, last = self.encoder_layers
-        for layer in hidden:
+    def features(self, x: Tensor) -> Tensor:
+        for layer in self.encoder_layers[:-1]:
             x = self.activation(layer(x))
-        return last(x)
+        return x
+
+    def encode(self, x: Tensor) -> Tensor:
+        code: Tensor = self.encoder_layers[-1](self.features(x))
+        return code
 
     def decode(self, code: Tensor) -> Tensor:
         *hidden, last = self._decoder()
@@ -52,7 +55,7 @@ class MLP(Network):
             code = self.activation(affine(code, weight, bias))
         return self.output_activation(affine(code, *last))
 
-    def code_weights(self) -> Tensor:
+    def code_weights(self) -> Tensor | None:
         return self._decoder()[0][0]
 
     def _decoder(self) -> list[tuple[Tensor, Tensor]]:
@@ -80,5 +83,5 @@ class MLP(Network):
     def multiplications(self) -> int:
         return 2 * sum(m * n for m, n in pairwise([self.input_size, *self.hidden, self.code_size]))
 
-    def filters(self) -> Tensor:
+    def filters(self) -> Tensor | None:
         return self.encoder_layers[0].weight.detach().unflatten(-1, self.shape)

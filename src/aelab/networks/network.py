@@ -29,7 +29,12 @@ class Network(nn.Module):
     ``shape``: shape of one example, D values. The decoder's output is the reconstruction for squared error
     and its logits for cross-entropy. ``encoder_layers`` and ``decoder_layers`` list the modules with a weight
     from input to code and back; a tied network has no decoder weights.
+
+    ``linearize``, ``code_weights`` and ``filters`` are *abilities*: None where a network lacks them, and whoever needs
+    one asks before anything is trained. ``stackable``: whether its layers take replicas along a leading axis.
     """
+
+    stackable = True
 
     encoder_layers: Any  # ModuleLists of layers with a weight and a bias
     decoder_layers: Any
@@ -47,15 +52,19 @@ class Network(nn.Module):
         self.hidden = tuple(hidden)
         self.tied = tied
 
+    def features(self, x: Tensor) -> Tensor:
+        """Inputs ``[..., B, D]`` to what the layer that makes the code is given, ``[..., B, width]``."""
+        raise NotImplementedError
+
     def encode(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
     def decode(self, code: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def code_weights(self) -> Tensor:
-        """The weights that leave the code, ``[..., width, code_size]``: a column for each code unit."""
-        raise NotImplementedError
+    def code_weights(self) -> Tensor | None:
+        """The weights that leave the code, ``[..., width, code_size]``: a column for each code unit; or None."""
+        return None
 
     is_chain = False
 
@@ -71,6 +80,6 @@ class Network(nn.Module):
         """Multiply-adds of one example's way through encoder and decoder."""
         raise NotImplementedError
 
-    def filters(self) -> Tensor:
-        """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``."""
-        raise NotImplementedError
+    def filters(self) -> Tensor | None:
+        """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``; or None."""
+        return None

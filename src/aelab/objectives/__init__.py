@@ -5,6 +5,18 @@ give K results.
 """
 
 from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper
-from aelab.objectives.errors import CrossEntropy, SquaredError
+from aelab.objectives.errors import CrossEntropy, Error, SquaredError
 
-__all__ = ["CrossEntropy", "GaussianNoise", "MaskingNoise", "NoCorruption", "SaltAndPepper", "SquaredError"]
+ERRORS: dict[str, Error] = {error.name: error for error in (SquaredError(), CrossEntropy())}
+"""The errors that have a name of their own."""
+
+__all__ = [
+    "ERRORS",
+    "CrossEntropy",
+    "Error",
+    "GaussianNoise",
+    "MaskingNoise",
+    "NoCorruption",
+    "SaltAndPepper",
+    "SquaredError",
+]

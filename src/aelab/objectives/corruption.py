@@ -18,6 +18,7 @@ class NoCorruption:
     """The encoder sees x."""
 
     varying: tuple[str, ...] = ()
+    std: float | None = None
 
     def __call__(self, x: Tensor, generator: Generators = None) -> Tensor:
         return x

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from aelab.configuration import instantiate
 from aelab.errors import UserError
 from aelab.pretraining.greedy import Greedy
 
@@ -67,7 +68,7 @@ class BoltzmannStack(Greedy):
         if index:
             layer.error = {"_target_": "aelab.objectives.CrossEntropy", "name": "cross_entropy"}
         code = layer.model.code_activation
-        gaussian = layer.error.name == "squared" or code == "identity"
+        gaussian = instantiate("error", layer.error).is_squared or code == "identity"
         layer.network.tied = True
         layer.model = _group("aelab.pretraining.RBM", "rbm", code_activation=code, **self.machine)
         layer.corruption = _group("aelab.objectives.NoCorruption", "none")

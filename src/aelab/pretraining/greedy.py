@@ -7,8 +7,10 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import Tensor
 
+from aelab.configuration import instantiate
 from aelab.errors import UserError
 from aelab.networks.activations import activation
+from aelab.objectives import Error, SquaredError
 
 
 class Greedy:
@@ -39,9 +41,10 @@ class Greedy:
     def check(self, config: DictConfig) -> None:
         """Raises UserError where the run's network cannot be trained like this."""
         name, hidden = config.network.activation, config.network.hidden
-        if hidden and config.error.name == "cross_entropy" and name != "sigmoid":
+        error: Error = instantiate("error", config.error)
+        if hidden and error.data_range == (0, 1) and name != "sigmoid":
             raise UserError(
-                f"pretraining=greedy error=cross_entropy network.activation={name}: upper layers rebuild codes, which "
+                f"pretraining=greedy error={error.name} network.activation={name}: upper layers rebuild codes, which "
                 "must be in [0, 1]; use network.activation=sigmoid, or error=squared"
             )
 
@@ -52,15 +55,13 @@ class Greedy:
 
     def error(self, config: DictConfig, index: int) -> Any:
         """The error of layer ``index``; None for that of its config."""
-        if index == 0 or config.error.name == "cross_entropy":
+        if index == 0 or instantiate("error", config.error).logits:
             return None
         return ActivatedError(config.network.activation)
 
 
-class ActivatedError:
+class ActivatedError(SquaredError):
     """The squared error of outputs that pass an activation first."""
-
-    name = "squared"
 
     def __init__(self, activation_name: str) -> None:
         self.activation = activation(activation_name)

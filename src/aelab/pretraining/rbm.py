@@ -42,7 +42,7 @@ class RBM(Autoencoder):
             )
         self.steps = steps
         self.sampled = sampled
-        self.binary_visible = self.error.name == "cross_entropy"
+        self.binary_visible = self.error.logits
         self.binary_hidden = self.code_activation_name == "sigmoid"
         if not (self.binary_visible or self.binary_hidden):
             raise UserError(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from aelab.config.trust import resolve
+from aelab.configuration import conf_dir
 from aelab.errors import UserError
 from aelab.replicas.plans import Plan
 from aelab.replicas.rates import ELEMENTWISE
@@ -76,6 +78,8 @@ def _obstacle(config: DictConfig) -> str | None:
     optimizer = config.optimizer._target_.rpartition(".")[2]
     if optimizer not in ELEMENTWISE:
         return f"optimizer {optimizer} mixes parameters, and so would mix replicas"
+    if not resolve("network", config.network._target_, conf_dir()).stackable:  # type: ignore[attr-defined]
+        return f"network={config.network.name} takes no replicas along a leading axis"
     if config.callbacks.early_stopping is not None:
         return "callbacks.early_stopping would stop all replicas at once"
     if config.scheduler.name == "plateau":

@@ -30,7 +30,8 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
-from aelab.replicas.bregman import ERRORS, LARGEST, spread
+from aelab.objectives import ERRORS, Error
+from aelab.objectives.bregman import LARGEST, spread
 from aelab.replicas.result import Decomposition, PerExample
 from aelab.replicas.uncertainty import jackknife, leave_one_out, standard_error
 
@@ -41,7 +42,7 @@ CHUNK_VALUES = 2**16
 def decompose(
     predictions: Tensor,
     target: Tensor,
-    error: str = "squared",
+    error: str | Error = "squared",
     groups: Sequence[Hashable] | Tensor | None = None,
     drop_diverged: bool = False,
 ) -> Decomposition:
@@ -49,7 +50,7 @@ def decompose(
 
     predictions: [K, N, ...]; logits for the cross-entropy.
     target: [N, ...]; in [0, 1] for the cross-entropy.
-    error: "squared", or "cross_entropy" (nats).
+    error: "squared", or "cross_entropy" (nats), or the error object itself.
     groups: for a nested design, the data set that each replica was trained on: length K, every data set with
         the same number of replicas, 2 or more.
     drop_diverged: leave out replicas whose predictions are not finite instead of refusing them. In a nested
@@ -80,14 +81,17 @@ class Decomposer:
 
     def __init__(
         self,
-        error: str,
+        error: str | Error,
         count_replicas: int,
         groups: Sequence[Hashable] | Tensor | None = None,
         keep: Sequence[bool] | Tensor | None = None,
     ) -> None:
-        if error not in ERRORS:
+        if isinstance(error, str) and error not in ERRORS:
             raise ValueError(f"unknown error {error!r}: choose one of {', '.join(ERRORS)}")
-        self._error, self._error_name = ERRORS[error], error
+        known = ERRORS[error] if isinstance(error, str) else error
+        if known.decomposition is None:
+            raise ValueError(f"error={known.name}: it is not known how this error splits into bias and variance")
+        self._error, self._error_name = known.decomposition, known.name
         self._count = count_replicas
         self._nested = groups is not None
         self._units, self._diverged = _design(count_replicas, groups, keep)
@@ -137,6 +141,7 @@ class Decomposer:
         return Decomposition(
             **figures,
             error_name=self._error_name,
+            noiseless=self._error.noiseless,
             naive_variance=figures["error"] - figures["noise"] - figures["naive_bias2"],
             count_replicas=self._units.numel(),
             count_examples=examples,
@@ -182,7 +187,7 @@ class Decomposer:
         lowest, highest = self._error.target_range
         low, high = (extreme.item() for extreme in target.aminmax())
         if not lowest <= low <= high <= highest:  # nor if they are nan
-            wanted = "in [0, 1]" if self._error_name == "cross_entropy" else "finite"
+            wanted = "finite" if highest >= LARGEST else f"in [{lowest:g}, {highest:g}]"
             raise ValueError(f"the target must be {wanted}, but its values lie between {low} and {high}")
         finite = _finite(predictions).tolist()
         for replica in sorted(self._units.flatten().tolist()):

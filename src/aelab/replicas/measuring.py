@@ -45,7 +45,7 @@ def measure(
     the replicas inputs corrupted as in training, the same noise for all of them (common random numbers);
     the target stays clean.
     """
-    error = models[0].error.name
+    error = models[0].error
     groups = None if data_sets is None else [data_sets[k] for k in members]
     decomposer = Decomposer(error, len(members), groups, [keep[k] for k in members])
     generator = seeded_generator(0, 0, device=models[0].device)

@@ -58,7 +58,9 @@ class Decomposition:
     variance_init_se_replicas: float | None = None
 
     error_name: str
-    """Which: squared or cross_entropy."""
+    """Which: squared, cross_entropy, ..."""
+    noiseless: bool = True
+    """Whether a perfect prediction makes no error."""
     noise: float
     """The error of a perfect prediction: 0 (squared), or the entropy of the target (cross-entropy)."""
     naive_bias2: float
@@ -100,13 +102,13 @@ class Decomposition:
         return value - half, value + half
 
     def metrics(self, prefix: str = "test/") -> dict[str, float]:
-        """Flat figures to log: each quantity with its standard errors, and for the cross-entropy the noise.
+        """Flat figures to log: each quantity with its standard errors, and the noise where there may be some.
 
         What this decomposition cannot tell (None or nan) is left out.
         """
         suffixes = ("", "_se", "_se_examples", "_se_replicas")
         names = [quantity + suffix for quantity in self._present() for suffix in suffixes]
-        if self.error_name == "cross_entropy":
+        if not self.noiseless:
             names.append("noise")
         values = {name: getattr(self, name) for name in names}
         return {prefix + name: value for name, value in values.items() if not math.isnan(value)}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from aelab.errors import UserError
+from aelab.machines.regular_files import open_inside
 from aelab.tracking.containment import check_contained
 from aelab.tracking.heartbeat import Heartbeat
 
@@ -130,7 +131,7 @@ def _alone(directory: Path, wait: bool) -> Iterator[Heartbeat]:
 def is_held(directory: Path) -> bool:
     """Whether a process, here or on another machine that shares the file system, is at this run."""
     try:
-        with (directory / LOCK).open("r") as lock:
+        with open_inside(directory, LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

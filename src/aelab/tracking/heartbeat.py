@@ -11,9 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from aelab.machines.regular_files import read_inside
 from aelab.tracking.atomic import write_whole
 
 FILE = ".heartbeat"
+LIMIT = 4096  # bytes
 BEAT_S = 5.0
 """Seconds between two signs of life."""
 
@@ -90,7 +92,7 @@ class Heartbeat:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.path.read_text())
+            found = json.loads(read_inside(self.path.parent, FILE, limit=LIMIT))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

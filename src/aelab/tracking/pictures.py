@@ -52,8 +52,11 @@ def reconstructions(model: Autoencoder, x: Tensor, shape: tuple[int, ...]) -> np
 
 
 def filters(model: Autoencoder) -> np.ndarray | None:
-    """First-layer weights as tiles, each scaled to its own largest magnitude around mid-grey."""
-    weights = model.network.filters()[:TILES].float().cpu()
+    """First-layer weights as tiles, each scaled to its own largest magnitude around mid-grey; None without."""
+    found = model.network.filters()
+    if found is None:
+        return None
+    weights = found[:TILES].float().cpu()
     if not is_image(tuple(weights.shape[1:])):
         return None
     scale = weights.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)

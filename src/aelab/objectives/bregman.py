@@ -35,6 +35,8 @@ class BregmanError:
     target_range: tuple[float, float]
     quadratic: bool = False
     """Whether D(z || centre) is proportional to |z - centre|^2."""
+    noiseless: bool = True
+    """Whether a perfect prediction makes no error."""
 
 
 def softplus(logits: Tensor) -> Tensor:
@@ -64,24 +66,26 @@ def _entropy(target: Tensor) -> Tensor:
     return entropy
 
 
-ERRORS = {
+GAUSSIAN = BregmanError(
     # Averaged as residuals: their mean keeps its digits even where the data lie far from zero.
-    "squared": BregmanError(
-        coordinates=lambda predictions, target: predictions - target,
-        loss=lambda residuals, target: residuals.square(),
-        noise=torch.zeros_like,
-        divergence=lambda residuals, centre: (residuals - centre).square_(),
-        target_range=(-LARGEST, LARGEST),
-        quadratic=True,
-    ),
-    "cross_entropy": BregmanError(
-        coordinates=lambda logits, target: logits.clamp(-LOGIT_BOUND, LOGIT_BOUND),
-        loss=_bernoulli_loss,
-        noise=_entropy,
-        divergence=_bernoulli_divergence,
-        target_range=(0.0, 1.0),
-    ),
-}
+    coordinates=lambda predictions, target: predictions - target,
+    loss=lambda residuals, target: residuals.square(),
+    noise=torch.zeros_like,
+    divergence=lambda residuals, centre: (residuals - centre).square_(),
+    target_range=(-LARGEST, LARGEST),
+    quadratic=True,
+)
+"""The squared error."""
+
+BERNOULLI = BregmanError(
+    coordinates=lambda logits, target: logits.clamp(-LOGIT_BOUND, LOGIT_BOUND),
+    loss=_bernoulli_loss,
+    noise=_entropy,
+    divergence=_bernoulli_divergence,
+    target_range=(0.0, 1.0),
+    noiseless=False,
+)
+"""The cross-entropy of values between 0 and 1, in nats."""
 
 
 def spread(error: BregmanError, z: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
