@@ -116,8 +116,8 @@ class Largest:
 }
 CHOICES = {
     "a variant": ("model._target_=theirs.models.Centred", "model.name=centred", "+model.weight=0.1"),
-    "a network": ("network._target_=theirs.networks.Plain", "network.name=plain", "~network.activation", "~network.tied",
-                  "~network.output_activation", "network.hidden=[]"),
+    "a network": ("network._target_=theirs.networks.Plain", "network.name=plain", "network.hidden=[]",
+                  "~network.activation", "~network.tied", "~network.output_activation"),
     "an error": ("error._target_=theirs.errors.Halved", "error.name=halved"),
     "a data set": ("data._target_=theirs.data.Waves", "data.name=waves"),
     "an evaluation": ("+evaluation.largest={_target_: theirs.evaluation.Largest, name: largest}",),
@@ -163,9 +163,10 @@ def test_it_is_stacked(kind: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_had_is_refused_before_training(tmp_path: Path) -> None:
-    """An error that is not known to split, in replicas; a dictionary without atoms; filters of a network without any."""
+    """An error that is not known to split, in replicas; a dictionary of a network without atoms."""
+    replicas = ("replicas=bootstrap", "replicas.count=3")
     for overrides, told in (
-        ((*CHOICES["an error"], "replicas=bootstrap", "replicas.count=3"), "error=halved replicas=bootstrap: it is not known how"),
+        ((*CHOICES["an error"], *replicas), "error=halved replicas=bootstrap: it is not known how"),
         ((*LINEAR, "model=top_k"), "atoms are weights that leave the code"),
     ):
         config = compose_tiny(tmp_path, *overrides)
