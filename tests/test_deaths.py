@@ -124,10 +124,9 @@ def test_workers_killed_at_random_moments(launcher: str, tmp_path: Path) -> None
     draw = random.Random(int.from_bytes(os.urandom(4)))
     while kills < 4 and process.poll() is None:
         time.sleep(draw.uniform(0.0, 1.0))
-        for child in draw.sample(sorted(children(pid)), min(1, len(children(pid)))):
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-                kills += 1
+        with suppress(IndexError, ProcessLookupError):  # there is none just now
+            os.kill(draw.choice(sorted(children(pid))), signal.SIGKILL)
+            kills += 1
     said = process.communicate(timeout=120)
     assert process.returncode in (0, 1) and "sweep: " in said[0], said
     assert said[1].count("perhaps out of memory") <= kills
