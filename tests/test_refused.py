@@ -52,7 +52,7 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capt
     hydra_state, handlers, level = Singleton.get_state(), root.handlers[:], root.level
 
     def given(*words: str, program: Callable[[], int] = cli.train) -> tuple[int, list[str]]:
-        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
         monkeypatch.setattr(sys, "argv", ["train.py", *words])
         capsys.readouterr()
         try:

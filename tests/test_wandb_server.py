@@ -19,9 +19,9 @@ from conftest import TINY, compose_tiny
 from stand_in_wandb import KEY, StandInServer
 from wandb_log import read_log
 
-from aelab import training
 from aelab.models import Autoencoder
 from aelab.tracking import wandb_client
+from aelab.tracking.identity import run_id
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import read_rows
 from aelab.training import RunFailed, RunInterrupted, run
@@ -222,7 +222,7 @@ def test_a_client_that_dies_takes_no_run_with_it(
     assert manifest["status"] == "complete" and len(read_rows(directory / "metrics.jsonl")) == 2
     assert "the run goes on" in capfd.readouterr().err
     run(compose_tiny(tmp_path, *ONLINE, "logger.mode=offline", "seed=1"), [])
-    [file] = (tmp_path / "wandb").glob(f"offline-run-*-{training.run_id(compose_tiny(tmp_path, 'seed=1'))}/*.wandb")
+    [file] = (tmp_path / "wandb").glob(f"offline-run-*-{run_id(compose_tiny(tmp_path, 'seed=1'))}/*.wandb")
     assert read_log(file).exit_code == 0
 
 

@@ -44,15 +44,15 @@ def taken(target: Callable[..., Any]) -> set[str] | None:
     A class that hands ``**settings`` on to the class it is made of takes what that one takes.
     """
     names: set[str] = set()
-    for function in reversed(_functions(target)):
+    for function in reversed(_functions(target) or [target]):
         try:
             parameters = inspect.signature(function).parameters.values()
         except ValueError:
             return None
         names |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    return names - {"self"}
+            return names - {"self"}
+    return None
 
 
 def unknown(group: str, key: str, value: Any, target: str) -> UserError:
