@@ -124,7 +124,7 @@ def test_training_evaluates_once_and_its_identity_stays(outputs: Path, monkeypat
     directory = directory_of(config)
     before = manifest_of(directory)
     assert "evaluations" not in before
-    monkeypatch.setattr("aelab.training._fit_and_test", None)  # whoever trains again fails
+    monkeypatch.setattr("aelab.training.fit_and_test", None)  # whoever trains again fails
     run(config, [])
     first = manifest_of(directory)
     assert first["timings"] == before["timings"] and "code_health/l0" in first["metrics"]

@@ -28,7 +28,7 @@ from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
 from aelab.replicas.chunking import LAYOUT, begun, chunks
 from aelab.replicas.measuring import Curves
-from aelab.replicas.plans import Assignment, Plan
+from aelab.replicas.plans import Assignment, Plan, check_varied
 from aelab.replicas.rates import with_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.atomic import write_whole
@@ -36,15 +36,6 @@ from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
 from aelab.tracking.identity import resolved
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import mean_history, write_rows
-
-VARIABLE = (
-    "model.weight",
-    "model.target",
-    "corruption.std",
-    "corruption.probability",
-    "optimizer.lr",
-    "network.code_size",
-)
 
 
 class Fitted(NamedTuple):
@@ -85,14 +76,7 @@ class Replication:
         return len(self.assignment.seeds)
 
     def _check(self) -> None:
-        for key, values in self.plan.vary.items():
-            if key not in VARIABLE or OmegaConf.select(self.config, key) is None:
-                raise UserError(
-                    f"replicas.vary: {key} cannot differ within one fit; choose among {', '.join(VARIABLE)} "
-                    "as far as this model has them, or sweep over it with -m"
-                )
-            if not values:
-                raise UserError(f"replicas.vary: {key} has no values")
+        check_varied(self.plan, self.config)
         error = instantiate("error", self.config.error)
         if error.decomposition is None:
             raise UserError(

@@ -16,7 +16,7 @@ from aelab.data.loader import to_float
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_scores import squared_errors
 from aelab.models import Autoencoder
-from aelab.replicated import VARIABLE
+from aelab.replicas.plans import VARIABLE
 from aelab.runs.record import is_number, open_record
 from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.identity import recorded

@@ -13,25 +13,21 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from aelab.building import count_parameters, let_follow, monitor_of
+from aelab.building import monitor_of
 from aelab.config.checking import check
 from aelab.configuration import instantiate
-from aelab.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.errors import UserError
 from aelab.evaluating import evaluate, evaluate_later
+from aelab.fitting import fit_and_test
 from aelab.interruption import Interrupted, Interruption, interruptible
-from aelab.launching import let_rank_zero_tell, relaunchable
-from aelab.preparation import Single, prepare
-from aelab.pretraining import is_wanted, pretrain
+from aelab.launching import let_rank_zero_tell
+from aelab.preparation import prepare
 from aelab.ranks import is_rank_zero
-from aelab.replicated import Replication
 from aelab.slurm import requeue
-from aelab.tracking.checkpoints import last_intact, load_checkpoint
 from aelab.tracking.claim import Lost, claim
-from aelab.tracking.gallery import keep_picture
 from aelab.tracking.identity import UNNAMED, directory_name, resolved
 from aelab.tracking.manifest import Manifest, read_manifest
-from aelab.tracking.mirror import Mirror, is_open, mirror_again, start_mirror
+from aelab.tracking.mirror import is_open, mirror_again, start_mirror
 from aelab.tracking.quiet import quiet
 from aelab.tracking.start_over import done_with, must_start_over, start_over, wait_for_start_over
 
@@ -113,7 +109,7 @@ def _monitored(record: dict[str, Any]) -> float:
 def _joined(config: DictConfig, directory: Path, overrides: list[str]) -> float:
     """The part that a process takes in a run that rank 0 owns and tells of."""
     try:
-        return _fit_and_test(config, directory, None, prepare(config, directory, overrides))[monitor_of(config)]
+        return fit_and_test(config, directory, None, prepare(config, directory, overrides))[monitor_of(config)]
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         let_rank_zero_tell(directory)
@@ -140,7 +136,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
         if config.logger.name != "none":
             outputs = Path(config.paths.outputs)
             mirror = start_mirror(config, directory, manifest.record["config"], outputs)
-        metrics = _fit_and_test(config, directory, mirror, ready, manifest)
+        metrics = fit_and_test(config, directory, mirror, ready, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
         metrics |= evaluate(directory, config.get("evaluation"), mirror)
@@ -176,84 +172,3 @@ def _summary(metrics: dict[str, float], is_squared: bool, seconds: float) -> str
     beside = f"  (PCA {metrics['test/pca_error']:.4g})" if comparable else ""
     parts = ", bias² {test/bias2:.4g}, variance {test/variance:.4g}" if "test/bias2" in metrics else ""
     return f"test/error {metrics['test/error']:.4g}{parts.format_map(metrics)}{beside}  {seconds:.1f} s"
-
-
-def _fit_and_test(
-    config: DictConfig,
-    directory: Path,
-    mirror: Mirror | None,
-    ready: Single | Replication,
-    manifest: Manifest | None = None,
-) -> dict[str, float]:
-    """All metrics of one model, or of the replicas of a plan."""
-    if isinstance(ready, Single):
-        return _fit_one(config, directory, mirror, ready, manifest)
-    assert manifest is not None
-    return _fit_replicas(config, directory, mirror, ready, manifest)
-
-
-def _fit_one(
-    config: DictConfig, directory: Path, mirror: Mirror | None, ready: Single, manifest: Manifest | None
-) -> dict[str, float]:
-    """Fit (from the last checkpoint where there is one) and test the best weights."""
-    data, model, trainer, best = ready.data, ready.model, ready.trainer, ready.best
-    if manifest:
-        timings = {"data_s": ready.seconds}
-        manifest.update(
-            data=data.describe(), monitor=model.monitor, parameters=count_parameters(model), timings=timings
-        )
-    if is_wanted(config) and manifest:  # on one device, so there is one
-        manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
-    let_follow(trainer, mirror)
-    if mirror and config.logger.watch:
-        mirror.watch(model)
-    began = time.monotonic()
-    with relaunchable(trainer):
-        trainer.fit(model, datamodule=data, ckpt_path=last_intact(directory), weights_only=True)
-        fitted = time.monotonic()
-        if best.check():
-            model.load_state_dict(load_checkpoint(best.path)["state_dict"])
-        elif trainer.max_epochs == 0:  # pretraining alone
-            trainer.save_checkpoint(best.path)
-        trainer.test(model, datamodule=data, verbose=False)
-    metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
-    pca = fitted_pca(data)
-    if pca is not None:
-        metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
-    if manifest:
-        manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
-    if mirror and config.logger.upload_checkpoint:
-        mirror.upload_checkpoint(best.path)
-    return metrics
-
-
-def _fit_replicas(
-    config: DictConfig, directory: Path, mirror: Mirror | None, replication: Replication, manifest: Manifest
-) -> dict[str, float]:
-    """Fit the replicas of a plan; metrics of the setting that the monitor chooses, all settings in the manifest."""
-    manifest.update(data=replication.data.describe(), monitor=monitor_of(config))
-    began = time.monotonic()
-    fitted = replication.fit(mirror)
-    trained = time.monotonic()
-    replication.save(fitted)
-    results = setting_results(replication, fitted)
-    sheets = decomposition_pictures(replication, fitted)
-    paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]
-    if mirror:
-        mirror.epochs()  # those of a run that was killed after its last one
-        mirror.pictures(paths)
-    record = {
-        "plan": config.replicas.name,
-        "count": replication.count,
-        "chunks": len(replication.chunks),
-        "test_inputs": config.corruption.name if replication.plan.corrupt_test else "clean",
-        "settings": results if len(results) > 1 else [],
-        "diverged": [k for k, kept in enumerate(fitted.keep) if not kept],
-    }
-    if record["diverged"]:
-        log.warning("replicas %s diverged and are left out; lower optimizer.lr", record["diverged"])
-    timings = {"fit_s": round(trained - began, 3), "test_s": round(time.monotonic() - trained, 3)}
-    size = count_parameters(fitted.models[0]) // max(1, len(replication.chunks[0]))
-    manifest.update(replicas=record, parameters=size, timings=timings)
-    best: dict[str, float] = min((result["metrics"] for result in results), key=lambda m: m[monitor_of(config)])
-    return best

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from aelab.errors import UserError
@@ -194,3 +195,25 @@ class Fresh(Plan):
     def generator_seeds(self) -> Sequence[int]:
         """The seed of each replica's training set; none is that of the run's own data."""
         return [1_000_000 + self.seed * 10_000 + index for index in range(self.count)]
+
+
+VARIABLE = (
+    "model.weight",
+    "model.target",
+    "corruption.std",
+    "corruption.probability",
+    "optimizer.lr",
+    "network.code_size",
+)
+
+
+def check_varied(plan: Plan, config: DictConfig) -> None:
+    """Raise UserError where ``replicas.vary`` names what cannot differ within one fit."""
+    for key, values in plan.vary.items():
+        if key not in VARIABLE or OmegaConf.select(config, key) is None:
+            raise UserError(
+                f"replicas.vary: {key} cannot differ within one fit; choose among {', '.join(VARIABLE)} "
+                "as far as this model has them, or sweep over it with -m"
+            )
+        if not values:
+            raise UserError(f"replicas.vary: {key} has no values")
