@@ -32,8 +32,8 @@ from aelab.configuration import composing, conf_dir
 from aelab.errors import UserError
 from aelab.refusals import forget
 from aelab.tracking.checkpoints import load_checkpoint
+from aelab.tracking.claim import claim
 from aelab.tracking.identity import run_id
-from aelab.tracking.manifest import claim
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("data=digits", "network.hidden=[16]", "network.code_size=4", "trainer.max_epochs=1")

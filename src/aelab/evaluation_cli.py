@@ -31,6 +31,10 @@ def _evaluate(config: DictConfig) -> None:
     if not wanted:
         names = ", ".join(sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml")))
         raise UserError(f"evaluation: choose one or a list of {names}, like evaluation=[retrieval,code_health]")
+    if not directory.exists():
+        raise UserError(
+            f"run={directory}: no run here; name the directory of a finished run, like run=outputs/runs/<run>"
+        )
     read_record(directory)
     from aelab.evaluating import evaluate_later
     from aelab.tracking.quiet import quiet

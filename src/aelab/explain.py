@@ -20,6 +20,8 @@ def explain(error: BaseException) -> str:
     if told := _told(error):
         return told
     text = " ".join(str(part) for part in (error, error.__cause__) if part)
+    if match := re.search(r"UserError raised while resolving interpolation: (.*)", text):
+        return match[1]
     if override := getattr(error, "override", None):  # Hydra could not parse it
         reason = str(error).splitlines()[0]
         return f"{override}: not key=value ({reason}); a value with special characters needs quotes: key='\"a=b\"'"

@@ -71,7 +71,7 @@ def _check_directory(config: DictConfig, place: str) -> None:
     check_groups(config)
     check_ranges({"paths": OmegaConf.to_container(config.paths, resolve=True)})
     check_place(config)
-    with suppress(OmegaConfBaseException):  # a config without a name is the run's to complain about
+    with suppress(OmegaConfBaseException, OSError):  # no name, or no place: the run's to complain about
         check_contained(Path(OmegaConf.select(config, place)))
 
 

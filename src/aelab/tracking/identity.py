@@ -83,8 +83,13 @@ def register_resolver() -> None:
 
 
 def directory_name(config: DictConfig) -> str:
-    """The run id; a name all the same where the config can have none, so that only this run is refused for it."""
+    """The run id; a name all the same where the config can have none, so that only this run is refused for it.
+
+    Raises UserError where it would lie outside ``paths.outputs``.
+    """
     try:
         return run_id(config)
+    except UserError:
+        raise
     except Exception:  # what is wrong with it, config/checking.py says
         return UNNAMED
