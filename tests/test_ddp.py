@@ -135,7 +135,7 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", ["idle", pytest.param("running_activation", marks=pytest.mark.slow)])
 def test_what_a_variant_remembers_is_of_both_processes(state: str, tmp_path: Path) -> None:
     """Units that only the other process's half of each batch activates are not dead, and means are of the whole."""
     overrides = (*TINY, *STATES[state], *OVERRIDES[1:2], *OVERRIDES[3:], "corruption=none")

@@ -58,7 +58,7 @@ def begun(said: str) -> list[str]:
     return re.findall(r"\t#\d+ : .*model\.end=(\w+)", said)
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("launcher", ["two workers", pytest.param("one worker", marks=pytest.mark.slow)])
 def test_every_way_to_die_in_every_place(launcher: str, tmp_path: Path) -> None:
     """First, in the middle, last, beside a neighbour that is at work; and the same command again."""
     ends = ["abort", "late", "exit0", "exit3", "none", "memory", "segfault", "kill"]
@@ -93,6 +93,7 @@ def test_the_command_itself(tmp_path: Path) -> None:
     assert {end: run["status"] for end, run in by_end(tmp_path).items()} == {"exit0": "failed", "none": "complete"}
 
 
+@pytest.mark.slow
 def test_a_death_is_a_failed_trial(tmp_path: Path) -> None:
     """And where all die there is a table of what died."""
     pytest.importorskip("optuna")

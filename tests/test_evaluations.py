@@ -194,7 +194,7 @@ def test_the_command_evaluates_and_names_the_run(
     "arguments, line",
     [
         (("evaluation=code_health",), "run: name the directory of a finished run"),
-        (("run=nowhere", "evaluation=code_health"), "nowhere: no run here"),
+        (("run=nowhere", "evaluation=code_health"), "run=nowhere: no run here"),
         (("run=nowhere",), f"evaluation: choose one or a list of {', '.join(EVALUATIONS)}"),
         (
             ("run=nowhere", "evaluation=retrieve"),

@@ -13,6 +13,7 @@ from aelab.training import run
 
 FROZEN: dict[str, Any] = json.loads(FILE.read_text())
 TOLERANCE = 1e-9  # relative; in double precision another processor or version of PyTorch stays far below it
+LONGER = ("stacked", "optimizer", "initialization", "evaluation", "corruption")  # in the slow suite
 SINGLE = 1e-5  # where a part of the way is in single precision: pictures that stream, codes that evaluations read
 
 
@@ -27,7 +28,9 @@ def test_all_scenarios_are_frozen() -> None:
     assert set(FROZEN) == set(SCENARIOS)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name.startswith(LONGER) else name for name in SCENARIOS]
+)
 def test_metrics_are_as_they_were(name: str, folder: Path) -> None:
     found, wanted = measured(name, folder, run), FROZEN[name]
     tolerance = SINGLE if name == "data=image_folder" or name.startswith("evaluation=") else TOLERANCE

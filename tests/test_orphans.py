@@ -70,7 +70,10 @@ def histories(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("metrics.jsonl") if path.stat().st_size]
 
 
-@pytest.mark.parametrize("sweep, children", [(ONE, 1), (TWO, 2)], ids=["one worker", "two workers"])
+@pytest.mark.parametrize(
+    "sweep, children",
+    [pytest.param(ONE, 1, id="one worker", marks=pytest.mark.slow), pytest.param(TWO, 2, id="two workers")],
+)
 def test_workers_of_a_killed_sweep_save_and_stop(
     sweep: tuple[str, ...], children: int, start: Start, tmp_path: Path
 ) -> None:
@@ -98,6 +101,7 @@ def test_ranks_of_a_killed_run_stop(start: Start, tmp_path: Path) -> None:
     until(lambda: not session(process.pid), LIMIT_S, lambda: session(process.pid))
 
 
+@pytest.mark.slow
 def test_ranks_of_a_killed_sweep_stop(start: Start, tmp_path: Path) -> None:
     process = start(*ONE, *LONG, "trainer=ddp_cpu")
     until(lambda: histories(tmp_path), 120, (tmp_path / "said.txt").read_text)

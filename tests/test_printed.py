@@ -45,7 +45,11 @@ def poisoned(node: Any) -> Any:
     )
 
 
-STATUSES = ["complete", pytest.param(ESCAPE, id="odd"), pytest.param("failed", marks=pytest.mark.slow)]
+STATUSES = [
+    "complete",
+    pytest.param(ESCAPE, id="odd", marks=pytest.mark.slow),
+    pytest.param("failed", marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("status", STATUSES)

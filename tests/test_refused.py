@@ -136,6 +136,8 @@ CASES = {
     "trainer.check_val_every_n_epoch=9": "trainer.check_val_every_n_epoch=9: no epoch would be validated",
     "trainer.num_nodes=2": "trainer.num_nodes=2: the other machines do not know .* or use trainer.num_nodes=1",
     "trainer.gradient_clip_val=-1": "trainer.gradient_clip_val=-1: must be a number of 0 or more, or null",
+    "trainer.max_time=1h": "trainer.max_time=1h: must be days:hours:minutes:seconds, or null",
+    "monitor=test/error": "monitor=test/error: must be a metric of validation, or null",
     "trainer.gradient_clip_val=nan": "trainer.gradient_clip_val=nan: must be a finite number",
     "trainer.precision=abc": "trainer.precision=abc: must be one of .*32-true",
     "trainer.strategy=abc": "trainer.strategy=abc: You selected an invalid strategy name",
@@ -208,7 +210,10 @@ if not torch.cuda.is_available():
         CASES[_chosen] = r"trainer.accelerator=(gpu|cuda|tpu): there is none here .* use trainer=cpu"
 
 
-@pytest.mark.parametrize("words", CASES)
+SOME = [case if index % 4 == 0 else pytest.param(case, marks=pytest.mark.slow) for index, case in enumerate(CASES)]
+
+
+@pytest.mark.parametrize("words", SOME)
 def test_a_mistake_is_one_line_and_leaves_nothing(command: Command, words: str) -> None:
     given = shlex.split(words)
     multirun = given[:1] == ["-m"]  # which goes first
@@ -467,6 +472,7 @@ def test_a_value_may_refer_to_another(command: Command) -> None:
 RECIPES = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_are_not_refused(name: str) -> None:
     sizes = [[]] + [["size=paper"]] * (conf_dir() / "size" / "paper" / f"{name}.yaml").is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -52,6 +53,11 @@ def _text(fix: str, null: bool = False) -> Range:
 
 RANGES = {
     "seed": Range(lambda value: _whole(value) and 0 <= value < SEEDS, "a whole number from 0 to 2**63 - 1", "0"),
+    "monitor": Range(
+        lambda value: value is None or (isinstance(value, str) and value.startswith("val/")),
+        "a metric of validation, or null",
+        "val/loss",
+    ),
     "paths.outputs": _text("outputs"),
     "paths.data": _text("data"),
     "optimizer.lr": _positive(0.001),
@@ -79,6 +85,11 @@ RANGES = {
     "trainer.gradient_clip_val": _not_negative("null", null=True),
     "trainer.check_val_every_n_epoch": _whole_from(1, 1),
     "trainer.num_nodes": _whole_from(1, 1),
+    "trainer.max_time": Range(
+        lambda value: value is None or re.fullmatch(r"\d+:\d\d:\d\d:\d\d", str(value)) is not None,
+        "days:hours:minutes:seconds, or null",
+        "00:12:00:00",
+    ),
     "trainer.accumulate_grad_batches": _whole_from(1, 1),
     "trainer.steps_per_execution": Range(
         lambda value: value == "auto" or (_whole(value) and value >= 1), "auto or a whole number of at least 1", "auto"
