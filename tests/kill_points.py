@@ -81,6 +81,7 @@ def outcome_of_run(folder: Path) -> Outcome:
     (path,) = folder.glob("runs/*/manifest.json")
     manifest, run = json.loads(path.read_text()), path.parent
     logs = [read_log(log) for log in folder.glob("wandb/offline-run-*/*.wandb")]
+    logs = [log for log in logs if log.history]  # killed in the instant of its opening, an empty one stays
     pictures = {picture.name: digest(picture) for picture in run.glob("pictures/**/*.png")}
     state = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     return {
@@ -285,6 +286,7 @@ def try_all(scenario: Trained, folder: Path, share: float) -> dict[str, Any]:
 
 def main(folder: Path, share: float, names: list[str]) -> None:
     torch.set_num_threads(1)
+    random.seed(0)
     told = {}
     for index, name in enumerate(names or SCENARIOS):
         place = folder / str(index)
