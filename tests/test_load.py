@@ -34,7 +34,9 @@ aelab.training.run(compose_tiny(Path(sys.argv[2]), *sys.argv[3:]), [])
 """
 
 
-def trained_with(headroom: int, outputs: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+def trained_with(
+    headroom: int, outputs: Path, *overrides: str, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", LIMITED, str(headroom), str(outputs), "trainer.max_epochs=1", *overrides]
     environment = {
         **os.environ,
@@ -42,7 +44,7 @@ def trained_with(headroom: int, outputs: Path, *overrides: str) -> subprocess.Co
         "MALLOC_ARENA_MAX": "1",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
     }
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout)
 
 
 @pytest.mark.slow
@@ -67,7 +69,10 @@ def test_a_table_larger_than_memory(tmp_path: Path) -> None:
     [manifest] = (json.loads(file.read_text()) for file in tmp_path.glob("runs/*/manifest.json"))
     assert manifest["status"] == "complete"
     assert sum(manifest["data"]["sizes"].values()) == 500_000
-    held = trained_with(HEADROOM, tmp_path / "held", "data=table", *own)
+    try:
+        held = trained_with(HEADROOM, tmp_path / "held", "data=table", *own, timeout=120)
+    except subprocess.TimeoutExpired:
+        return  # Arrow waits for ever for threads that it has no room to start
     assert held.returncode != 0, "else this shows nothing"
 
 
