@@ -36,6 +36,7 @@ from aelab.data.loader import EpochOrder, ResidentLoader
 from aelab.data.mnist5k import MNIST5k
 from aelab.data.module import PARTS, DataModule
 from aelab.data.natural_patches import draw_patches
+from aelab.data.preprocessing import MEASURED
 from aelab.data.source import Source
 from aelab.data.splits import split_indices
 from aelab.errors import UserError
@@ -271,7 +272,7 @@ def test_batches_are_floats_in_range_and_the_last_is_kept(sample: Callable[..., 
         assert len(got) == len(loader) and all(x.dtype == torch.float32 for x in got)
         x = torch.cat(got)
         assert torch.equal(x.sort(0).values, data.examples(part).sort(0).values)
-        if len(data.shape) == 3 and data.mean is None:  # images
+        if len(data.shape) == 3 and data.preprocessing.is_plain:  # images
             assert x.min() >= 0 and x.max() <= 1 and x.max() > 0.5
     assert [len(x) for x in batches(data, loaders["train"])] == [7, 7, 7, 2]
 
@@ -475,8 +476,8 @@ def test_standardisation_comes_from_the_training_part_alone() -> None:
     train = data.examples("train")
     assert train.mean(0).abs().max() < 1e-5 and (train[:, :3].std(0, correction=0) - 1).abs().max() < 1e-5
     assert torch.equal(train[:, 3], torch.zeros(len(train)))
-    assert data.mean is not None and data.scale is not None
-    torch.testing.assert_close(data.examples("test") * data.scale + data.mean, torch.from_numpy(1000 + x).double())
+    restored = data.preprocessing.restore(data.examples("test"))
+    torch.testing.assert_close(restored, torch.from_numpy(1000 + x).double())
 
 
 @pytest.mark.parametrize(
@@ -825,7 +826,7 @@ def test_categories_and_gaps_become_values_of_their_own(tmp_path: Path) -> None:
         ready("table", tmp_path, **(settings | {"missing": "error"}))
     with pytest.raises(UserError, match=r"data.categorical=kin: did you mean kind"):
         ready("table", tmp_path, **(settings | {"categorical": "kin"}))
-    with pytest.raises(UserError, match=r"kind \('b'\); use .* or data=table data.categorical=\[code,kind\]"):
+    with pytest.raises(UserError, match=r"kind \('b'\); use .* or data.categorical=\[code,kind\]"):
         ready("table", tmp_path, **(settings | {"categorical": "code"}))
     settings["path"] = write_table(
         tmp_path / "names.csv", pd.DataFrame({"n": range(1001), "kind": map(str, range(1001))})
@@ -1117,9 +1118,10 @@ def test_a_streamed_table_is_the_table(
     for part in PARTS:
         torch.testing.assert_close(streamed.examples(part), whole.examples(part), rtol=1e-6, atol=1e-6)
         assert streamed.require_labels()[part].tolist() == whole.require_labels()[part].tolist()
-    for mine, theirs in ((streamed.mean, whole.mean), (streamed.scale, whole.scale)):
-        assert (mine is None) == (not standardize)
-        torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-12)
+    mine, theirs = streamed.preprocessing, whole.preprocessing
+    assert (mine.offset is None) == (not standardize) and (mine.fill is None) == (missing == "drop")
+    for name in MEASURED:
+        torch.testing.assert_close(getattr(mine, name), getattr(theirs, name), rtol=1e-12, atol=1e-12)
     for mine, theirs in zip(streamed.train_dataloader(), whole.train_dataloader(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-6)
 

@@ -19,6 +19,7 @@ import aelab
 from aelab import export_cli, exporting
 from aelab.building import build_data, build_model
 from aelab.data.module import PARTS as PARTS_OF_DATA
+from aelab.data.preprocessing import Preprocessing
 from aelab.errors import UserError
 from aelab.exporting import PARTS, export
 from aelab.run import Run
@@ -28,11 +29,11 @@ SHAPE = (1, 8, 8)
 BOTH = [(variant, "mlp") for variant in VARIANTS] + [("undercomplete", network) for network in NETWORKS]
 
 
-def untrained(folder: Path, variant: str, network: str, scaling: dict[str, torch.Tensor] | None = None) -> Run:
+def untrained(folder: Path, variant: str, network: str, preprocessing: Preprocessing | None = None) -> Run:
     config = config_of(variant, network)
     model = build_model(config, SHAPE, torch.rand(20, 64)).eval()
     manifest = {"data": {"shape": list(SHAPE)}, "config": OmegaConf.to_container(config, resolve=True)}
-    return Run(folder, manifest, model, scaling or {})
+    return Run(folder, manifest, model, preprocessing or Preprocessing())
 
 
 @pytest.mark.parametrize("variant, network", BOTH)
@@ -58,8 +59,9 @@ def test_every_part_in_both_formats(tmp_path: Path, variant: str, network: str, 
 def test_onnx_gives_the_same_numbers(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    scaling = {"mean": torch.rand(64).double() * 100, "scale": torch.rand(64).double() + 1e-3}
-    trained = untrained(tmp_path, "k_sparse", "conv", scaling)
+    preprocessing = Preprocessing()
+    preprocessing.offset, preprocessing.scale = torch.rand(64).double() * 100, torch.rand(64).double() + 0.01
+    trained = untrained(tmp_path, "k_sparse", "conv", preprocessing)
     x = (np.random.default_rng(0).random((23, *SHAPE)) * 100).astype(np.float32)
     code = trained.encode(x)
     for part, given, wanted in (

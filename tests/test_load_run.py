@@ -68,7 +68,8 @@ def test_anomaly_scores_are_errors_on_the_models_scale(
     trained, values = table
     monkeypatch.setattr(trained.model, "reconstruct", lambda standardised: 2 * standardised)
     rows = values.astype(np.float64)
-    expected = np.square((rows - trained.scaling["mean"].numpy()) / trained.scaling["scale"].numpy()).sum(1)
+    offset, scale = (getattr(trained.preprocessing, name).numpy() for name in ("offset", "scale"))
+    expected = np.square((rows - offset) / scale).sum(1)
     assert_allclose(trained.anomaly_score(values), expected, rtol=1e-4)
 
 
@@ -144,7 +145,7 @@ def test_a_frame_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
     data = build_data(config)
     code = trained.encode(frame[["size", "kind", "age"]])
     seen = trained.model.encode(data.examples("train")).detach().numpy()
-    rows = data.examples("train")[:, 0].double() * data.scale[0] + data.mean[0]  # type: ignore[index]
+    rows = data.preprocessing.restore(data.examples("train"))[:, 0]
     place = [int(np.argmin(np.abs(frame["age"] - row))) for row in rows.tolist()]
     np.testing.assert_allclose(code[place], seen, atol=1e-4)
     with pytest.raises(UserError, match="the frame has no column size, which the run was trained with"):

@@ -17,6 +17,7 @@ from aelab.config.quoted import named
 from aelab.config.trust import resolve
 from aelab.configuration import conf_dir, instantiate
 from aelab.data.module import PARTS, DataModule
+from aelab.data.preprocessing import Preprocessing
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error
@@ -34,10 +35,15 @@ SEARCHING = (".LBFGS", ".ConjugateGradients")  # optimisers that evaluate the lo
 _NEEDS_SINGLE_STEPS = ("fast_dev_run", "max_steps", "limit_train_batches", "accumulate_grad_batches", "overfit_batches")
 
 
-def build_data(config: DictConfig, fetch: bool = True) -> DataModule:
-    """The data module, read and split. ``fetch``: download and write files where some are lacking."""
+def build_data(config: DictConfig, fetch: bool = True, known: Preprocessing | None = None) -> DataModule:
+    """The data module, read, split and preprocessed.
+
+    ``fetch``: download and write files where some are lacking. ``known``: the preprocessing of a run whose data these
+    are, which is applied and not measured anew.
+    """
     data: DataModule = instantiate("data", config.data)
     data.fetches = fetch
+    data.known = known
     if fetch:
         data.prepare_data()
     data.setup()

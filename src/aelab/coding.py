@@ -99,7 +99,7 @@ def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[Train
 
 
 def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
-    """The data a run was trained on; UserError where they are gone or no longer the same.
+    """The data a run was trained on, as its model sees them; UserError where they are gone or no longer the same.
 
     They are only read: what a manifest names may be a place of somebody else's choice.
     """
@@ -108,7 +108,7 @@ def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
     if set(known_by) != set(PARTS):
         raise UserError(f"{directory}: manifest.json does not tell which data these are; train again with force=true")
     try:
-        data = build_data(config, fetch=False)
+        data = build_data(config, fetch=False, known=load_run(directory).preprocessing)
     except Exception as error:  # whatever constructors and readers make of values that no run has
         raise UserError(f"{directory}: the data of this run cannot be read ({error})") from error
     for part, known in known_by.items():

@@ -71,7 +71,7 @@ def decompositions(replication: Replication, fitted: Fitted, members: list[int])
     return [
         measure(
             fitted.models,
-            replication.data.test_dataloader()[0],
+            replication.data.batches("test", fitted.models[0].device),
             fitted.keep,
             group,
             data_sets,

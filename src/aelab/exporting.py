@@ -28,36 +28,26 @@ NAMES = {"encoder": ("x", "code"), "decoder": ("code", "reconstruction"), "autoe
 class Exported(nn.Module):
     """``run.encode``, ``run.decode`` or ``run.reconstruct`` as a module of float32 tensors.
 
-    Examples are ``[N, *shape]`` on the scale of the data, codes ``[N, code_size]``.
+    Examples are ``[N, *shape]`` on the scale of the data, codes ``[N, code_size]``. Where float32 is too coarse for
+    that scale, examples are taken in double precision.
     """
-
-    mean: Tensor
-    scale: Tensor
 
     def __init__(self, run: Run, which: str) -> None:
         super().__init__()
         self.model = run.model
         self.shape = run.shape
         self.which = which
-        self.standardized, self.fill_missing = bool(run.scaling), run.fills_missing
-        if run.scaling:
-            self.register_buffer("mean", run.scaling["mean"])
-            self.register_buffer("scale", run.scaling["scale"])
+        self.preprocessing = run.preprocessing
 
     def forward(self, x: Tensor) -> Tensor:
         if self.which == "decoder":
             return self._restored(self.model.decode(x))
-        x = x.flatten(1)
-        if self.standardized:
-            x = ((x.double() - self.mean) / self.scale).float()
-            if self.fill_missing:
-                x = torch.where(x.isnan(), torch.zeros_like(x), x)
+        x = self.preprocessing(x.flatten(1))
         return self.model.encode(x) if self.which == "encoder" else self._restored(self.model.reconstruct(x))
 
     def _restored(self, x: Tensor) -> Tensor:
-        if self.standardized:
-            x = (x.double() * self.scale + self.mean).float()
-        return x.unflatten(1, self.shape)
+        restored: Tensor = self.preprocessing.restore(x).float()
+        return restored.unflatten(1, self.shape)
 
 
 def export(run: Run, format: str, which: str = "encoder", path: Path | None = None) -> str:
@@ -88,8 +78,9 @@ def export(run: Run, format: str, which: str = "encoder", path: Path | None = No
         raise UserError(f"path={target}: cannot be written ({error}); name another file with path=...") from error
     shapes = (list(run.shape), [run.model.network.code_size])
     taken, given = {"encoder": shapes, "decoder": shapes[::-1], "autoencoder": (shapes[0], shapes[0])}[part]
+    kind = "float64" if part != "decoder" and run.preprocessing.needs_double else "float32"
     return (
-        f"{target}: float32 {_shown(taken)} to {_shown(given)}; the run's numbers to {difference:.1g} of their largest"
+        f"{target}: {kind} {_shown(taken)} to {_shown(given)}; the run's numbers to {difference:.1g} of their largest"
     )
 
 
@@ -100,9 +91,10 @@ def _shown(shape: list[int]) -> str:
 def _examples(run: Run, part: str, count: int) -> Tensor:
     """Random input: uniform as pixels, or normal about the training mean; codes are those of such examples."""
     draw = torch.Generator().manual_seed(count)
-    x = torch.rand(count, run.model.network.input_size, generator=draw)
-    if run.scaling:
-        x = (torch.randn(x.shape, generator=draw) * run.scaling["scale"] + run.scaling["mean"]).float()
+    x, preprocessing = torch.rand(count, run.model.network.input_size, generator=draw), run.preprocessing
+    if preprocessing.offset is not None:
+        x = preprocessing.restore(torch.randn(x.shape, generator=draw))
+        x = x if preprocessing.needs_double else x.float()
     x = x.unflatten(1, run.shape)
     return torch.from_numpy(run.encode(x)) if part == "decoder" else x
 

@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from aelab.building import build_model
-from aelab.data.loader import to_float
+from aelab.data.columns import recorded_columns
+from aelab.data.preprocessing import PIXELS, Preprocessing
+from aelab.data.recorded import recorded_preprocessing
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_scores import squared_errors
 from aelab.models import Autoencoder
@@ -26,24 +28,21 @@ if TYPE_CHECKING:
 
     Values = np.ndarray | Tensor | pd.DataFrame
 
-TABLES = ("adbench", "movies", "streamed_table", "table")  # where uint8 is a column of small numbers, not of pixels
-
 
 class Run:
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct`` and ``anomaly_score`` of
     arrays, and of frames with the columns of the table it was trained on.
 
-    ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record. ``scaling``: mean
-    and scale ``[D]`` of standardised data, else empty; ``fills_missing``: NaN counts as the mean.
+    ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record.
+    ``preprocessing``: what its data went through before the model saw them, and these arrays do.
     """
 
-    def __init__(self, directory: Path, manifest: dict[str, Any], model: Autoencoder, scaling: dict[str, Tensor]):
+    def __init__(self, directory: Path, manifest: dict[str, Any], model: Autoencoder, preprocessing: Preprocessing):
         self.directory = directory
         self.manifest = manifest
         self.model = model
         self.shape = tuple(manifest["data"]["shape"])
-        self.scaling = scaling
-        self.fills_missing = manifest["config"]["data"].get("missing") in ("mean", "indicator")
+        self.preprocessing = preprocessing
 
     def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
@@ -83,28 +82,29 @@ class Run:
                 f"{self.directory}: this run takes examples of shape {list(self.shape)} or {size} values, "
                 f"[N, ...]; the array has shape {list(values.shape)}"
             )
-        data = self.manifest["config"]["data"]
-        if data["name"] not in TABLES:
-            values = to_float(values)
-        values = values.reshape(len(values), size).float()
-        if self.scaling:
-            values = ((values.double() - self.scaling["mean"]) / self.scaling["scale"]).float()
-            if self.fills_missing:
-                values = values.nan_to_num(nan=0.0)
-        return values
+        whole = not values.is_floating_point() and values.dtype not in (torch.uint8, torch.bool)
+        if self.preprocessing.kind == PIXELS and whole and values.numel() and values.max() > 1:
+            raise UserError(
+                f"{self.directory}: pixels as {values.dtype} up to {values.max().item()}, which may mean anything; "
+                "give 0..255 as uint8, x.astype(np.uint8), or floats from 0 to 1"
+            )
+        prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
+        return prepared
 
     def _from_frame(self, frame: pd.DataFrame) -> np.ndarray:
-        from aelab.data.columns import named_values
-
-        names = self.manifest["data"].get("columns")
-        if names is None:
+        columns, names = self.preprocessing.columns, self.manifest["data"].get("columns")
+        if columns is None and names is not None:
+            columns = recorded_columns(names, frame)
+        if columns is None:
             raise UserError(f"{self.directory}: this run was not trained on data=table; give it an array, not a frame")
-        return named_values(frame, names)
+        try:
+            return columns.values(frame)
+        except UserError as error:
+            raise UserError(f"{self.directory}: {error}") from error
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
-        if self.scaling:
-            values = (values * self.scaling["scale"].numpy() + self.scaling["mean"].numpy()).astype(np.float32)
-        return values.reshape(-1, *self.shape)
+        restored = self.preprocessing.restore(torch.from_numpy(values)).float()
+        return restored.numpy().reshape(-1, *self.shape)
 
     @torch.no_grad()
     def _apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
@@ -171,15 +171,8 @@ def _opened(directory: Path, device: str, replica: int) -> Run:
         model.load_state_dict(state)
     except Exception as error:
         raise UserError(f"{directory}: the checkpoint does not fit the manifest's model ({_reason(error)})") from error
-    return Run(directory, manifest, model.to(device).eval(), _scaling(directory, config, checkpoint))
-
-
-def _scaling(directory: Path, config: DictConfig, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
-    """Mean and scale of standardised data, which its class keeps in the checkpoint."""
-    found = checkpoint.get(str(config.data.get("_target_")).rpartition(".")[2]) or {}
-    if found and not (isinstance(found, dict) and all(isinstance(found.get(key), Tensor) for key in ("mean", "scale"))):
-        raise UserError(f"{directory}: its checkpoint has no mean and scale of the data, which it says it has")
-    return found
+    preprocessing = recorded_preprocessing(directory, config, checkpoint, model.network.input_size)
+    return Run(directory, manifest, model.to(device).eval(), preprocessing)
 
 
 def _reason(error: Exception) -> str:

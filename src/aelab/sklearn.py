@@ -105,9 +105,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.validation_error_ = None if best.errors is None else best.errors.item()
         self.config_ = OmegaConf.to_container(config)
         self._shape = data.shape
-        self._mean, self._scale = torch.zeros(X.shape[1]).double(), torch.ones(X.shape[1]).double()
-        if data.mean is not None and data.scale is not None:
-            self._mean, self._scale = data.mean, data.scale
+        self._preprocessing = data.preprocessing
         self._restore()
         return self
 
@@ -125,7 +123,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"X: codes have {self._n_features_out} values, [N, {self._n_features_out}], not {X.shape[1]}"
             )
         values = self._chunked(self._model.decode, torch.from_numpy(X.astype(np.float64)))
-        return (values * self._scale.numpy() + self._mean.numpy()).astype(X.dtype, copy=False)
+        return self._preprocessing.restore(torch.from_numpy(values)).numpy().astype(X.dtype, copy=False)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Minus the squared error of each example, ``[N]``, summed over values: the lower, the more anomalous."""
@@ -187,7 +185,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return found
 
     def _scaled(self, X: np.ndarray) -> Tensor:
-        return (torch.from_numpy(X.astype(np.float64)) - self._mean) / self._scale
+        return self._preprocessing.exactly(torch.from_numpy(X.astype(np.float64)))
 
     @torch.no_grad()
     def _chunked(self, function: Callable[[Tensor], Tensor], values: Tensor) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from aelab.data.module import DataModule
+from aelab.data.preprocessing import NUMBERS, PIXELS
 from aelab.data.source import Source
 from aelab.data.user_files import pick, unreadable, user_path
 from aelab.errors import UserError
@@ -17,7 +18,8 @@ from aelab.machines.regular_files import open_regular
 class Arrays(DataModule):
     """Examples ``[N, ...]`` from ``data.path``; ``[N, H, W]`` are images of one channel.
 
-    uint8 counts as 0..255 and is scaled to [0, 1]; every other real type becomes float32 as it is.
+    uint8 counts as 0..255 and is scaled to [0, 1]; every other real type is taken as it is. Images from 0 to 1 are
+    pixels, too: what is encoded later may be uint8.
     ``key``: the array of the .npz (``x``, ``X`` or the only one). ``label``: its labels ``[N]`` (``y`` if it
     is there). ``channels_last``: images are ``[N, H, W, C]``.
     """
@@ -42,7 +44,8 @@ class Arrays(DataModule):
             if labels.size != len(x):
                 raise UserError(f"data.label: {labels.shape} labels for {len(x)} examples in {path}")
             labels = labels.reshape(-1)
-        return Source(self._shaped(as_values(x, path)), labels)
+        values = self._shaped(as_values(x, path))
+        return Source(values, labels, kind=_kind(values))
 
     def _load(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         if path.suffix not in (".npy", ".npz"):
@@ -80,11 +83,14 @@ class Arrays(DataModule):
         return x[:, None] if x.ndim in (1, 3) else x
 
 
-def as_values(x: np.ndarray, path: Path) -> np.ndarray:
-    """uint8 as it is, other real numbers as float32; UserError for anything else."""
+def _kind(x: np.ndarray) -> str:
     if x.dtype == np.uint8:
-        return x
+        return PIXELS
+    return PIXELS if x.ndim == 4 and x.size and x.min() >= 0 and x.max() <= 1 else NUMBERS
+
+
+def as_values(x: np.ndarray, path: Path) -> np.ndarray:
+    """Real numbers as they are, of no more than double precision; UserError for anything else."""
     if x.dtype.kind not in "biuf":
         raise UserError(f"data.path={path}: values of type {x.dtype}; save real numbers (float32 or uint8)")
-    with np.errstate(over="ignore"):
-        return x.astype(np.float32)
+    return x.astype(np.float64) if x.dtype.itemsize > 8 else x

@@ -6,6 +6,7 @@ import numpy as np
 
 from aelab.data.module import DataModule
 from aelab.data.packaged import packaged_csv
+from aelab.data.preprocessing import PIXELS
 from aelab.data.source import Source
 
 
@@ -16,4 +17,4 @@ class Digits(DataModule):
         counts, labels = packaged_csv(self.name, "sklearn", "datasets/data/digits.csv.gz")
         x = (counts / np.float32(16)).reshape(-1, 1, 8, 8)
         test = np.arange(len(x)) % 5 == 0
-        return Source(x[~test], labels[~test], x[test], labels[test])
+        return Source(x[~test], labels[~test], x[test], labels[test], kind=PIXELS)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from aelab.data.image_loader import ImageFiles, ImageLoader, RowArrays
 from aelab.data.images import find_images
-from aelab.data.loader import EpochOrder, to_float
+from aelab.data.loader import EpochOrder
 from aelab.data.module import DataModule
 from aelab.data.pieces import Pieces
+from aelab.data.preprocessing import PIXELS, Preprocessing
 from aelab.data.splits import fingerprint
 from aelab.data.user_files import user_path
 from aelab.errors import UserError
@@ -46,6 +47,7 @@ class ImageFolder(DataModule):
         self.image_size = image_size
         self.grayscale = grayscale
         self.num_workers = min(8, usable_cores()) if num_workers is None else num_workers
+        self.preprocessing = Preprocessing(PIXELS)
         self.folder = Path()
         self.files: dict[str, np.ndarray] = {}
 
@@ -77,19 +79,19 @@ class ImageFolder(DataModule):
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """As floats ``[n, D]``, decoded now: name a limit where a part may not fit in memory."""
-        return to_float(self._pixels(part, limit))
+        return self.preprocessing(self._pixels(part, limit))
 
     def pieces(self, part: str, limit: int) -> Pieces:
         """Decoded once and kept as pixels, a quarter of what they are as floats."""
         pixels = self._pixels(part, limit)
-        return Pieces(len(pixels), pixels.shape[1], lambda some: to_float(pixels[some]))
+        return Pieces(len(pixels), pixels.shape[1], lambda some: self.preprocessing(pixels[some]))
 
     def _pixels(self, part: str, limit: int | None) -> Tensor:
         batches = RowArrays(self.chosen(part, limit), self.evaluation_batch_size)
         return torch.cat(list(self._stream(part, batches)))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        return to_float(batch)
+        return self.preprocessing(batch)
 
     def _loader(self, part: str, order: EpochOrder | Tensor, batch_size: int) -> ImageLoader:
         trainer = self.trainer

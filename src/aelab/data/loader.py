@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 import torch
 from torch import Tensor
 
+from aelab.data.preprocessing import unit
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
@@ -138,7 +139,7 @@ class Batches:
 class ResidentLoader(Batches):
     """Iterates float batches ``[B, D]`` (``[K, B, D]`` for K replicas) taken by index from ``values``.
 
-    ``values``: ``[N, D]``, uint8 (scaled to [0, 1] as it is taken) or float, on the training device.
+    ``values``: ``[N, D]``, pixels in uint8 (scaled to [0, 1] as they are taken) or prepared, on the training device.
     ``order``, ``batch_size``, ``rank``, ``world_size``: as in Batches.
     """
 
@@ -155,7 +156,7 @@ class ResidentLoader(Batches):
 
     def __iter__(self) -> Iterator[Tensor]:
         for rows in super().__iter__():
-            yield to_float(self.values[rows])
+            yield unit(self.values[rows])
 
 
 class Grouped:
@@ -176,8 +177,3 @@ class Grouped:
         batches = iter(self.loader)
         while group := list(islice(batches, self.size)):
             yield group
-
-
-def to_float(batch: Tensor) -> Tensor:
-    """uint8 0..255 to float in [0, 1]; floats pass unchanged."""
-    return batch.float().div_(255) if batch.dtype == torch.uint8 else batch

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aelab.data.module import DataModule
+from aelab.data.preprocessing import NUMBERS
 from aelab.data.source import Source
 
 
@@ -18,4 +19,4 @@ class InMemory(DataModule):
         self.x = x
 
     def read(self) -> Source:
-        return Source(self.x.astype(np.float32))
+        return Source(self.x, kind=NUMBERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,16 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.loader import EpochOrder, Grouped, ResidentLoader, to_float
+from aelab.data.loader import EpochOrder, Grouped, ResidentLoader
 from aelab.data.pieces import Pieces
+from aelab.data.preprocessing import PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.data.splits import fingerprint, only_class, shortened, split_classes, split_indices
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
 PARTS = ("train", "val", "test")
+CHUNK = 4096  # examples that are prepared at a time
 
 
 class DataModule(pl.LightningDataModule):
@@ -39,6 +41,7 @@ class DataModule(pl.LightningDataModule):
     resident = True  # whether the values stay in memory; streamed batches come one at a time
     fetches = True  # whether files that are lacking may be written
     stratified = False  # whether every part gets its share of every class
+    one_scale = False  # whether standardising divides all values by the same number
     unused: tuple[str, ...] = ("path", "test_fraction")  # settings for data sets with the user's files, or no test part
     name: str
 
@@ -73,8 +76,8 @@ class DataModule(pl.LightningDataModule):
         self.labels: dict[str, np.ndarray] = {}
         self.pictures: dict[str, dict[str, np.ndarray]] = {}
         self.shape: tuple[int, ...] = ()
-        self.mean: Tensor | None = None
-        self.scale: Tensor | None = None
+        self.known: Preprocessing | None = None  # of a run whose data these are
+        self.preprocessing = Preprocessing()
 
     def read(self) -> Source:
         """The hook a data set overrides: read everything, split nothing."""
@@ -85,19 +88,37 @@ class DataModule(pl.LightningDataModule):
             return
         source = self.read().check(self.name)
         self.shape = tuple(source.x.shape[1:])
+        raw: dict[str, np.ndarray] = {}
         for part, rows in self._split(len(source.x), source.labels, official_test=source.test_x is not None).items():
             if len(rows):
-                self._keep(part, source.x[rows], None if source.labels is None else source.labels[rows])
+                self._take(part, source.x[rows], None if source.labels is None else source.labels[rows], raw)
         if source.test_x is not None:
-            self._keep("test", source.test_x, source.test_labels)
-        if source.fill_missing:
-            self._fill_missing()
-        if self.standardize:
-            self._standardize()
+            self._take("test", source.test_x, source.test_labels, raw)
+        self.preprocessing = self.known or Preprocessing(source.declared, source.columns)
+        self._fit(lambda: _chunks(raw["train"]), source.fill_missing)
+        for part in list(raw):
+            self.values[part] = self._stored(raw.pop(part))
 
     def state_dict(self) -> dict[str, Any]:
-        """The standardisation, so that a checkpoint holds all that using the model takes."""
-        return {} if self.mean is None else {"mean": self.mean, "scale": self.scale}
+        """The preprocessing, so that a checkpoint holds all that using the model takes."""
+        return self.preprocessing.plain()
+
+    def _fit(self, chunks: Callable[[], Iterator[Tensor]], fills: bool) -> None:
+        try:
+            self.preprocessing.fit(chunks, fills, self.standardize, self.one_scale)
+        except UserError as error:
+            raise UserError(f"data={self.name}: {error}") from error
+
+    def _stored(self, x: np.ndarray) -> Tensor:
+        """Raw examples ``[n, D]`` as they stay in memory: pixels in a byte each, everything else prepared."""
+        if self.preprocessing.kind == SYMBOLS:
+            return torch.from_numpy(x.astype(np.int32))
+        if self.preprocessing.kind == PIXELS and self.preprocessing.is_plain and x.dtype == np.uint8:
+            return torch.from_numpy(x)
+        prepared = torch.empty(x.shape)
+        for place, chunk in zip(prepared.split(CHUNK), _chunks(x), strict=True):
+            place.copy_(self.preprocessing(chunk))
+        return prepared
 
     def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
         how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
@@ -109,29 +130,10 @@ class DataModule(pl.LightningDataModule):
             rows = only_class(rows, labels, self.one_class, self.name)
         return dict(zip(PARTS, shortened(rows, self.train_size, self.split_seed), strict=True))
 
-    def _keep(self, part: str, x: np.ndarray, labels: np.ndarray | None) -> None:
-        flat = np.ascontiguousarray(x.reshape(len(x), -1))
-        self.values[part] = torch.from_numpy(flat if flat.dtype == np.uint8 else flat.astype(np.float32))
+    def _take(self, part: str, x: np.ndarray, labels: np.ndarray | None, raw: dict[str, np.ndarray]) -> None:
+        raw[part] = np.ascontiguousarray(x.reshape(len(x), -1))
         if labels is not None:
             self.labels[part] = labels
-
-    def _fill_missing(self) -> None:
-        mean = self.values["train"].double().nanmean(0).float()
-        if mean.isnan().any():
-            value = int(mean.isnan().nonzero()[0])
-            raise UserError(
-                f"data={self.name}: value {value} (counted from 0) is missing in the whole training part, so "
-                "it has no mean; leave it out or use data.missing=drop"
-            )
-        for part, x in self.values.items():
-            self.values[part] = torch.where(x.isnan(), mean, x)
-
-    def _standardize(self) -> None:
-        train = to_float(self.values["train"]).double()
-        constant = train.amax(0) == train.amin(0)
-        self.mean, self.scale = train.mean(0), train.std(0, correction=0).masked_fill(constant, 1)
-        for part, x in self.values.items():
-            self.values[part] = ((to_float(x).double() - self.mean) / self.scale).float()
 
     def size(self, part: str) -> int:
         """Number of examples of ``train``, ``val`` or ``test``."""
@@ -147,7 +149,7 @@ class DataModule(pl.LightningDataModule):
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """Examples of ``train``, ``val`` or ``test`` as floats ``[n, D]``: all, or the ``chosen`` ones."""
         values = self.values[part]
-        return to_float(values if limit is None else values[self.chosen(part, limit).to(values.device)])
+        return unit(values if limit is None else values[self.chosen(part, limit).to(values.device)])
 
     def pieces(self, part: str, limit: int) -> Pieces:
         """The same, read a piece at a time."""
@@ -199,7 +201,8 @@ class DataModule(pl.LightningDataModule):
 
     def generate_training_sets(self, seeds: Sequence[int]) -> None:
         """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
-        self.values["fresh"] = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
+        fresh = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
+        self.values["fresh"] = self._stored(fresh.numpy())
 
     def val_dataloader(self) -> Any:
         return self._in_order("val")
@@ -207,6 +210,10 @@ class DataModule(pl.LightningDataModule):
     def test_dataloader(self) -> Any:
         """Test, then validation and training parts: the trained weights are measured on all three."""
         return [self._in_order(part) for part in ("test", "val", "train")]
+
+    def batches(self, part: str, device: torch.device) -> Iterator[Tensor]:
+        """A part in order, as the model sees it: floats ``[B, D]`` on a device."""
+        return (self.on_after_batch_transfer(batch.to(device), 0) for batch in self._in_order(part))
 
     def _in_order(self, part: str) -> Any:
         return self._loader(part, torch.arange(self.size(part)), self.evaluation_batch_size)
@@ -219,3 +226,10 @@ class DataModule(pl.LightningDataModule):
         device = trainer.strategy.root_device
         self.values[part] = self.values[part].to(device)
         return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)
+
+
+def _chunks(x: np.ndarray) -> Iterator[Tensor]:
+    """Raw examples as tensors, some at a time, in a type that torch can calculate with."""
+    for start in range(0, len(x), CHUNK):
+        some = x[start : start + CHUNK]
+        yield torch.from_numpy(some if some.dtype in (np.uint8, np.float32, np.float64) else some.astype(np.float64))

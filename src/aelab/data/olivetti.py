@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from aelab.data.downloaded import Downloaded, damaged
-from aelab.data.loader import to_float
 from aelab.data.module import PARTS
 from aelab.data.source import Source
 from aelab.data.splits import shortened
@@ -42,6 +40,7 @@ class Olivetti(Downloaded):
 
     files = (FILE,)
     unused = ("path", "test_fraction", "val_fraction")
+    one_scale = True
 
     def __init__(self, *args: Any, patches_per_face: int = 414, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -90,13 +89,6 @@ class Olivetti(Downloaded):
         val = np.isin(labels, self.validating)
         split = np.flatnonzero(~val), np.flatnonzero(val), np.arange(0)
         return dict(zip(PARTS, shortened(split, self.train_size, self.split_seed), strict=True))
-
-    def _standardize(self) -> None:
-        train = to_float(self.values["train"]).double()
-        self.mean = train.mean(0)
-        self.scale = train.var(0, correction=0).mean().sqrt().expand_as(self.mean).clone()
-        for part, x in self.values.items():
-            self.values[part] = ((to_float(x).double() - self.mean) / self.scale).to(torch.float32)
 
 
 def read_faces(path: Path) -> np.ndarray:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aelab.data.columns import Columns
+from aelab.data.preprocessing import NUMBERS, PIXELS
 from aelab.errors import UserError
 
 
@@ -13,8 +15,10 @@ from aelab.errors import UserError
 class Source:
     """Examples as read, before any split.
 
-    ``x``: array ``[N, *shape]``, ``uint8`` (0..255, scaled to [0, 1] on the device) or ``float32``.
-    Images have shape ``[C, H, W]``, rows of a table ``[D]``. ``labels``: ``[N]`` or None.
+    ``x``: array ``[N, *shape]`` of real numbers. Images have shape ``[C, H, W]``, rows of a table ``[D]``.
+    ``labels``: ``[N]`` or None. ``kind``: ``pixels`` (uint8 0..255 becomes [0, 1] on the device), ``numbers``, which
+    are taken as they are, or ``symbols``; None means pixels for images of uint8 and numbers for all else.
+    ``columns``: of a table.
     ``test_x``, ``test_labels``: the official test set, which selection never sees; None where there is
     none, and a test part is then drawn from ``x``.
     ``fill_missing``: NaN in ``x`` is a missing value, to be filled with the mean of the training part.
@@ -25,6 +29,13 @@ class Source:
     test_x: np.ndarray | None = None
     test_labels: np.ndarray | None = None
     fill_missing: bool = False
+    kind: str | None = None
+    columns: Columns | None = None
+
+    @property
+    def declared(self) -> str:
+        """``kind``, or what is meant where it is None."""
+        return self.kind or (PIXELS if self.x.dtype == np.uint8 and self.x.ndim == 4 else NUMBERS)
 
     def check(self, name: str) -> Source:
         """Return self, or raise UserError for empty, single-example or non-finite data."""
@@ -42,7 +53,11 @@ class Source:
 
 def check_finite(x: np.ndarray, name: str, nan_too: bool, first: int = 0, which: str = "") -> None:
     """Raise UserError for infinite values, or NaN where ``nan_too``; ``first``: number of the first example."""
-    if x.dtype != np.uint8 and (flags := ~np.isfinite(x) if nan_too else np.isinf(x)).any():
+    if x.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32, copy=False)
+    if (flags := ~np.isfinite(x) if nan_too else np.isinf(x)).any():
         row = first + int(np.argwhere(flags)[0][0])
         raise UserError(
             f"data={name}: {which}NaN or infinite values in float32, {int(flags.sum())} of them, the "

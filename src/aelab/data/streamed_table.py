@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
+from aelab.data.columns import Columns
 from aelab.data.frames import as_labels, read_chunks
 from aelab.data.loader import Batches, EpochOrder
 from aelab.data.pieces import Pieces
-from aelab.data.row_file import RowFile, write_rows
+from aelab.data.preprocessing import NUMBERS, Preprocessing
+from aelab.data.row_file import OLDER, RowFile, beside, write_rows
 from aelab.data.source import check_finite
 from aelab.data.splits import fingerprint
 from aelab.data.table import Table
 from aelab.data.user_files import pick, user_path
 from aelab.errors import UserError
 
-CHUNK = 8 * 2**20  # bytes of float32 that are held at a time
+CHUNK = 8 * 2**20  # bytes of double precision that are held at a time
 
 
 class StreamedTable(Table):
@@ -31,8 +35,6 @@ class StreamedTable(Table):
     """
 
     resident = False
-    unused = ("categorical",)
-    missing_choices = ("error", "drop", "mean")
 
     def __init__(self, cache: str, **settings: Any) -> None:
         super().__init__(**settings)
@@ -45,71 +47,67 @@ class StreamedTable(Table):
             return
         path = user_path(self.name, self.path, "a .csv or .parquet file")
         told = path.stat()
-        asked = (str(path.resolve()), told.st_size, told.st_mtime_ns, self.columns, self.label, self.missing)
-        rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f32"
-        if not rows.with_suffix(".json").exists():
+        asked: tuple[Any, ...] = (str(path.resolve()), told.st_size, told.st_mtime_ns, self.columns, self.label)
+        asked += (self.missing, *self.categorical)
+        rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f64"
+        if self.known is not None and self.known.raw == "float32" and rows.with_suffix(OLDER).exists():
+            rows = rows.with_suffix(OLDER)
+        elif not beside(rows, ".json").exists():
             if not self.fetches:
                 raise UserError(
                     f"data.cache={self.cache}: the rows of {path} are not there; train once more to write them"
                 )
             print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
-            write_rows(rows, self._chunks(path))
+            columns = self._streamed_columns(path)
+            write_rows(rows, self._chunks(path, columns), columns.plain())
         self.file = RowFile(rows)
+        self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(self.file.about or []))
         self.shape = (self.file.columns,)
         for part, chosen in self._split(len(self.file), self.file.labels).items():
             self.rows[part] = chosen
             if self.file.labels is not None:
                 self.labels[part] = self.file.labels[chosen]
-        self._measure()
+        self._fit(self._train, self.fills)
 
-    def _chunks(self, path: Path) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        first = 0
+    def _frames(self, path: Path) -> Iterator[tuple[pd.DataFrame, list[str], str | None]]:
+        """The table, some rows at a time, with the columns that are wanted and that of the labels."""
         for frame in read_chunks(path, CHUNK):
             label = None if self.label is None else pick("data.label", self.label, frame.columns)
             columns = self._wanted(frame, label)
-            frame = self._without_gaps(frame[[*columns, label] if label else columns])
-            with np.errstate(over="ignore"):
-                x = frame[columns].to_numpy(np.float32, na_value=np.nan)
-            check_finite(x, self.name, nan_too=self.missing != "mean", first=first)
+            yield self._without_gaps(frame[[*columns, label] if label else columns]), columns, label
+
+    def _streamed_columns(self, path: Path) -> Columns:
+        frames = self._frames(path)
+        first, columns, _ = next(frames, (None, [], None))
+        if first is None:
+            raise UserError(f"data={self.name}: no example in {path}; at least 2 are needed")
+        if not self.categorical and self.missing != "indicator":  # then the first rows tell all
+            return self._columns([first], columns)
+        return self._columns(chain([first], (frame for frame, _, _ in frames)), columns)
+
+    def _chunks(self, path: Path, columns: Columns) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        first = 0
+        for frame, _, label in self._frames(path):
+            x = columns.values(frame)
+            check_finite(x, self.name, nan_too=not self.fills, first=first)
             first += len(x)
             yield x, None if label is None else as_labels(frame[label])
         if first < 2:
             raise UserError(f"data={self.name}: {first} example(s) in {path}; at least 2 are needed")
 
-    def _measure(self) -> None:
-        """Means, to fill gaps with, and the standardisation, both of the training part, chunk by chunk."""
-        total, count = np.zeros(self.file.columns), np.zeros(self.file.columns)
-        low, high = np.full(self.file.columns, np.inf), np.full(self.file.columns, -np.inf)
-        for x in self._train():
-            total += np.nansum(x, 0)
-            count += (~np.isnan(x)).sum(0)
-            low, high = np.fmin(low, np.fmin.reduce(x)), np.fmax(high, np.fmax.reduce(x))
-        if not count.all():
-            value = int(np.argmin(count))
-            raise UserError(
-                f"data={self.name}: value {value} (counted from 0) is missing in the whole training part, so "
-                "it has no mean; leave it out or use data.missing=drop"
-            )
-        self.filling = total / count
-        if not self.standardize:
-            return
-        squares = sum(
-            (np.square(np.where(np.isnan(x), 0, x - self.filling)).sum(0) for x in self._train()), np.zeros(1)
-        )
-        scale = np.sqrt(squares / self.size("train"))
-        self.mean, self.scale = torch.from_numpy(self.filling), torch.from_numpy(np.where(low == high, 1, scale))
-
-    def _train(self) -> Iterator[np.ndarray]:
-        """The training part in double precision, a chunk at a time."""
+    def _train(self) -> Iterator[Tensor]:
+        """The training part as it was read, a chunk at a time."""
         rows, size = self.rows["train"], self._rows_at_a_time()
-        return (self.file.take(rows[start : start + size]).astype(np.float64) for start in range(0, len(rows), size))
+        return (torch.from_numpy(self.file.take(rows[at : at + size])) for at in range(0, len(rows), size))
 
     def size(self, part: str) -> int:
         return len(self.rows[part])
 
     def fingerprint(self, part: str) -> str:
         """16 hex digits that name the table's content and which of its rows these are."""
-        named = np.frombuffer(f"{self.file.digest}{fingerprint(self.rows[part])}".encode(), np.uint8)
+        named = np.frombuffer(
+            f"{self.file.digests[self.preprocessing.raw]}{fingerprint(self.rows[part])}".encode(), np.uint8
+        )
         return fingerprint(named)
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
@@ -122,18 +120,16 @@ class StreamedTable(Table):
 
     def take(self, part: str, rows: Tensor) -> Tensor:
         """Rows of a part, long of any shape, as float32 ``[*rows.shape, D]``: filled and standardised."""
-        x = self.file.take(self.rows[part][rows.numpy()])
-        flat = x.reshape(-1, self.file.columns)
-        for start in range(0, len(flat), self._rows_at_a_time()):
-            some = flat[start : start + self._rows_at_a_time()]
-            if self.missing == "mean":
-                np.copyto(some, self.filling, where=np.isnan(some), casting="same_kind")
-            if self.mean is not None and self.scale is not None:
-                some[:] = (some - self.mean.numpy()) / self.scale.numpy()
-        return torch.from_numpy(x)
+        chosen = self.rows[part][rows.numpy().reshape(-1)]
+        found = torch.empty(len(chosen), self.file.columns)
+        size = self._rows_at_a_time()
+        for start in range(0, len(chosen), size):
+            some = torch.from_numpy(self.file.take(chosen[start : start + size]))
+            found[start : start + size] = self.preprocessing(some)
+        return found.reshape(*rows.shape, self.file.columns)
 
     def _rows_at_a_time(self) -> int:
-        return max(1, CHUNK // (4 * self.file.columns))
+        return max(1, CHUNK // (8 * self.file.columns))
 
     def _loader(self, part: str, order: EpochOrder | Tensor, batch_size: int) -> RowLoader:
         trainer = self.trainer

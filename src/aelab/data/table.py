@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from aelab.data.columns import column_values
+from aelab.data.columns import Columns, fit_columns
 from aelab.data.frames import as_labels, odd_one_out, read_frame
 from aelab.data.module import DataModule
+from aelab.data.preprocessing import NUMBERS
 from aelab.data.source import Source
 from aelab.data.user_files import pick, user_path
 from aelab.errors import UserError
@@ -42,7 +43,6 @@ class Table(DataModule):
         self.categorical = [categorical] if isinstance(categorical, (str, int)) else categorical or []
         self.label = None if label is None else str(label)
         self.missing = pick("data.missing", missing, self.missing_choices)
-        self.names: list[str] = []
 
     def label_advice(self) -> str:
         return "name their column with data.label=<column>"
@@ -57,13 +57,25 @@ class Table(DataModule):
         frame = self._without_gaps(frame[[*columns, label] if label else columns])
         if frame.empty:
             raise UserError(f"data={self.name}: every row of {path} has a gap; use data.missing=mean")
-        x, self.names = column_values(frame, columns, set(map(str, self.categorical)), self.missing == "indicator")
+        values = self._columns([frame], columns)
         labels = None if label is None else as_labels(frame[label])
-        return Source(x, labels, fill_missing=self.missing in ("mean", "indicator"))
+        return Source(values.values(frame), labels, fill_missing=self.fills, kind=NUMBERS, columns=values)
+
+    @property
+    def fills(self) -> bool:
+        """Whether means stand for missing values."""
+        return self.missing in ("mean", "indicator")
+
+    def _columns(self, frames: Iterable[pd.DataFrame], columns: Sequence[str]) -> Columns:
+        """What the columns are: as a run knows them whose data these are, or as they are in these frames."""
+        if self.known is not None and self.known.columns is not None:
+            return self.known.columns
+        return fit_columns(frames, columns, set(map(str, self.categorical)), self.missing == "indicator")
 
     def describe(self) -> dict[str, Any]:
         """Sizes, shape, content fingerprints and the names of the values."""
-        return super().describe() | ({"columns": self.names} if self.names else {})
+        columns = self.preprocessing.columns
+        return super().describe() | ({} if columns is None else {"columns": columns.names})
 
     def _wanted(self, frame: pd.DataFrame, label: str | None) -> list[str]:
         """The columns that are asked for; UserError where one is unknown, the label, or text and not categorical."""
@@ -85,7 +97,7 @@ class Table(DataModule):
             odd = ", ".join(f"{c} ({odd_one_out(frame[c])})" for c in text)
             fix = f"use data.columns=[{','.join(rest)}]" if rest else "there is no column of numbers"
             raise UserError(
-                f"data={self.name}: columns that are not numeric: {odd}; {fix}, or data=table "
+                f"data={self.name}: columns that are not numeric: {odd}; {fix}, or "
                 f"data.categorical=[{','.join(map(str, [*self.categorical, *text]))}]"
             )
         return names

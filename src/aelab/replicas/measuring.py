@@ -11,7 +11,6 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from aelab.data.loader import to_float
 from aelab.models import Autoencoder
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
@@ -50,8 +49,7 @@ def measure(
     decomposer = Decomposer(error, len(members), groups, [keep[k] for k in members])
     generator = seeded_generator(0, 0, device=models[0].device)
     index = torch.tensor(members)
-    for batch in batches:
-        x = to_float(batch.to(models[0].device))
+    for x in batches:
         seen = models[0].corruption(x, generator) if corrupted else x
         size = max(1, VALUES_AT_A_TIME // (len(keep) * x.shape[1]))
         for part, target in zip(seen.split(size), x.split(size), strict=True):
@@ -88,7 +86,7 @@ class Curves(Callback):
         if (trainer.current_epoch + 1) % self.every:
             return
         assert isinstance(pl_module, Autoencoder)
-        batches = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
+        batches = trainer.datamodule.batches("val", pl_module.device)  # type: ignore[attr-defined]
         count = len(pl_module.seed) if isinstance(pl_module.seed, list) else 1
         keep = [bool(state) for state in _finite_replicas(pl_module, count)]
         if sum(keep) < 2:

@@ -1,0 +1,44 @@
+"""One name for a category, whatever type the rows that were read gave its column."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d*)?([eE][+-]?\d+)?")
+_TRUTH = {"true": "1", "false": "0"}
+_EXACT = 2**53  # below it every whole number is a double of its own
+
+
+def category(value: object) -> str:
+    """``1``, ``1.0``, ``True`` and the texts of them are ``1``; ``007`` stays, since it is no number but a name.
+
+    pandas gives a column the type that all of its rows together allow: whole numbers beside a gap are floats, and
+    beside a word they are text. The same value must not change its category with the rows around it.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    text = str(value).strip()
+    if text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return str(value)
+    if found[2] is None and found[3] is None:
+        return text.removeprefix("+")
+    number = float(text)
+    return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
+
+
+def category_names(column: pd.Series) -> np.ndarray:
+    """The category of every row, an object array ``[N]``; None where the value is missing."""
+    import pandas as pd
+
+    codes, kinds = pd.factorize(column.astype(object))
+    names = np.array([*(category(kind) for kind in kinds), None], dtype=object)
+    return names[codes]

@@ -1,0 +1,170 @@
+"""From values as people have them to what a model sees, and back: the one object that everybody applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aelab.data.columns import Columns
+from aelab.errors import UserError
+
+PIXELS, NUMBERS, SYMBOLS = KINDS = ("pixels", "numbers", "symbols")
+_DTYPES = {"float64": torch.float64, "float32": torch.float32}
+MEASURED = ("fill", "offset", "scale")
+ROUNDING = 2.0**14  # offsets in units of the scale beyond which float32 input would lose what an export may differ by
+
+
+class Preprocessing(nn.Module):
+    """``preprocessing(x)``: raw values ``[..., D]`` as float32 for a model; ``restore`` takes them back.
+
+    ``kind``: ``pixels``, of which uint8 counts as 0..255 and becomes 0..1; ``numbers``, which are taken as they are;
+    or ``symbols``, whole numbers that name things. A data set declares it. ``columns``: of a table, else None.
+    ``fill``: float64 ``[D]`` that stand for NaN, or None. ``offset``, ``scale``: float64 ``[D]``, or None; values
+    become (value - offset) / scale, in double precision, and are rounded to float32 after that only.
+
+    ``raw``: the type that raw values are rounded to first: float64, but float32 in runs before version 0.12.
+    """
+
+    fill: Tensor | None
+    offset: Tensor | None
+    scale: Tensor | None
+
+    def __init__(self, kind: str = NUMBERS, columns: Columns | None = None, raw: str = "float64") -> None:
+        super().__init__()
+        if kind not in KINDS:
+            raise UserError(f"kind={kind}: the values of a data set are {', '.join(KINDS)}")
+        self.kind = kind
+        self.columns = columns
+        self.raw = raw
+        for name in MEASURED:
+            self.register_buffer(name, None)
+
+    # --- fitting, on the training part ---
+
+    def fit(
+        self,
+        chunks: Callable[[], Iterable[Tensor]],
+        fills: bool = False,
+        standardizes: bool = False,
+        one_scale: bool = False,
+    ) -> None:
+        """Measure the means that stand for missing values and the standardisation; what is known already is kept.
+
+        ``chunks``: raw training examples ``[n, D]``, all of them each time it is called. ``one_scale``: divide every
+        value by the same number, the root of the mean variance. A constant value's scale is 1.
+
+        Raises UserError where a value is missing in all examples.
+        """
+        wants_fill, wants_scale = fills and self.fill is None, standardizes and self.offset is None
+        if not wants_fill and not wants_scale:
+            return
+        mean, constant = self._means(chunks)
+        if wants_fill:
+            self.fill = mean
+        if not wants_scale:
+            return
+        squares, count = torch.zeros_like(mean), 0
+        for chunk in chunks():
+            squares += (self._unscaled(chunk) - mean).square_().nansum(0)  # what is missing becomes the mean
+            count += len(chunk)
+        variance, self.offset = squares / count, mean
+        if one_scale:
+            self.scale = variance.mean().sqrt().expand_as(mean).clone()
+        else:
+            self.scale = variance.sqrt().masked_fill(constant, 1)
+
+    def _means(self, chunks: Callable[[], Iterable[Tensor]]) -> tuple[Tensor, Tensor]:
+        """Means ``[D]`` of what is not missing, and which values are constant."""
+        sums = []
+        for chunk in chunks():
+            x = self._unscaled(chunk)
+            gaps = x.isnan()
+            low, high = x.masked_fill(gaps, torch.inf).amin(0), x.masked_fill(gaps, -torch.inf).amax(0)
+            sums.append(torch.stack([x.nansum(0), (~gaps).sum(0).double(), low, high]))
+        total, count, low, high = (torch.stack(parts) for parts in zip(*sums, strict=True))
+        total, count, low, high = total.sum(0), count.sum(0), low.amin(0), high.amax(0)
+        if not count.all():
+            value = int(count.argmin())
+            raise UserError(
+                f"value {value} (counted from 0) is missing in the whole training part, so it has no mean; leave it "
+                "out or use data.missing=drop"
+            )
+        return torch.where(low == high, low, total / count), low == high
+
+    # --- use ---
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the type of a value changes, so that it may be done batch by batch."""
+        return self.offset is None and self.fill is None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw values ``[..., D]`` as float32; symbols as int64."""
+        if self.kind == SYMBOLS:
+            return x.long()
+        if not self.is_plain:
+            return self.exactly(x).float()
+        return (unit(x) if self.kind == PIXELS else x).float()
+
+    def exactly(self, x: Tensor) -> Tensor:
+        """The same in double precision."""
+        x = self._unscaled(x)
+        if self.fill is not None:
+            x = torch.where(x.isnan(), self.fill.to(_DTYPES[self.raw]).double(), x)
+        if self.offset is not None and self.scale is not None:
+            x = (x - self.offset) / self.scale
+        return x
+
+    def restore(self, x: Tensor) -> Tensor:
+        """What a model gives ``[..., D]``, on the scale of the data, in double precision where there is one."""
+        if self.offset is None or self.scale is None:
+            return x
+        return x.double() * self.scale + self.offset
+
+    def _unscaled(self, x: Tensor) -> Tensor:
+        pixels = self.kind == PIXELS and x.dtype == torch.uint8
+        x = x.to(_DTYPES[self.raw])
+        return (x / 255 if pixels else x).double()
+
+    @property
+    def needs_double(self) -> bool:
+        """Whether float32 is too coarse for raw values: seconds since 1970 have steps of 128 in it."""
+        if self.offset is None or self.scale is None:
+            return False
+        return bool((self.offset.abs() > ROUNDING * self.scale).any())
+
+    # --- in a checkpoint ---
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as tensors, lists and text, which a checkpoint may hold and a reader need not trust."""
+        found: dict[str, Any] = {"kind": self.kind, "raw": self.raw}
+        if self.columns is not None:
+            found["columns"] = self.columns.plain()
+        return found | {
+            name: value for name in ("fill", "offset", "scale") if (value := getattr(self, name)) is not None
+        }
+
+    @staticmethod
+    def of_plain(plain: dict[str, Any], size: int) -> Preprocessing:
+        """What ``plain`` gave, for examples of ``size`` values; ValueError, TypeError or KeyError for anything else."""
+        columns = Columns.of_plain(plain["columns"]) if "columns" in plain else None
+        if plain["raw"] not in _DTYPES or (columns is not None and len(columns.names) != size):
+            raise ValueError("no preprocessing of these examples")
+        found = Preprocessing(plain["kind"], columns, plain["raw"])
+        for name in MEASURED:
+            value = plain.get(name)
+            if value is not None:
+                if not isinstance(value, Tensor) or value.shape != (size,) or not value.isfinite().all():
+                    raise ValueError(f"{name} of {size} finite numbers is wanted")
+                setattr(found, name, value.double())
+        if (found.offset is None) != (found.scale is None):
+            raise ValueError("offset and scale belong together")
+        return found
+
+
+def unit(x: Tensor) -> Tensor:
+    """Pixels 0..255 in uint8 as float32 in [0, 1]; what is prepared already passes unchanged."""
+    return x.float().div_(255) if x.dtype == torch.uint8 else x
