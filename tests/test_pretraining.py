@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from aelab import load_run
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
+from aelab.building import build_data
 from aelab.data.module import DataModule
 from aelab.errors import UserError
+from aelab.fit import Fit, Member
 from aelab.models import Autoencoder
 from aelab.networks import MLP, Conv
 from aelab.networks.activations import ACTIVATIONS
@@ -217,11 +218,10 @@ class Codes(DataModule):
 
 def trained(config: DictConfig, data: DataModule, folder: Path) -> Autoencoder:
     """What the ordinary command trains, with the best weights."""
-    model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
-    join_steps(config, model, data)
-    build_trainer(config, folder, None, [], BestCheckpoint(folder)).fit(model, datamodule=data)
-    model.load_state_dict(load_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
-    return model.eval()
+    fit = Fit([Member(config)], data, BestCheckpoint(folder), folder)
+    fit.run()
+    assert fit.keep_best()
+    return fit.model.eval()
 
 
 VARIANTS: list[tuple[str, ...]] = [

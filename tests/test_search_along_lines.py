@@ -9,10 +9,12 @@ import pytest
 import torch
 from conftest import Composer
 
-from aelab.building import build_data, build_model, join_steps
+from aelab.building import build_data, joined_steps
 from aelab.errors import UserError
 from aelab.evaluation.pca import fit_pca, pca_error
+from aelab.fit import Fit, Member
 from aelab.optimization import ConjugateGradients
+from aelab.replicas.best import BestWeights
 from aelab.tracking.rows import read_rows
 from aelab.training import run
 
@@ -62,8 +64,7 @@ def test_a_linear_autoencoder_reaches_pca(chosen: tuple[str, ...], compose: Comp
 def test_a_search_sees_one_noise_for_each_batch(compose: Composer) -> None:
     config = compose("optimizer=lbfgs", "corruption=gaussian", "trainer.max_epochs=1")
     data = build_data(config)
-    model = build_model(config, data.shape, data.examples("train", limit=100))
-    join_steps(config, model, data)
+    model = Fit([Member(config)], data, BestWeights()).model
     assert model.searching and model.automatic_optimization
     x = data.examples("train", limit=32)
     model.generator = torch.Generator().manual_seed(1)
@@ -88,6 +89,5 @@ def test_a_search_sees_one_noise_for_each_batch(compose: Composer) -> None:
 def test_what_breaks_a_search_is_refused(overrides: tuple[str, ...], told: str, compose: Callable[..., Any]) -> None:
     config = compose(*overrides)
     data = build_data(compose())
-    model = build_model(config, data.shape)
     with pytest.raises(UserError, match=told):
-        join_steps(config, model, data)
+        joined_steps(config, data)

@@ -213,7 +213,7 @@ def test_lightning_is_given_no_more_than_plain_values(override: str, compose: Co
     config = compose(override)
     before = set(sys.modules)
     with pytest.raises((UserError, ValueError, MisconfigurationException), match=r"trainer\.|os\.system|profiler"):
-        build_trainer(config, None, None, [])
+        build_trainer(config, None)
     assert not [name for name in set(sys.modules) - before if not name.startswith(("pytorch_lightning", "lightning"))]
 
 

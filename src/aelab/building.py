@@ -24,9 +24,7 @@ from aelab.objectives import Error
 from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from aelab.tracking.epoch_state import EpochState
-from aelab.tracking.gallery import Gallery
 from aelab.tracking.history import History
-from aelab.tracking.mirror import Mirror
 from aelab.tracking.progress import Progress
 
 INITIALIZATION_EXAMPLES = 10_000
@@ -66,14 +64,16 @@ def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str])
             )
 
 
-def build_model(config: DictConfig, shape: tuple[int, ...], examples: Tensor | None = None) -> Autoencoder:
+def build_model(
+    config: DictConfig, shape: tuple[int, ...], examples: Tensor | None = None, error: Error | None = None
+) -> Autoencoder:
     """The model with its initial weights, which depend on ``seed`` only.
 
     ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
-    None leaves the default weights, for a model whose weights are loaded next.
+    None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
     """
     output = config.network.get("output_activation", "identity")
-    error: Error = instantiate("error", config.error)
+    error = error or instantiate("error", config.error)
     if output != "identity" and error.logits:
         raise UserError(
             f"error={error.name} network.output_activation={output}: this error takes the decoder's output as "
@@ -123,7 +123,7 @@ def check_optimizer(config: DictConfig, model: Autoencoder) -> None:
             model.make_scheduler(optimizer)
 
 
-def _searches(config: DictConfig) -> bool:
+def searches(config: DictConfig) -> bool:
     """Whether the optimiser evaluates the loss of a batch several times; UserError where that cannot be."""
     if not str(config.optimizer._target_).endswith(SEARCHING):
         return False
@@ -141,17 +141,16 @@ def _searches(config: DictConfig) -> bool:
     return True
 
 
-def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None:
-    """Let one Lightning step hold several optimiser steps where nothing needs to look in between.
+def joined_steps(config: DictConfig, data: DataModule) -> int:
+    """How many optimiser steps one Lightning step holds: several where nothing needs to look in between.
 
     The steps and their results are the same; what is saved is Lightning's own work, which on a small network
-    costs as much as the step (docs/performance.md).
+    costs as much as the step (docs/performance.md). Raises UserError where more are asked for than can be.
     """
     wanted = config.trainer.steps_per_execution
-    model.searching = _searches(config)
     plain = (
         data.resident
-        and not model.searching
+        and not searches(config)
         and config.trainer.devices == 1
         and config.trainer.strategy == "auto"
         and config.trainer.gradient_clip_val is None
@@ -165,15 +164,13 @@ def join_steps(config: DictConfig, model: Autoencoder, data: DataModule) -> None
             "bf16-mixed precision, no gradient clipping or accumulation, no limits on steps or batches, and an "
             "optimizer that does not search; use auto or 1"
         )
-    model.automatic_optimization = steps == 1
-    data.batches_per_step = steps
+    return int(steps)
 
 
 def build_trainer(
     config: DictConfig,
     directory: Path | None,
-    mirror: Mirror | None,
-    extra: list[Callback],
+    extra: Sequence[Callback] = (),
     best: BestCheckpoint | None = None,
 ) -> pl.Trainer:
     """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``.
@@ -187,7 +184,7 @@ def build_trainer(
         callbacks = [
             Progress(),
             *callbacks,
-            History(directory / "metrics.jsonl", mirror),
+            History(directory / "metrics.jsonl", None),
             *([best] if best else []),
             LastCheckpoint(directory),
         ]
@@ -213,13 +210,6 @@ def build_trainer(
             inference_mode=False,  # exact penalties of convolutions need gradients in evaluation
         )
     return trainer
-
-
-def let_follow(trainer: pl.Trainer, mirror: Mirror | None) -> None:
-    """Let a mirror show what a trainer's callbacks record from now on."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, (History, Gallery)):
-            callback.mirror = mirror
 
 
 def count_parameters(model: Autoencoder) -> int:

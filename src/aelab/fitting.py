@@ -8,13 +8,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from aelab.building import count_parameters, let_follow, monitor_of
+from aelab.building import count_parameters, monitor_of
 from aelab.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.launching import relaunchable
 from aelab.preparation import Single
 from aelab.pretraining import is_wanted, pretrain
 from aelab.replicated import Replication
-from aelab.tracking.checkpoints import last_intact, load_checkpoint
 from aelab.tracking.gallery import keep_picture
 from aelab.tracking.manifest import Manifest
 from aelab.tracking.mirror import Mirror
@@ -40,7 +39,8 @@ def _fit_one(
     config: DictConfig, directory: Path, mirror: Mirror | None, ready: Single, manifest: Manifest | None
 ) -> dict[str, float]:
     """Fit (from the last checkpoint where there is one) and test the best weights."""
-    data, model, trainer, best = ready.data, ready.model, ready.trainer, ready.best
+    data, fit, trainer, model = ready.data, ready.fit, ready.fit.trainer, ready.fit.model
+    best = directory / "checkpoints" / "best.ckpt"
     if manifest:
         timings = {"data_s": ready.seconds}
         manifest.update(
@@ -48,18 +48,16 @@ def _fit_one(
         )
     if is_wanted(config) and manifest:  # on one device, so there is one
         manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
-    let_follow(trainer, mirror)
+    fit.follow(mirror)
     if mirror and config.logger.watch:
         mirror.watch(model)
     began = time.monotonic()
     with relaunchable(trainer):
-        trainer.fit(model, datamodule=data, ckpt_path=last_intact(directory), weights_only=True)
+        fit.run()
         fitted = time.monotonic()
-        if best.check():
-            model.load_state_dict(load_checkpoint(best.path)["state_dict"])
-        elif trainer.max_epochs == 0:  # pretraining alone
-            trainer.save_checkpoint(best.path)
-        trainer.test(model, datamodule=data, verbose=False)
+        if not fit.keep_best() and trainer.max_epochs == 0:  # pretraining alone
+            trainer.save_checkpoint(best)
+        fit.test()
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
     pca = fitted_pca(data)
     if pca is not None:
@@ -67,7 +65,7 @@ def _fit_one(
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
     if mirror and config.logger.upload_checkpoint:
-        mirror.upload_checkpoint(best.path)
+        mirror.upload_checkpoint(best)
     return metrics
 
 

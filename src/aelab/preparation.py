@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, check_optimizer, join_steps
+from aelab.building import build_data
 from aelab.config.checking import check
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
-from aelab.models import Autoencoder
+from aelab.fit import Fit, Member
 from aelab.pretraining import check_pretraining, is_wanted
 from aelab.replicated import Replication
 from aelab.tracking.best_checkpoint import BestCheckpoint
@@ -22,12 +21,10 @@ from aelab.tracking.gallery import Gallery
 
 
 class Single(NamedTuple):
-    """One model with its data and its trainer. ``seconds``: that reading and building took."""
+    """A fit of one model, and its data. ``seconds``: that reading and building took."""
 
     data: DataModule
-    model: Autoencoder
-    best: BestCheckpoint
-    trainer: pl.Trainer
+    fit: Fit
     seconds: float
 
 
@@ -48,12 +45,8 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
         replication.check()
         return replication
     data = build_data(config)
-    model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
-    check_optimizer(config, model)
-    if pretrained:
-        check_pretraining(config, model.network)
-    join_steps(config, model, data)
     gallery = Gallery(directory, data, config.callbacks.pictures_every)
-    best = BestCheckpoint(directory)
-    trainer = build_trainer(config, directory, None, [gallery], best)
-    return Single(data, model, best, trainer, round(time.monotonic() - began, 3))
+    fit = Fit([Member(config)], data, BestCheckpoint(directory), directory, [gallery])
+    if pretrained:
+        check_pretraining(config, fit.model.network)
+    return Single(data, fit, round(time.monotonic() - began, 3))

@@ -6,7 +6,7 @@ import copy
 import json
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +17,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, check_optimizer, join_steps
+from aelab.building import build_data, build_trainer, check_optimizer, joined_steps
 from aelab.config.ranges import check_ranges
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
+from aelab.fit import Fit, Member, build_member
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.machines.orphans import follow
 from aelab.models import Autoencoder
@@ -29,10 +30,8 @@ from aelab.replicas.best import BestWeights
 from aelab.replicas.chunking import LAYOUT, begun, chunks
 from aelab.replicas.measuring import Curves
 from aelab.replicas.plans import Assignment, Plan, check_varied
-from aelab.replicas.rates import with_rates
-from aelab.replicas.stacking import lone_state, stack
 from aelab.tracking.atomic import write_whole
-from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact
+from aelab.tracking.checkpoints import AtomicCheckpointIO
 from aelab.tracking.identity import resolved
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import mean_history, write_rows
@@ -96,8 +95,8 @@ class Replication:
             config = self._member_config(member)
             check_ranges(resolved(config))
             check_optimizer(config, self._build(member))
-        join_steps(self.config, self._build(0), self.data)
-        build_trainer(self.config, None, None, [])
+        joined_steps(self.config, self.data)
+        build_trainer(self.config, None)
 
     def flops_per_step(self) -> float:
         """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""
@@ -110,9 +109,12 @@ class Replication:
         config.seed = self.assignment.seeds[member % self.count]
         return config
 
+    def members(self, indices: Iterable[int]) -> list[Member]:
+        """Replicas by their index, setting by setting."""
+        return [Member(self._member_config(index), self.assignment.rows[index % self.count]) for index in indices]
+
     def _build(self, member: int) -> Autoencoder:
-        examples = self.data.examples("train", limit=INITIALIZATION_EXAMPLES)
-        return build_model(self._member_config(member), self.data.shape, examples)
+        return build_member(self.members([member])[0], self.data)
 
     # --- fitting ---
 
@@ -162,46 +164,29 @@ class Replication:
                 raise
 
     def _fit_chunk(self, index: int, mirror: Mirror | None) -> Fitted:
-        members, directory = self.chunks[index], self.chunk_directory(index)
-        lone = [self._build(member) for member in members]
-        model = self._together(members, lone)
         best = BestWeights()
-        extra: list[Any] = [best, Curves(1, self.assignment.data_sets)] if self._draws_curves() else [best]
-        join_steps(self.config, model, self.data)
-        own = mirror if len(self.chunks) == 1 else None
-        trainer = build_trainer(self.config, directory, own, extra)
+        curves = [Curves(1, self.assignment.data_sets)] if self._draws_curves() else []
+        members = self.members(self.chunks[index])
+        fit = Fit(members, self.data, best, self.chunk_directory(index), curves)
+        fit.follow(mirror if len(self.chunks) == 1 else None)
         keep = [True] * len(members)
         try:
-            trainer.fit(model, datamodule=self.data, ckpt_path=last_intact(directory), weights_only=True)
+            fit.run()
         except DivergedError:
             if len(members) > 1:
                 raise
             keep = [False]
         if best.state:
             if self.plan.weights == "best":
-                model.load_state_dict(best.state)
+                fit.keep_best()
             keep = [kept and ok for kept, ok in zip(keep, best.finite(), strict=True)]
-        model.eval()
-        trainer.test(model, datamodule=self.data, verbose=False)
-        metrics = {name: value.detach().cpu().reshape(-1) for name, value in model.latest.items()}
-        states = _states(model, lone)
+        fit.test()
+        metrics = {name: value.detach().cpu().reshape(-1) for name, value in fit.model.latest.items()}
+        states = fit.states()
         # the last weights may have diverged after the best
         finite = [all(bool(value.isfinite().all()) for value in state.values()) for state in states]
         keep = [kept and ok for kept, ok in zip(keep, finite, strict=True)]
-        return Fitted([model], states, keep, {k: v for k, v in metrics.items() if len(v) == len(members)})
-
-    def _together(self, members: Sequence[int], lone: Sequence[Autoencoder]) -> Autoencoder:
-        """The models of a chunk as one, and the data of each assigned to it."""
-        rows = [self.assignment.rows[member % self.count] for member in members]
-        if len(members) == 1:
-            self.data.assign(rows[0], lone[0].seed)
-            return lone[0]
-        model = stack(lone)
-        if "optimizer.lr" in self.plan.vary:
-            rates = [self._member_config(member).optimizer.lr for member in members]
-            model.make_optimizer = with_rates(model.make_optimizer, rates)
-        self.data.assign(torch.stack(rows), [m.seed for m in lone])  # type: ignore[misc]
-        return model
+        return Fitted([fit.model], states, keep, {k: v for k, v in metrics.items() if len(v) == len(members)})
 
     def _draws_curves(self) -> bool:
         """Whether bias and variance can be followed by epoch: all replicas in one fit, of one setting."""
@@ -223,12 +208,6 @@ class Replication:
             type(self.data).__name__: self.data.state_dict(),
         }
         AtomicCheckpointIO().save_checkpoint(checkpoint, self.directory / "checkpoints" / "best.ckpt")
-
-
-def _states(model: Autoencoder, lone: Sequence[Autoencoder]) -> list[dict[str, Tensor]]:
-    if len(lone) == 1:
-        return [{name: value.clone() for name, value in model.state_dict().items()}]
-    return [lone_state(model, k, like) for k, like in enumerate(lone)]
 
 
 def _fit_share(plain: dict[str, Any], directory: Path, processes: int, rank: int, share: Sequence[int]) -> None:

@@ -17,20 +17,14 @@ from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from aelab.building import (
-    INITIALIZATION_EXAMPLES,
-    build_model,
-    build_trainer,
-    check_optimizer,
-    check_range,
-    join_steps,
-)
+from aelab.building import build_model, check_range
 from aelab.config.checking import check
 from aelab.configuration import composing, instantiate
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_scores import squared_errors
 from aelab.explain import explain
+from aelab.fit import Fit, Member
 from aelab.pretraining import is_wanted, pretrain
 from aelab.replicas.best import BestWeights
 from aelab.tracking.quiet import quiet
@@ -93,14 +87,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         best = BestWeights()
         with warnings.catch_warnings():
             quiet()
-            model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
-            check_optimizer(config, model)
+            fit = Fit([Member(config)], data, best)
             if is_wanted(config):
                 with TemporaryDirectory() as folder:
-                    pretrain(config, model, data, Path(folder))
-            join_steps(config, model, data)
-            build_trainer(config, None, None, [best]).fit(model, datamodule=data)
-        state = best.state or model.state_dict()
+                    pretrain(config, fit.model, data, Path(folder))
+            fit.run()
+        state = best.state or fit.model.state_dict()
         self.weights_ = {name: value.detach().cpu().double() for name, value in state.items()}
         self.validation_error_ = None if best.errors is None else best.errors.item()
         self.config_ = OmegaConf.to_container(config)

@@ -17,16 +17,16 @@ from sklearn.ensemble import IsolationForest
 
 from aelab.benchmarks import ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure, silenced
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
+from aelab.building import build_data
 from aelab.coding import TrainedCoder
 from aelab.evaluation.anomaly_detection import pca_beside
 from aelab.evaluation.anomaly_scores import SCORERS
 from aelab.evaluation.detection import auroc_score
 from aelab.evaluation.protocol import Coder
+from aelab.fit import Fit, Member
 from aelab.models import Autoencoder
 from aelab.replicated import Replication
 from aelab.tracking.best_checkpoint import BestCheckpoint
-from aelab.tracking.checkpoints import load_checkpoint
 
 TABLES = Path("data", "adbench")
 TIMED, EPOCHS, BATCH = ("cardio", "pendigits"), 10, 32  # of the comparison in time; the last two are PyOD's defaults
@@ -116,13 +116,10 @@ def _scored(coder: Coder, split: Split) -> np.ndarray:
 
 
 def _one(config: DictConfig, folder: Path) -> Autoencoder:
-    data = build_data(config)
-    model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
-    join_steps(config, model, data)
-    best = BestCheckpoint(folder)
-    build_trainer(config, folder, None, [], best).fit(model, datamodule=data)
-    model.load_state_dict(load_checkpoint(best.path)["state_dict"])
-    return model
+    fit = Fit([Member(config)], build_data(config), BestCheckpoint(folder), folder)
+    fit.run()
+    fit.keep_best()
+    return fit.model
 
 
 def _replicas(config: DictConfig, folder: Path) -> list[Autoencoder]:

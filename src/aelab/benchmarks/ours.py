@@ -9,14 +9,12 @@ from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, join_steps
+from aelab.building import build_data
 from aelab.configuration import conf_dir
-from aelab.models import Autoencoder
-from aelab.replicas.stacking import stack
+from aelab.fit import Fit, Member
 from aelab.replicated import Replication
 from aelab.tracking.best_checkpoint import BestCheckpoint
 from aelab.tracking.gallery import Gallery
@@ -57,26 +55,15 @@ def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]
     config = compose(*overrides, *(() if everything else BARE))
     replication = Replication(config, Path()) if config.replicas.name != "none" else None
     data = replication.data if replication else build_data(config)
-    examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
+    members = replication.members(range(len(replication.settings) * replication.count)) if replication else None
     steps = -(-data.size("train") // data.batch_size)
 
     def run() -> float:
-        model = _stack(replication) if replication else build_model(config, data.shape, examples)
-        join_steps(config, model, data)
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             gallery = [Gallery(folder, data, config.callbacks.pictures_every)] if everything else []
-            trainer = build_trainer(config, folder, None, [stopwatch, *gallery], BestCheckpoint(folder))
-            trainer.fit(model, datamodule=data)
+            Fit(members or [Member(config)], data, BestCheckpoint(folder), folder, [stopwatch, *gallery]).run()
         return stopwatch.seconds_per_step(steps)
 
     return run
-
-
-def _stack(replication: Replication) -> Autoencoder:
-    members = range(len(replication.settings) * replication.count)
-    rows = [replication.assignment.rows[member % replication.count] for member in members]
-    seeds = [replication.assignment.seeds[member % replication.count] for member in members]
-    replication.data.assign(torch.stack(rows), seeds)
-    return stack([replication._build(member) for member in members])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
@@ -187,9 +188,14 @@ class DataModule(pl.LightningDataModule):
         loader = self._loader("fresh" if "fresh" in self.values else "train", order, self.batch_size)
         return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 
-    def assign(self, rows: Tensor, seed: int | list[int]) -> None:
-        """Train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds."""
-        self.order = EpochOrder(rows, seed)
+    def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int) -> Self:
+        """The same values, to train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds.
+
+        ``batches_per_step``: that Lightning is given at a time.
+        """
+        view = copy.copy(self)
+        view.order, view.batches_per_step = EpochOrder(rows, seed), batches_per_step
+        return view
 
     def generate(self, count: int, seed: int) -> Tensor:
         """New examples ``[count, D]`` from the generator of a generated data set."""

@@ -15,16 +15,17 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
-from aelab.building import INITIALIZATION_EXAMPLES, build_model, build_trainer, check_optimizer, join_steps
+from aelab.building import build_model, check_optimizer
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import UserError
+from aelab.fit import Fit, Member
 from aelab.models import Autoencoder
 from aelab.networks import MLP, Network
 from aelab.networks.layers import affine
 from aelab.pretraining.greedy import Greedy
 from aelab.tracking.best_checkpoint import BestCheckpoint
-from aelab.tracking.checkpoints import AtomicCheckpointIO, last_intact, load_checkpoint
+from aelab.tracking.checkpoints import AtomicCheckpointIO, load_checkpoint
 from aelab.tracking.mirror import Mirror
 from aelab.tracking.rows import read_rows
 
@@ -132,18 +133,15 @@ def _train_layer(
     layer = layer_config(plan, config, index)
     source = _Codes(data, _codes(data, below, network)) if below else copy.copy(data)
     source.batch_size = plan.batch_size or data.batch_size
-    model = build_model(layer, source.shape, source.examples("train", limit=INITIALIZATION_EXAMPLES))
-    model.error = plan.error(config, index) or model.error
-    join_steps(layer, model, source)
-    best = BestCheckpoint(directory)
-    trainer = build_trainer(layer, directory, None, [], best)
-    trainer.fit(model, datamodule=source, ckpt_path=last_intact(directory), weights_only=True)
-    wants_best = plan.weights == "best" and best.check()
+    fit = Fit([Member(layer)], source, BestCheckpoint(directory), directory, error=plan.error(config, index))
+    fit.run()
+    if plan.weights == "best":
+        fit.keep_best()
     rows = read_rows(directory / "metrics.jsonl")
     checkpoint = {
-        "state_dict": load_checkpoint(best.path)["state_dict"] if wants_best else model.state_dict(),
+        "state_dict": fit.model.state_dict(),
         "pytorch-lightning_version": pl.__version__,
-        "figures": _figures(plan, model, rows),
+        "figures": _figures(plan, fit.model, rows),
     }
     AtomicCheckpointIO().save_checkpoint(checkpoint, path)
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)

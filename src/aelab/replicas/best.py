@@ -35,6 +35,12 @@ class BestWeights(Callback):
                 self.state[name] = self.state[name].to(value.device)
                 self.state[name][better] = value[better]
 
+    def restore(self, model: Autoencoder) -> bool:
+        """Give the model these weights; whether there are any."""
+        if self.state:
+            model.load_state_dict(self.state)
+        return bool(self.state)
+
     def finite(self) -> list[bool]:
         """Whether each replica ever had a finite one."""
         assert self.errors is not None

@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from aelab.errors import UserError
 from aelab.models.learner import Learner
+from aelab.tracking.checkpoints import load_checkpoint
 
 
 class BestCheckpoint(Checkpoint):
@@ -54,6 +55,12 @@ class BestCheckpoint(Checkpoint):
         if trainer.strategy.reduce_boolean_decision(bool(score < self.score)):
             self.score = score.clone()
             trainer.save_checkpoint(self.path)
+
+    def restore(self, model: Learner) -> bool:
+        """Give the model the weights of the best epoch; whether there was one."""
+        if self.check():
+            model.load_state_dict(load_checkpoint(self.path)["state_dict"])
+        return bool(self.score.isfinite())
 
     def check(self) -> bool:
         """Whether an epoch was the best so far; UserError where its weights were taken away since."""
