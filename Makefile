@@ -27,8 +27,8 @@ demo: $(STAMP)  ## train six variants on real digits, compare them, name the rep
 test: $(STAMP)  ## the whole suite, less than 8 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
-test-slow: $(STAMP)  ## the long checks, one after the other, and those that need a GPU where there is one
-	$(BIN)/python -m pytest -m "(slow or gpu) and not slurm and not ray"
+test-slow: $(STAMP)  ## the long checks, some 10 minutes on 2 cores, and those that need a GPU where there is one
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(slow or gpu) and not slurm and not ray"
 
 test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started, where SLURM is installed
 	sh tests/one_machine_slurm.sh

@@ -82,6 +82,7 @@ def test_multirun_of_two_processes_each(tmp_path: Path) -> None:
             torch.testing.assert_close(value, others[key], rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_and_nothing_is_lost(tmp_path: Path) -> None:
     """Lightning's own handler of SIGTERM would wait half an hour for a process that waits for this one."""
     overrides = (*OVERRIDES, "corruption=gaussian", "trainer=ddp_cpu", "trainer.max_epochs=80")

@@ -70,7 +70,7 @@ def test_a_table_larger_than_memory(tmp_path: Path) -> None:
     assert manifest["status"] == "complete"
     assert sum(manifest["data"]["sizes"].values()) == 500_000
     try:
-        held = trained_with(HEADROOM, tmp_path / "held", "data=table", *own, timeout=120)
+        held = trained_with(HEADROOM, tmp_path / "held", "data=table", *own, timeout=45)
     except subprocess.TimeoutExpired:
         return  # Arrow waits for ever for threads that it has no room to start
     assert held.returncode != 0, "else this shows nothing"

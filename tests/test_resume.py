@@ -18,6 +18,8 @@ from PIL import Image
 from aelab.tracking.checkpoints import load_checkpoint
 from aelab.tracking.rows import read_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

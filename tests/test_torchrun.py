@@ -17,6 +17,8 @@ from aelab.tracking.identity import run_id
 from aelab.tracking.rows import read_rows
 from aelab.training import run
 
+pytestmark = pytest.mark.slow
+
 # as in test_ddp.py: a difference in any gradient would show, and two processes leave no example out
 OVERRIDES = (
     *TINY,

@@ -18,6 +18,8 @@ from wandb_log import read_log
 
 from aelab.tracking.rows import read_rows
 
+pytestmark = pytest.mark.slow
+
 
 def synced(server: StandInServer, *folders: Path, flags: tuple[str, ...] = ()) -> None:
     """Upload W&B's folders as its users do."""
