@@ -10,9 +10,10 @@ from typing import NamedTuple
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
+from aelab.agreement import check_output, check_questions
 from aelab.building import INITIALIZATION_EXAMPLES, build_data, build_model, build_trainer, check_optimizer, join_steps
 from aelab.config.checking import check
-from aelab.configuration import instantiate
+from aelab.configuration import questions_of
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.pretraining import check_pretraining, is_wanted
@@ -40,16 +41,16 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
     began = time.monotonic()
     check(config, typed)
     pretrained = is_wanted(config)
-    for question in (config.get("evaluation") or {}).values():
-        if "_target_" in question:
-            instantiate("evaluation", question)
+    questions = questions_of(config.get("evaluation"))
     if config.replicas.name != "none":
         replication = Replication(config, directory, fresh)
-        replication.check()
+        replication.check(questions)
         return replication
     data = build_data(config)
     model = build_model(config, data.shape, data.examples("train", limit=INITIALIZATION_EXAMPLES))
     check_optimizer(config, model)
+    check_output(config, model, data)
+    check_questions(questions, config, model)
     if pretrained:
         check_pretraining(config, model.network)
     join_steps(config, model, data)
