@@ -41,6 +41,14 @@ def random_problem(replicas: int = 8, examples: int = 30) -> tuple[Tensor, Tenso
     return target + 0.3 + effect + own, target
 
 
+def problem_of(error: str, replicas: int = 8, examples: int = 30) -> tuple[Tensor, Tensor]:
+    """The same for any error; of symbols logits [K, N, 3, 2, 4] and targets from 0 to 3."""
+    predictions, target = random_problem(replicas, examples)
+    if not ERRORS[error].event:
+        return predictions, target
+    return predictions.unsqueeze(-1) * torch.linspace(-1, 2, 4, dtype=torch.double), (3.99 * target).long()
+
+
 def softplus(z: Tensor) -> Tensor:
     return torch.logaddexp(z, torch.zeros_like(z))
 
@@ -71,7 +79,7 @@ def without(values: Tensor, index: int) -> Tensor:
 @pytest.mark.parametrize("error", list(ERRORS))
 @pytest.mark.parametrize(("replicas", "groups"), [(2, None), (3, None), (8, None), (8, NESTED)])
 def test_terms_add_up_to_the_error(error: str, replicas: int, groups: list[str] | None) -> None:
-    predictions, target = random_problem(replicas)
+    predictions, target = problem_of(error, replicas)
     result = decompose(predictions, target, error, groups)
     assert result.noise + result.bias2 + result.variance == pytest.approx(result.error, rel=1e-12)
     assert result.noise + result.naive_bias2 + result.naive_variance == pytest.approx(result.error, rel=1e-12)
@@ -233,8 +241,7 @@ def test_an_inconsistent_error_is_caught() -> None:
 @pytest.mark.parametrize("error", list(ERRORS))
 def test_an_error_may_be_the_object(error: str) -> None:
     """Its name stands for it; one that is not known to split is refused."""
-    predictions, target = random_problem()
-    target = target.sigmoid()
+    predictions, target = problem_of(error)
     by_name, by_object = decompose(predictions, target, error), decompose(predictions, target, ERRORS[error])
     assert by_name.metrics() == by_object.metrics()
     whole = SquaredError()
@@ -250,9 +257,9 @@ def test_an_error_may_be_the_object(error: str) -> None:
 def test_batches_give_what_the_whole_gives(
     error: str, groups: list[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predictions, target = random_problem()
+    predictions, target = problem_of(error)
     whole = decompose(predictions, target, error, groups)
-    monkeypatch.setattr(module, "CHUNK_VALUES", 4 * target[0].numel() * 8)  # four examples at a time
+    monkeypatch.setattr(module, "CHUNK_VALUES", 4 * predictions[:, 0].numel())  # four examples at a time
     decomposer = Decomposer(error, 8, groups)
     for start, stop in pairwise([0, 1, 14, 19, 30]):
         decomposer.update(predictions[:, start:stop], target[start:stop])
@@ -290,10 +297,10 @@ class LargestTensor(TorchDispatchMode):
 
 @pytest.mark.parametrize(("error", "groups"), DESIGNS)
 def test_memory_does_not_grow_with_the_predictions(error: str, groups: list[str] | None) -> None:
-    decomposer = Decomposer(error, 8, groups)
+    decomposer, shape = Decomposer(error, 8, groups), (50, 4)[: 1 + ERRORS[error].event]
     with LargestTensor() as largest:
         for _ in range(3):
-            decomposer.update(torch.zeros(8, 1, 50).expand(8, 2000, 50), torch.zeros(1, 50).expand(2000, 50))
+            decomposer.update(torch.zeros(8, 1, *shape).expand(8, 2000, *shape), torch.zeros(1, 50).expand(2000, 50))
     assert largest.bytes <= 8 * module.CHUNK_VALUES < 8 * 8 * 2000 * 50 / 10
     lists = [value if isinstance(value, list) else [value] for value in vars(decomposer).values()]
     state = sum(each.untyped_storage().nbytes() for one in lists for each in one if isinstance(each, Tensor))
@@ -335,7 +342,7 @@ def test_memory_of_fifty_replicas_on_ten_thousand_images() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize(("error", "groups"), DESIGNS)
 def test_cuda_gives_what_the_processor_gives(error: str, groups: list[str] | None) -> None:
-    predictions, target = random_problem(examples=2000)
+    predictions, target = problem_of(error, examples=2000)
     on_gpu = decompose(predictions.cuda(), target.cuda(), error, groups)
     assert on_gpu.bias2_map.is_cuda
     assert figures(on_gpu) == pytest.approx(figures(decompose(predictions, target, error, groups)), rel=1e-11)
@@ -386,7 +393,7 @@ def test_cross_entropy_replicas_standard_error_is_the_widened_jackknife_of_the_p
 
 @pytest.mark.parametrize(("error", "groups"), DESIGNS)
 def test_examples_standard_error_is_that_of_a_mean_of_examples(error: str, groups: list[str] | None) -> None:
-    predictions, target = random_problem()
+    predictions, target = problem_of(error)
     result = decompose(predictions, target, error, groups)
     alone = [decompose(predictions[:, [n]], target[[n]], error, groups) for n in range(30)]
     names = ["error", "bias2", "variance"] + (["variance_data", "variance_init"] if groups else [])
@@ -399,7 +406,7 @@ def test_examples_standard_error_is_that_of_a_mean_of_examples(error: str, group
 
 @pytest.mark.parametrize("error", list(ERRORS))
 def test_what_two_replicas_cannot_tell_is_nan_and_not_logged(error: str) -> None:
-    predictions, target = random_problem(2)
+    predictions, target = problem_of(error, 2)
     result = decompose(predictions, target, error)
     assert math.isnan(result.variance_se_replicas) and math.isnan(result.bias2_se)
     assert result.error_se > 0
@@ -687,8 +694,8 @@ def test_batches_must_agree() -> None:
 @pytest.mark.parametrize("error", list(ERRORS))
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e200])
 def test_a_diverged_replica_is_named_or_left_out(error: str, value: float) -> None:
-    predictions, target = random_problem(6)
-    predictions[3, 7, 1, 1] = value
+    predictions, target = problem_of(error, 6)
+    predictions[3, 7, 1, 1] = value  # of symbols: all logits of one
     predictions[5] = value
     with pytest.raises(ValueError, match="replica 3 are not finite"):
         decompose(predictions, target, error)
@@ -704,7 +711,7 @@ def test_a_diverged_replica_is_named_or_left_out(error: str, value: float) -> No
 
 @pytest.mark.parametrize("error", list(ERRORS))
 def test_a_diverged_replica_takes_its_data_set_along(error: str) -> None:
-    predictions, target = random_problem()
+    predictions, target = problem_of(error)
     predictions[1] = math.nan  # of data set b, as replica 4 is
     result = decompose(predictions, target, error, NESTED, drop_diverged=True)
     rest = [0, 2, 3, 5, 6, 7]

@@ -144,9 +144,14 @@ from aelab.models import Autoencoder
 from aelab.objectives import SquaredError
 class Mine(Autoencoder): pass
 class Error:
-    name = "own"
+    name, label, kind, event = "own", "absolute error per example", "numbers", 0
+    data_range, logits, is_squared, decomposition = None, False, False, None
     def __call__(self, output, target): return (output - target).abs().sum(-1)
     def reconstruction(self, output): return output
+    def beside(self, output, target): return {}
+class Half:
+    __call__ = reconstruction = beside = lambda *arguments: None
+    name, label, event, data_range, logits, is_squared = "half", "half", 0, None, False, False
 class Other: pass
 def function(network, x): pass
 """
@@ -182,6 +187,7 @@ def test_a_package_can_be_trusted_for_classes_of_the_groups_kind(
         ("model", "subprocess", "no class"),
         ("model", "subprocess.Popen", "cannot be imported"),
         ("error", "Other", "lacks what error needs: reconstruction"),
+        ("error", "Half", "lacks what error needs: kind, decomposition;"),
         ("initialization", "function", "no class"),
         ("initialization", "Other", "to be one of aelab's own functions"),
         ("network", "Mine", "no subclass of aelab.networks"),

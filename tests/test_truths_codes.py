@@ -239,7 +239,8 @@ def measured(x: Tensor, r: Tensor, sizes: list[int]) -> dict[str, Tensor]:
     for part, rebuilt in zip(x.split(sizes), r.split(sizes), strict=True):
         squared = (part - rebuilt).square().sum(-1)
         penalty = part.abs().mean()
-        metrics.update(part, Measured(2 * squared, squared, 2 * squared.mean() + penalty, {"penalty": penalty}))
+        loss = 2 * squared.mean() + penalty
+        metrics.update(part, Measured(2 * squared, {"squared": squared}, loss, {"penalty": penalty}))
     return metrics.compute(lambda value: value)
 
 

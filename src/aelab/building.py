@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
+from aelab.agreement import check_event, check_noise, check_range
 from aelab.config.quoted import named
 from aelab.config.trust import resolve
 from aelab.configuration import conf_dir, instantiate
@@ -49,21 +50,6 @@ def build_data(config: DictConfig, fetch: bool = True, known: Preprocessing | No
     return data
 
 
-def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str]) -> None:
-    """UserError where values of parts of the data cannot be the targets of an error."""
-    if error.data_range is None:
-        return
-    lowest, highest = error.data_range
-    for part in parts:
-        x = data.examples(part, limit=INITIALIZATION_EXAMPLES)
-        low, high = x.min().item(), x.max().item()
-        if low < lowest or high > highest:
-            raise UserError(
-                f"error={error.name} data={name}: the {part} part has values from {low:.4g} to {high:.4g}, outside "
-                f"[{lowest:g}, {highest:g}]; use error=squared, or rescale the data"
-            )
-
-
 def build_model(
     config: DictConfig, shape: tuple[int, ...], examples: Tensor | None = None, error: Error | None = None
 ) -> Autoencoder:
@@ -79,9 +65,12 @@ def build_model(
             f"error={error.name} network.output_activation={output}: this error takes the decoder's output as "
             "logits; use network.output_activation=identity, or error=squared"
         )
+    corruption = instantiate("corruption", config.corruption)
+    check_noise(config, error, corruption)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = instantiate("network", config.network, shape=shape)
+        check_event(config, network, error)
         if examples is not None:
             instantiate("initialization", config.initialization)(network, examples)
         scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
@@ -90,7 +79,7 @@ def build_model(
             config.model,
             network=network,
             error=error,
-            corruption=instantiate("corruption", config.corruption),
+            corruption=corruption,
             optimizer=_optimizer(config),
             scheduler=scheduler,
             seed=config.seed,

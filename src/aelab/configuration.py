@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -74,6 +74,12 @@ def instantiate(group: str, config: DictConfig, **arguments: Any) -> Any:
         if match := re.search(r"missing \d+ required .*arguments?: '(\w+)'", str(error)):
             raise UserError(f"{group}.{match[1]}: is missing; {named} needs it") from None
         raise
+
+
+def questions_of(configs: Mapping[str, DictConfig] | None) -> dict[str, Any]:
+    """The evaluations of a config, by name; settings that a recipe leaves behind for another one are none."""
+    wanted = {name: config for name, config in (configs or {}).items() if "_target_" in config}
+    return {name: instantiate("evaluation", config) for name, config in wanted.items()}
 
 
 def _refuse_instructions(key: str, node: Any) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from aelab.data.module import DataModule
 from aelab.evaluation.pca import CHUNK, PCA, Examples, fit_pca, pca_error
+from aelab.objectives import Error
 from aelab.replicas.measuring import averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.replicated import Fitted, Replication
@@ -21,9 +22,9 @@ SHOWN_EXAMPLES = 6
 SHOWN_REPLICAS = 8
 
 
-def fitted_pca(data: DataModule) -> PCA | None:
-    """PCA of the training part, the baseline beside every error; None where an example has too many values."""
-    if math.prod(data.shape) > PCA_VALUES:
+def fitted_pca(data: DataModule, error: Error) -> PCA | None:
+    """PCA of the training part, the baseline beside errors of numbers; None of symbols, and of too many values."""
+    if error.kind == "symbols" or math.prod(data.shape) > PCA_VALUES:
         return None
     return fit_pca(_pca_examples(data, "train"), _chunk(data))
 
@@ -47,7 +48,7 @@ def _chunk(data: DataModule) -> int:
 
 def setting_results(replication: Replication, fitted: Fitted) -> list[dict[str, Any]]:
     """For every setting of the varied hyperparameters: its ``values``, ``metrics``, and which replicas diverged."""
-    pca = fitted_pca(replication.data)
+    pca = fitted_pca(replication.data, fitted.models[0].error)
     results = []
     for index, values in enumerate(replication.settings):
         members = list(range(index * replication.count, (index + 1) * replication.count))

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
+from aelab.agreement import check_questions
 from aelab.coding import TrainedCoder, examples_of, trained_coders
-from aelab.configuration import instantiate
+from aelab.configuration import questions_of
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
 from aelab.evaluation.summary import flat, rows, table
@@ -42,13 +43,16 @@ def evaluate(
     if not wanted:
         return {}
     record = open_record(directory)
-    questions: dict[str, Evaluation] = {name: instantiate("evaluation", config) for name, config in wanted.items()}
+    questions: dict[str, Evaluation] = questions_of(wanted)
     missing = lacking(record, wanted, force)
     done = record["evaluations"] = record.get("evaluations") or {}
     metrics: dict[str, float] = {}
     if missing:
         with waiting("reading the run and its data"):
             data, settings = examples_of(directory, record), trained_coders(directory, record)
+        for coder in [coder for coders in settings for coder in coders][:1]:
+            check_questions({name: questions[name] for name in missing}, recorded(directory, record), coder.model)
+            data = data._replace(kind=coder.model.error.kind)
     for name, question in questions.items():
         if name in missing:
             with _named(name):
@@ -157,7 +161,7 @@ def _baseline_rows(
     name: str, question: Evaluation, config: Any, record: Mapping[str, Any], data: Examples, coder: TrainedCoder
 ) -> list[dict[str, Any]]:
     """Rows of the methods beside the run, measured once in a process for each data, code size and config."""
-    key = json.dumps([name, config, coder.code_size, data.seed, record["config"]["data"], record["data"]])
+    key = json.dumps([name, config, coder.code_size, data.seed, data.kind, record["config"]["data"], record["data"]])
     if key not in _baselines:
         with waiting(f"{name}: baselines"):
             beside = question.baselines(data, coder.code_size)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from aelab.building import count_parameters, monitor_of
+from aelab.configuration import instantiate
 from aelab.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.launching import relaunchable
+from aelab.objectives import Error
 from aelab.preparation import Single
 from aelab.pretraining import is_wanted, pretrain
 from aelab.replicated import Replication
@@ -35,6 +38,11 @@ def fit_and_test(
     return _fit_replicas(config, directory, mirror, ready, manifest)
 
 
+def units_of(error: Error) -> dict[str, Any]:
+    """What a comparison must know of the unit of a run's errors, without the class that has it."""
+    return {"label": error.label, "is_squared": error.is_squared}
+
+
 def _fit_one(
     config: DictConfig, directory: Path, mirror: Mirror | None, ready: Single, manifest: Manifest | None
 ) -> dict[str, float]:
@@ -42,10 +50,9 @@ def _fit_one(
     data, fit, trainer, model = ready.data, ready.fit, ready.fit.trainer, ready.fit.model
     best = directory / "checkpoints" / "best.ckpt"
     if manifest:
-        timings = {"data_s": ready.seconds}
-        manifest.update(
-            data=data.describe(), monitor=model.monitor, parameters=count_parameters(model), timings=timings
-        )
+        size, timings = count_parameters(model), {"data_s": ready.seconds}
+        units = units_of(model.error)
+        manifest.update(data=data.describe(), units=units, monitor=model.monitor, parameters=size, timings=timings)
     if is_wanted(config) and manifest:  # on one device, so there is one
         manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
     fit.follow(mirror)
@@ -59,7 +66,7 @@ def _fit_one(
             trainer.save_checkpoint(best)
         fit.test()
     metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
-    pca = fitted_pca(data)
+    pca = fitted_pca(data, model.error)
     if pca is not None:
         metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
     if manifest:
@@ -73,7 +80,8 @@ def _fit_replicas(
     config: DictConfig, directory: Path, mirror: Mirror | None, replication: Replication, manifest: Manifest
 ) -> dict[str, float]:
     """Fit the replicas of a plan; metrics of the setting that the monitor chooses, all settings in the manifest."""
-    manifest.update(data=replication.data.describe(), monitor=monitor_of(config))
+    units = units_of(instantiate("error", config.error))
+    manifest.update(data=replication.data.describe(), units=units, monitor=monitor_of(config))
     began = time.monotonic()
     fitted = replication.fit(mirror)
     trained = time.monotonic()

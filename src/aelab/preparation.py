@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from omegaconf import DictConfig
 
+from aelab.agreement import check_output, check_questions
 from aelab.building import build_data
 from aelab.config.checking import check
-from aelab.configuration import instantiate
+from aelab.configuration import questions_of
 from aelab.data.module import DataModule
 from aelab.fit import Fit, Member
 from aelab.pretraining import check_pretraining, is_wanted
@@ -37,16 +38,16 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
     began = time.monotonic()
     check(config, typed)
     pretrained = is_wanted(config)
-    for question in (config.get("evaluation") or {}).values():
-        if "_target_" in question:
-            instantiate("evaluation", question)
+    questions = questions_of(config.get("evaluation"))
     if config.replicas.name != "none":
         replication = Replication(config, directory, fresh)
-        replication.check()
+        replication.check(questions)
         return replication
     data = build_data(config)
     gallery = Gallery(directory, data, config.callbacks.pictures_every)
     fit = Fit([Member(config)], data, BestCheckpoint(directory), directory, [gallery])
+    check_output(config, fit.model, data)
+    check_questions(questions, config, fit.model)
     if pretrained:
         check_pretraining(config, fit.model.network)
     return Single(data, fit, round(time.monotonic() - began, 3))

@@ -6,7 +6,7 @@ import copy
 import json
 import multiprocessing
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +17,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
+from aelab.agreement import check_output, check_questions
 from aelab.building import build_data, build_trainer, check_optimizer, joined_steps
 from aelab.config.ranges import check_ranges
 from aelab.configuration import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
+from aelab.evaluation.protocol import Evaluation
 from aelab.fit import Fit, Member, build_member
 from aelab.interruption import Interrupted, Interruption, interruptible
 from aelab.machines.orphans import follow
@@ -89,12 +91,14 @@ class Replication:
                 "use fewer replicas"
             )
 
-    def check(self) -> None:
-        """Raise UserError where the model of any setting, or a trainer, cannot be built."""
+    def check(self, questions: Mapping[str, Evaluation]) -> None:
+        """Raise UserError where the model of any setting, or a trainer, cannot be built, or not answer a question."""
         for member in range(0, len(self.settings) * self.count, self.count):
-            config = self._member_config(member)
+            config, model = self._member_config(member), self._build(member)
             check_ranges(resolved(config))
-            check_optimizer(config, self._build(member))
+            check_optimizer(config, model)
+            check_output(config, model, self.data)
+            check_questions(questions, config, model)
         joined_steps(self.config, self.data)
         build_trainer(self.config, None)
 

@@ -19,13 +19,9 @@ from PIL import Image
 from aelab.comparison.groups import Estimate, Group, write_csv
 from aelab.comparison.runs import finite
 from aelab.comparison.style import DARK, LIGHT, LINES, Theme, settings
+from aelab.comparison.units import UNKNOWN
 from aelab.runs.record import is_number
 from aelab.tracking.atomic import write_whole
-
-UNITS = {
-    "squared": "squared error per example, summed over values",
-    "cross_entropy": "cross-entropy per example, nats",
-}
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,7 @@ def file_name(drawing: Drawing) -> str:
 
 def unit(groups: Iterable[Group]) -> str:
     """The unit of the error these groups minimise."""
-    kind = next((str(group.value("error")) for group in groups if group.value("error")), "")
-    return UNITS.get(kind, f"{kind} error per example".strip())
+    return next((group.units for group in groups if group.value("error")), UNKNOWN).label
 
 
 def numbers(panel: str, line: str, x: tuple[str, Any], metric: str, found: Estimate) -> dict[str, Any]:

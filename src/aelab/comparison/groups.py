@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from aelab.comparison.runs import UNREADABLE, Run, find_runs, finite
 from aelab.comparison.swept import choices, short_names, swept_keys
+from aelab.comparison.units import Units
 from aelab.comparison.wording import plain, shown
 from aelab.errors import UserError
 from aelab.runs.record import is_number
@@ -33,6 +34,11 @@ class Group:
 
     runs: tuple[Run, ...]
 
+    @property
+    def units(self) -> Units:
+        """Of the error these runs minimise."""
+        return self.runs[0].units
+
     def value(self, key: str) -> Any:
         return self.runs[0].config.get(key)
 
@@ -50,7 +56,7 @@ class Group:
 
     def pca(self) -> float | None:
         """The error of PCA with the same code size, which is squared: None beside another kind of error."""
-        return self.mean("test/pca_error") if self.value("error") in (None, "squared") else None
+        return self.mean("test/pca_error") if self.units.is_squared else None
 
     def estimate(self, metric: str, two_way: bool = False) -> Estimate | None:
         """Mean and 95 % interval: over seeds (t) if there are several, else from the run's standard error.

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from aelab.comparison.curve import Curve, read_curves
 from aelab.comparison.swept import flatten
+from aelab.comparison.units import UNKNOWN, Units, units_of
 from aelab.comparison.wording import plain, printable
 from aelab.errors import UserError
 from aelab.machines.regular_files import list_inside, read_inside
@@ -42,6 +43,7 @@ class Run:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     parameters: float | None = None
     fit_s: float | None = None
+    units: Units = UNKNOWN
     failure: str = ""
     trace: str = ""
     varied: bool = False
@@ -108,7 +110,7 @@ def find_manifests(top: Path) -> Iterator[Path]:
 
 
 def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
-    config = manifest.get("config") or {}
+    config = flatten(manifest.get("config") or {})
     failure, trace = _failure(manifest.get("error"))
     return Run(
         directory,
@@ -117,9 +119,10 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
         sweep=str(manifest.get("sweep") or directory.parent.name),
         seed=manifest.get("seed", config.get("seed")),
         overrides=tuple(manifest.get("overrides") or ()),
-        config=flatten(config),
+        config=config,
         metrics=manifest.get("metrics") or {},
         parameters=manifest.get("parameters"),
+        units=units_of(manifest, config.get("error")),
         fit_s=(manifest.get("timings") or {}).get("fit_s"),
         failure=failure,
         trace=trace,

@@ -9,7 +9,7 @@ from aelab.comparison.swept import short_names
 from aelab.comparison.wording import ABSENT, count, estimate, plain, shown
 from aelab.machines import terminal
 
-_METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu")
+_METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu", "test/token_error")
 
 
 @dataclass(frozen=True)

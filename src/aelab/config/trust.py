@@ -30,11 +30,14 @@ BASES = {
 """The class that a class of a trusted package must descend from."""
 
 ABILITIES = {
-    "error": ("__call__", "reconstruction"),
+    "error": ("__call__", "reconstruction", "beside"),
     "corruption": ("__call__",),
     "evaluation": ("measure", "baselines", "pictures"),
 }
 """What a class of a trusted package must have in groups without a base class."""
+
+FACTS = {"error": ("name", "label", "kind", "event", "data_range", "logits", "is_squared", "decomposition")}
+"""What such a class must say of itself."""
 
 FACTORIES = ("optimizer", "scheduler", "initialization")
 """Groups whose objects are called once more, with what they work on."""
@@ -114,7 +117,8 @@ def _own(group: str, name: str) -> type:
             raise UserError(f"{group}._target_={name}: no subclass of {BASES[group]}; make it one")
     else:
         lacking = [ability for ability in ABILITIES.get(group, ()) if not callable(getattr(found, ability, None))]
+        lacking += [fact for fact in FACTS.get(group, ()) if not hasattr(found, fact)]
         if lacking or group not in ABILITIES:
             need = ", ".join(lacking) or "to be one of aelab's own functions"
-            raise UserError(f"{group}._target_={name}: lacks what {group} needs: {need}")
+            raise UserError(f"{group}._target_={name}: lacks what {group} needs: {need}; see CONTRIBUTING.md")
     return found

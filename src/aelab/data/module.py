@@ -96,6 +96,8 @@ class DataModule(pl.LightningDataModule):
         if source.test_x is not None:
             self._take("test", source.test_x, source.test_labels, raw)
         self.preprocessing = self.known or Preprocessing(source.declared, source.columns)
+        if self.preprocessing.kind == SYMBOLS and self.standardize:
+            raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
         self._fit(lambda: _chunks(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))

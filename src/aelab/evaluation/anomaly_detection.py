@@ -37,6 +37,8 @@ class AnomalyDetection:
     (Breunig et al. 2000; of at most ``lof_examples`` training examples).
     """
 
+    needs = ("numbers",)
+
     def __init__(
         self,
         score: str = "error",

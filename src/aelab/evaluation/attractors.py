@@ -37,6 +37,8 @@ class Attractors:
     each part, at most. PCA of the same code size stands beside: a projection, whose Jacobian's radius is 1.
     """
 
+    needs = ("numbers", "jacobian")
+
     def __init__(
         self, noise: float = 0.5, iterations: int = 1000, tolerance: float = 0.01, examples: int = 100
     ) -> None:

@@ -33,8 +33,8 @@ class Classification:
     - ``frozen_error``: the softmax layer alone, on the run's codes as they are: before fine-tuning.
     - ``val_error``: of ``error``'s classifier on val, which chose its weights and may choose hyperparameters.
 
-    Beside it: the softmax layer alone, on PCA's codes (``pca``) and on the raw values (``raw``). Codes are scaled so
-    that their largest standard deviation is 1.
+    Beside it, of numbers: the softmax layer alone, on PCA's codes (``pca``) and on the raw values (``raw``). Codes are
+    scaled so that their largest standard deviation is 1.
     """
 
     def __init__(self, lr: float = 1e-3, batch_size: int = 100, max_epochs: int = 100, patience: int = 10) -> None:
@@ -56,6 +56,8 @@ class Classification:
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         require_classes(data)
+        if data.kind == "symbols":
+            return {}
         on_codes = self._on_codes(PCACoder(data.train.x, code_size), data)
         on_values = self._fit(nn.Identity(), data.train.x.shape[1], data)
         return {"pca": [wald_score("error", on_codes.wrong)], "raw": [wald_score("error", on_values.wrong)]}

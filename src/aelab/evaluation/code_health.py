@@ -28,9 +28,10 @@ class CodeHealth:
     - ``saturation``: share of values within ``saturation`` of the range's ends, for activations that have ends
       (Rifai et al. 2011, Table 1).
     - ``jacobian_norm``: mean squared Frobenius norm of the Jacobian at ``jacobians`` test examples (the penalty of
-      Rifai et al. 2011); ``jacobian_rank``: effective rank of its squared singular values, their mean.
+      Rifai et al. 2011); ``jacobian_rank``: effective rank of its squared singular values, their mean. Symbols
+      and discrete codes have none.
 
-    PCA of the same code size stands beside; the singular values of its Jacobian are all 1, everywhere.
+    PCA of the same code size stands beside, of numbers; the singular values of its Jacobian are all 1, everywhere.
     """
 
     def __init__(self, threshold: float = 1e-3, saturation: float = 0.05, jacobians: int = 200) -> None:
@@ -65,6 +66,8 @@ class CodeHealth:
         return [Score(score.metric, float(score.value)) for score in scores]
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
+        if data.kind == "symbols":
+            return {}
         return {"pca": self.measure(PCACoder(data.train.x, code_size), data)}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
@@ -81,7 +84,8 @@ class CodeHealth:
     def _singular_values(self, coder: Coder, data: Examples) -> np.ndarray | None:
         """Of the encoder's Jacobian ``[n, min(H, D)]``, largest first, once for each coder; None where it has none."""
         jacobian = getattr(coder, "jacobian", None)
-        if jacobian is None:
+        moves = data.kind != "symbols" and getattr(getattr(coder, "model", None), "differentiable", True)
+        if jacobian is None or not moves:
             return None
         if id(coder) not in self.known:
             count = min(self.jacobians, len(data.test.x))

@@ -26,6 +26,8 @@ class Contraction:
     PCA of the same code size stands beside: a projection, whose ratio is the same at all distances.
     """
 
+    needs = ("numbers",)
+
     def __init__(self, radii: Sequence[float] = (0.1, 1.0, 10.0), examples: int = 1000) -> None:
         if not radii or min(radii) <= 0:
             raise UserError(f"evaluation.contraction.radii={list(radii)}: must be one or more numbers above 0")

@@ -34,6 +34,8 @@ class Denoising:
     told it; PCA of the same code size, and the same with its components shrunk for this sigma (Wiener).
     """
 
+    needs = ("numbers",)
+
     def __init__(
         self,
         sigmas: Sequence[float] = (10, 15, 25, 50, 75),

@@ -28,6 +28,8 @@ class DictionaryLearning:
     PCA of the same code size stands beside.
     """
 
+    needs = ("numbers",)
+
     def __init__(self, recovered_above: float = 0.9) -> None:
         self.recovered_above = recovered_above
 

@@ -30,6 +30,8 @@ class DimensionalityReduction:
     Beside it: PCA of the same code size, logistic PCA where all values lie in [0, 1], the raw input.
     """
 
+    needs = ("numbers",)
+
     def __init__(
         self,
         neighbours: Sequence[int] = (1, 3, 5, 7, 9, 15),

@@ -27,6 +27,8 @@ class Filters:
     largest weight.
     """
 
+    needs = ("numbers", "filters")
+
     def __init__(self, shown: int = 100) -> None:
         if shown < 1:
             raise UserError(f"evaluation.filters.shown={shown}: must be at least 1")

@@ -35,6 +35,8 @@ class ImageProcessing:
     and ``jpeg``. Intervals are over examples.
     """
 
+    needs = ("numbers",)
+
     def __init__(
         self,
         examples: int | None = 300,

@@ -34,8 +34,8 @@ class LinearProbe:
     - ``svm_error``: a linear support vector machine, each class against the rest (Makhzani & Frey 2015).
 
     They learn from codes of the training part, all divided by one number, the root of the mean squared length; C is
-    the one of ``regularization`` with the least error on val (the smallest of equals). Beside the run: the same on
-    PCA's codes (``pca``) and on the raw values (``raw``).
+    the one of ``regularization`` with the least error on val (the smallest of equals). Beside the run, of numbers: the
+    same on PCA's codes (``pca``) and on the raw values (``raw``).
     """
 
     def __init__(
@@ -55,6 +55,8 @@ class LinearProbe:
         return [wald_score(f"{name}_error", wrong) for name, wrong in self.wrong(coder, data).items()]
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
+        if data.kind == "symbols":
+            return {}
         values = RawCoder(data.train.x.shape[1])
         return {"pca": self.measure(PCACoder(data.train.x, code_size), data), "raw": self.measure(values, data)}
 

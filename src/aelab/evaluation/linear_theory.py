@@ -44,6 +44,8 @@ class LinearTheory:
     Raises UserError for autoencoders that are not affine.
     """
 
+    needs = ("numbers",)
+
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         maps, decay = affine_maps(coder, data), decay_of(coder)
         pca = fit_pca(torch.as_tensor(data.train.x))

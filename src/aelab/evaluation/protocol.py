@@ -37,7 +37,8 @@ class Examples(NamedTuple):
     """The data of a run: its parts, the shape of one example and a seed for what an evaluation draws.
 
     ``pictures``: for each part, by name, the whole pictures uint8 ``[C, H, W]`` that its examples are patches of; empty
-    where they are no patches. ``truth``: arrays that the generator of generated data is made of, by name.
+    where they are no patches. ``truth``: arrays that the generator of generated data is made of, by name. ``kind``: of
+    the values: ``numbers``, or ``symbols``, of which there are no squares, no PCA and no derivatives.
     """
 
     train: Part
@@ -48,6 +49,7 @@ class Examples(NamedTuple):
     seed: int = 0
     pictures: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({})
     truth: Mapping[str, np.ndarray] = MappingProxyType({})
+    kind: str = "numbers"
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""
@@ -90,7 +92,9 @@ class Evaluation(Protocol):
     Raise UserError where the data cannot answer the question.
 
     ``facts`` (what is printed beside) and ``curves`` (of one coder, by name, which a comparison draws of all runs in
-    one figure) may be there, too.
+    one figure) may be there, too. So may ``needs``, what a run must have to be asked, which is checked before it is
+    trained: ``numbers`` (values that are no symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a
+    code that can be differentiated).
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

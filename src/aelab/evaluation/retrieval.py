@@ -27,8 +27,8 @@ class Retrieval:
     subtracted; ``hamming_*``: by the Hamming distance of binary codes, equal distances in random order. A sigmoid
     code is cut at 0.5 and a tanh code at 0, any other at its mean over the training part: for PCA that is its sign.
 
-    ``k``: one or more numbers. ``queries``: how many test examples are looked up, null for all. Beside it: PCA of the
-    same code size, its signs, and the raw input. Intervals are over queries.
+    ``k``: one or more numbers. ``queries``: how many test examples are looked up, null for all. Beside it, of numbers:
+    PCA of the same code size, its signs, and the raw input. Intervals are over queries.
     """
 
     def __init__(self, k: Sequence[int] = (10, 100), queries: int | None = None, shown: int = 8) -> None:
@@ -46,6 +46,8 @@ class Retrieval:
         return [*self._cosine(train, test, data), *self._scores("hamming_", train_bits, bits, data)]
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
+        if data.kind == "symbols":
+            return {}
         raw = RawCoder(data.train.x.shape[1])
         return {
             "pca": self.measure(PCACoder(data.train.x, code_size), data),

@@ -32,6 +32,8 @@ class ScoreField:
     Beside it ``pca_shrunk``, the best linear denoiser U diag(lambda / (lambda + std^2)) U'.
     """
 
+    needs = ("numbers",)
+
     def __init__(self, std: float = 0.5) -> None:
         if std <= 0:
             raise UserError(f"evaluation.score_field.std={std}: must be above 0")

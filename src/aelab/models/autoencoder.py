@@ -44,6 +44,7 @@ class Autoencoder(Learner):
     code_mask: Tensor | None
     varying: tuple[str, ...] = ("weight",)  # hyperparameters that may be tensors of length K
     unused: tuple[str, ...] = ("weight",)  # settings that a variant without a penalty takes and makes no use of
+    differentiable = True  # whether the code moves with the input, so that it has a Jacobian; a discrete one jumps
     paddable = True  # whether codes of several sizes may share a stack, zeros making up the difference
 
     def __init__(
@@ -88,7 +89,8 @@ class Autoencoder(Learner):
         return Encoding(code if self.code_mask is None else code * self.code_mask)
 
     def output(self, code: Tensor) -> Tensor:
-        """The decoder's output ``[..., B, D]``: what the error takes, a reconstruction or its logits."""
+        """The decoder's output ``[..., B, D]``, of symbols ``[..., B, D, V]``: what the error takes, a reconstruction
+        or its logits."""
         return self.network.decode(code)
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
@@ -123,9 +125,9 @@ class Autoencoder(Learner):
         encoding = self.infer(x)
         forward = Forward(x, x, encoding, self.output(encoding.code))
         error = self.error(forward.output, x)
-        squared = (self.error.reconstruction(forward.output) - x).square().sum(-1)
+        beside = self.error.beside(forward.output, x)
         mean_error, penalties = error.mean(-1), self.penalties(forward)
-        return Measured(error, squared, self._loss(mean_error, penalties), _named(penalties, mean_error))
+        return Measured(error, beside, self._loss(mean_error, penalties), _named(penalties, mean_error))
 
     # --- use ---
 

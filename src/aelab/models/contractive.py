@@ -34,6 +34,11 @@ class ContractiveAutoencoder(Autoencoder):
             raise UserError(f"model.method={method}: choose auto, exact or probe")
         if not 1 <= probes <= self.network.code_size:
             raise UserError(f"model.probes={probes}: must be between 1 and network.code_size")
+        if self.error.kind == "symbols":
+            raise UserError(
+                f"model=contractive error={self.error.name}: symbols do not move by a little, so that there is no "
+                "Jacobian; use model=undercomplete, or an error of numbers"
+            )
         self.probes = probes
         self.estimated = method == "probe" or (method == "auto" and self._exact_cost() > AFFORDABLE)
 

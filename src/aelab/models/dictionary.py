@@ -51,6 +51,11 @@ class DictionaryAutoencoder(Autoencoder):
                 "network: a dictionary's atoms are weights that leave the code, and this one has none; use "
                 "network=linear"
             )
+        if pre_bias and self.error.kind == "symbols":
+            raise UserError(
+                f"model.pre_bias=true error={self.error.name}: nothing can be subtracted from symbols; use "
+                "model.pre_bias=false"
+            )
         if self.code_activation_name != "relu":
             raise UserError(
                 f"model.code_activation={self.code_activation_name}: these codes are ReLU's, cut; use "
@@ -117,7 +122,7 @@ class DictionaryAutoencoder(Autoencoder):
         """The error of ``output`` (held fixed) plus what dead units add, ``[...]``; 0 where no unit is dead."""
         dead = self.dead_units()
         if not self.auxiliary_weight or not dead.any():
-            return output.new_zeros(output.shape[:-2])
+            return output.new_zeros(z.shape[:-2])
         values, index = z.masked_fill(~dead.unsqueeze(-2), -torch.inf).topk(self.auxiliary_k, dim=-1)
         revived = torch.zeros_like(z).scatter(-1, index, values.relu())
         added = self.output(revived) - self.output(self._empty_code())

@@ -49,10 +49,11 @@ class Terms(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What examples cost outside training: ``error`` and ``squared`` error of each, ``[..., B]``; means ``[...]``."""
+    """What examples cost outside training: the ``error`` of each, ``[..., B]``, what stands ``beside`` it by name (see
+    ``Error.beside``), ``[..., B]``; means ``[...]``."""
 
     error: Tensor
-    squared: Tensor
+    beside: Mapping[str, Tensor]
     loss: Tensor
     penalties: Mapping[str, Tensor]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -77,8 +77,10 @@ class StepMeans:
 
 
 class ReconstructionMetrics:
-    """error, mse, fvu, loss and each penalty of one part of the data, in one pass, summed in float64.
+    """error, what stands beside it, loss and each penalty of one part of the data, in one pass, summed in float64.
 
+    Beside the error of numbers stand ``mse``, the squared error of a value, and ``fvu``; beside that of symbols
+    ``token_error``, the share of symbols that are not the likeliest ones.
     ``fvu`` (fraction of variance unexplained) is the squared error over the total variance of the same
     examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean.
     """
@@ -89,15 +91,18 @@ class ReconstructionMetrics:
 
     def update(self, x: Tensor, measured: Measured) -> None:
         """x ``[B, D]`` and what it costs."""
-        count, values = x.shape[-2], x.double()
+        count = x.shape[-2]
         self.count += count
         self._add("error", measured.error.double().sum(-1))
-        self._add("squared", measured.squared.double().sum(-1))
+        for name, value in measured.beside.items():
+            self._add(f"beside/{name}", value.double().sum(-1))
         for name, penalty in measured.penalties.items():
             self._add(f"penalties/{name}", penalty.double() * count)
         self._add("loss", measured.loss.double() * count)
-        self._add("x", values.sum(-2))
-        self._add("x2", values.square().sum())
+        if "squared" in measured.beside:
+            values = x.double()
+            self._add("x", values.sum(-2))
+            self._add("x2", values.square().sum())
 
     def _add(self, name: str, value: Tensor) -> None:
         self.sums[name] = self.sums[name] + value if name in self.sums else value
@@ -105,15 +110,28 @@ class ReconstructionMetrics:
     def compute(self, reduce: Reduce) -> dict[str, Tensor]:
         """Metrics ``[...]``, and reset. ``reduce`` sums a tensor over processes."""
         sums = {name: reduce(value) for name, value in self.sums.items()}
-        count = reduce(torch.tensor(self.count, dtype=torch.float64, device=sums["x"].device))
-        variance = sums["x2"] - sums["x"].square().sum() / count
-        size = sums["x"].shape[-1]
+        count = reduce(torch.tensor(self.count, dtype=torch.float64, device=sums["error"].device))
         self.__init__()  # type: ignore[misc]
-        penalties = {name.partition("/")[2]: value / count for name, value in sums.items() if "/" in name}
+        penalties = {name: value / count for name, value in _under("penalties/", sums).items()}
         return {
             "error": sums["error"] / count,
-            "mse": sums["squared"] / count / size,
-            "fvu": sums["squared"] / variance,
+            **_compared(_under("beside/", sums), sums, count),
             "loss": sums["loss"] / count,
             **penalties,
         }
+
+
+def _under(prefix: str, sums: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in sums.items() if name.startswith(prefix)}
+
+
+def _compared(beside: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: Tensor) -> dict[str, Tensor]:
+    """The metrics that what stands beside the error gives."""
+    found = {}
+    if "squared" in beside:
+        variance = sums["x2"] - sums["x"].square().sum() / count
+        found["mse"] = beside["squared"] / count / sums["x"].shape[-1]
+        found["fvu"] = beside["squared"] / variance
+    if "wrong" in beside:
+        found["token_error"] = beside["wrong"] / beside["symbols"]
+    return found

@@ -32,9 +32,12 @@ class Network(nn.Module):
 
     ``linearize``, ``code_weights`` and ``filters`` are *abilities*: None where a network lacks them, and whoever needs
     one asks before anything is trained. ``stackable``: whether its layers take replicas along a leading axis.
+    ``event``: trailing axes of the decoder's output that belong to one value: 0, or 1 for a network that gives a logit
+    of each symbol, ``[..., B, D, V]``.
     """
 
     stackable = True
+    event = 0
 
     encoder_layers: Any  # ModuleLists of layers with a weight and a bias
     decoder_layers: Any

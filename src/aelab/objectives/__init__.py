@@ -5,13 +5,14 @@ give K results.
 """
 
 from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper
-from aelab.objectives.errors import CrossEntropy, Error, SquaredError
+from aelab.objectives.errors import Categorical, CrossEntropy, Error, SquaredError
 
-ERRORS: dict[str, Error] = {error.name: error for error in (SquaredError(), CrossEntropy())}
+ERRORS: dict[str, Error] = {error.name: error for error in (SquaredError(), CrossEntropy(), Categorical())}
 """The errors that have a name of their own."""
 
 __all__ = [
     "ERRORS",
+    "Categorical",
     "CrossEntropy",
     "Error",
     "GaussianNoise",

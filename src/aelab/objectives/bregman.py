@@ -1,9 +1,9 @@
-"""The two errors that split into noise + bias + variance, and how far predictions spread about their mean.
+"""The errors of numbers that split into noise + bias + variance, and how far predictions spread about their mean.
 
-Both are Bregman divergences, so one algebra serves them: an error is known by its `loss` at a prediction, the
-`divergence` between two predictions, and the `noise`, the loss of a perfect prediction. Predictions are
-averaged where the loss is linear in the target: as values for the squared error, as logits for the
-cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
+They are Bregman divergences, as that of symbols is (categorical.py), so one algebra serves them: an error is known
+by its `loss` at a prediction, the `divergence` between two predictions, and the `noise`, the loss of a perfect
+prediction. Predictions are averaged where the loss is linear in the target: as values for the squared error, as
+logits for the cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
 """
 
 from collections.abc import Callable
@@ -22,7 +22,11 @@ of a saturated decoder are arbitrarily large, and a single one would own the mea
 
 @dataclass(frozen=True)
 class BregmanError:
-    """An error, as functions of double precision tensors that broadcast; nothing is summed."""
+    """An error, as functions of double precision tensors that broadcast; nothing is summed but the axes of ``event``.
+
+    Predictions and coordinates have the target's axes and behind them ``event`` of their own, which ``loss`` and
+    ``divergence`` reduce: the logits of one symbol are one prediction.
+    """
 
     coordinates: Callable[[Tensor, Tensor], Tensor]
     """(predictions, target) -> the coordinates z in which predictions are averaged."""
@@ -37,6 +41,8 @@ class BregmanError:
     """Whether D(z || centre) is proportional to |z - centre|^2."""
     noiseless: bool = True
     """Whether a perfect prediction makes no error."""
+    event: int = 0
+    """Trailing axes of the prediction of one value: 0, or 1 (the vocabulary)."""
 
 
 def softplus(logits: Tensor) -> Tensor:

@@ -13,7 +13,9 @@ squared error it makes both terms unbiased (Geman, Bienenstock & Doursat 1992):
 
 For the cross-entropy of a Bernoulli with logits z, and A = softplus, zbar is the mean logit and sigmoid(zbar)
 the normalised geometric mean of the predictions; noise is the entropy H(t), bias2 = KL(t || sigmoid(zbar)),
-variance = E A(z) - A(E z). The correction is the delete-one jackknife's: it removes the bias of order 1/K.
+variance = E A(z) - A(E z). The correction is the delete-one jackknife's: it removes the bias of order 1/K. So it is
+for symbols with logits z in R^V, A = logsumexp and softmax in place of sigmoid: a value is then a position, its
+prediction has an axis more than the target, the vocabulary, and noise is 0.
 
 Nested designs, S data sets with R initialisations each (Neal et al. 2018, arXiv 1810.08591):
 
@@ -31,7 +33,7 @@ import torch
 from torch import Tensor
 
 from aelab.objectives import ERRORS, Error
-from aelab.objectives.bregman import LARGEST, spread
+from aelab.objectives.bregman import LARGEST, BregmanError, spread
 from aelab.replicas.result import Decomposition, PerExample
 from aelab.replicas.uncertainty import jackknife, leave_one_out, standard_error
 
@@ -48,9 +50,9 @@ def decompose(
 ) -> Decomposition:
     """Decompose the error of K replicas on the same N examples into bias^2 and variance.
 
-    predictions: [K, N, ...]; logits for the cross-entropy.
-    target: [N, ...]; in [0, 1] for the cross-entropy.
-    error: "squared", or "cross_entropy" (nats), or the error object itself.
+    predictions: [K, N, ...]; logits for the cross-entropy; logits [K, N, ..., V] of V symbols for categorical.
+    target: [N, ...]; in [0, 1] for the cross-entropy; whole numbers from 0 to V - 1 for categorical.
+    error: "squared", "cross_entropy" (nats), "categorical" (nats), or the error object itself.
     groups: for a nested design, the data set that each replica was trained on: length K, every data set with
         the same number of replicas, 2 or more.
     drop_diverged: leave out replicas whose predictions are not finite instead of refusing them. In a nested
@@ -59,7 +61,7 @@ def decompose(
     Raises ValueError as `Decomposer` and its `update` do.
     """
     predictions, target = torch.as_tensor(predictions), torch.as_tensor(target)
-    _check_shapes(predictions, target)
+    _check_shapes(predictions, target, _splitting(error).event)
     keep = _finite(predictions) if drop_diverged else None
     decomposer = Decomposer(error, len(predictions), groups, keep)
     decomposer.update(predictions, target)
@@ -86,12 +88,8 @@ class Decomposer:
         groups: Sequence[Hashable] | Tensor | None = None,
         keep: Sequence[bool] | Tensor | None = None,
     ) -> None:
-        if isinstance(error, str) and error not in ERRORS:
-            raise ValueError(f"unknown error {error!r}: choose one of {', '.join(ERRORS)}")
-        known = ERRORS[error] if isinstance(error, str) else error
-        if known.decomposition is None:
-            raise ValueError(f"error={known.name}: it is not known how this error splits into bias and variance")
-        self._error, self._error_name = known.decomposition, known.name
+        self._error = _splitting(error)
+        self._error_name = error if isinstance(error, str) else error.name
         self._count = count_replicas
         self._nested = groups is not None
         self._units, self._diverged = _design(count_replicas, groups, keep)
@@ -102,19 +100,20 @@ class Decomposer:
 
     @torch.no_grad()
     def update(self, predictions: Tensor, target: Tensor) -> None:
-        """Add a batch: predictions [K, B, ...], target [B, ...].
+        """Add a batch: predictions [K, B, ...], of symbols [K, B, ..., V], target [B, ...].
 
         Raises ValueError, and adds nothing, if shapes disagree, the target is out of range, or a replica in
         use predicts something that is not finite.
         """
         self._check(predictions, target)
         self._shape = target.shape[1:]
+        event = predictions.shape[predictions.ndim - self._error.event :]
         size = max(1, CHUNK_VALUES // predictions[:, 0].numel())
         for start in range(0, len(target), size):
             t = _double(target[start : start + size])
             t = t.reshape(len(t), -1)
             z = _double(predictions[self._units.flatten(), start : start + size])
-            z = z.reshape(*self._units.shape, *t.shape)
+            z = z.reshape(*self._units.shape, *t.shape, *event)
             self._add(self._error.coordinates(z, t), t)
 
     def result(self) -> Decomposition:
@@ -153,7 +152,7 @@ class Decomposer:
         )
 
     def _add(self, z: Tensor, target: Tensor) -> None:
-        """z: coordinates [U, R, B, D], of U units (data sets, else replicas) of R replicas; target [B, D]."""
+        """z: coordinates [U, R, B, D(, V)], of U units (data sets, else replicas) of R replicas; target [B, D]."""
         error = self._error
         loss, noise = error.loss(z, target).sum(-1), error.noise(target)
         centres = z.mean(1) if self._nested else z.squeeze(1)
@@ -179,15 +178,19 @@ class Decomposer:
         self._maps = self._maps + torch.stack([bias2.sum(0), variance.sum(0)])
 
     def _check(self, predictions: Tensor, target: Tensor) -> None:
-        _check_shapes(predictions, target)
+        _check_shapes(predictions, target, self._error.event)
         if len(predictions) != self._count:
             raise ValueError(f"predictions of {len(predictions)} replicas, expected {self._count}")
         if self._shape not in (None, target.shape[1:]):
             raise ValueError(f"examples of shape {[*target.shape[1:]]}, before {[*(self._shape or ())]}")
         lowest, highest = self._error.target_range
         low, high = (extreme.item() for extreme in target.aminmax())
-        if not lowest <= low <= high <= highest:  # nor if they are nan
-            wanted = "finite" if highest >= LARGEST else f"in [{lowest:g}, {highest:g}]"
+        fits = lowest <= low <= high <= highest  # not if they are nan
+        wanted = "finite" if highest >= LARGEST else f"in [{lowest:g}, {highest:g}]"
+        if self._error.event:
+            fits = fits and high < predictions.shape[-1] and bool((target == target.round()).all())
+            wanted = f"whole numbers in [0, {predictions.shape[-1] - 1}]"
+        if not fits:
             raise ValueError(f"the target must be {wanted}, but its values lie between {low} and {high}")
         finite = _finite(predictions).tolist()
         for replica in sorted(self._units.flatten().tolist()):
@@ -216,10 +219,21 @@ def _design(
     return torch.tensor(units), left_out
 
 
-def _check_shapes(predictions: Tensor, target: Tensor) -> None:
+def _splitting(error: str | Error) -> BregmanError:
+    """How an error splits; ValueError where it is unknown, or where that is not known."""
+    if isinstance(error, str) and error not in ERRORS:
+        raise ValueError(f"unknown error {error!r}: choose one of {', '.join(ERRORS)}")
+    known = ERRORS[error] if isinstance(error, str) else error
+    if known.decomposition is None:
+        raise ValueError(f"error={known.name}: it is not known how this error splits into bias and variance")
+    return known.decomposition
+
+
+def _check_shapes(predictions: Tensor, target: Tensor, event: int) -> None:
     shapes = f"predictions {[*predictions.shape]}, target {[*target.shape]}"
-    if predictions.ndim < 2 or predictions.shape[1:] != target.shape:
-        raise ValueError(f"predictions need one axis, the replicas, before those of the target: {shapes}")
+    if predictions.ndim < 2 + event or predictions.shape[1 : predictions.ndim - event] != target.shape:
+        behind = " and one axis, the vocabulary, behind them" if event else ""
+        raise ValueError(f"predictions need one axis, the replicas, before those of the target{behind}: {shapes}")
     if not predictions.numel():
         raise ValueError(f"no examples: {shapes}")
 

@@ -22,12 +22,14 @@ VALUES_AT_A_TIME = 2**22
 
 @torch.no_grad()
 def predictions(models: Sequence[Autoencoder], x: Tensor) -> Tensor:
-    """Outputs of all replicas for x ``[B, D]``: ``[K, B, D]``, logits for the cross-entropy.
+    """Outputs of all replicas for x ``[B, D]``: ``[K, B, D]``, logits for the cross-entropy; of symbols
+    ``[K, B, D, V]``.
 
     ``models``: stacks and lone models, in evaluation mode; their replicas in order.
     """
     outputs = [model.output(model.encode(x.to(next(model.parameters())))) for model in models]
-    return torch.cat([output if output.ndim == 3 else output[None] for output in outputs])
+    of_stack = 3 + models[0].error.event
+    return torch.cat([output if output.ndim == of_stack else output[None] for output in outputs])
 
 
 def measure(
@@ -51,7 +53,8 @@ def measure(
     index = torch.tensor(members)
     for x in batches:
         seen = models[0].corruption(x, generator) if corrupted else x
-        size = max(1, VALUES_AT_A_TIME // (len(keep) * x.shape[1]))
+        values = predictions(models, x[:1]).shape[2:].numel() if error.event else x.shape[1]
+        size = max(1, VALUES_AT_A_TIME // (len(keep) * values))
         for part, target in zip(seen.split(size), x.split(size), strict=True):
             decomposer.update(predictions(models, part)[index.to(models[0].device)], target)
     return decomposer.result()

@@ -22,9 +22,9 @@ class PerExample:
 class Decomposition:
     """noise + bias2 + variance = error: summed over an example's values, averaged over examples and replicas.
 
-    Squared error: in squared units of the data, all unbiased. Cross-entropy: in nats, jackknifed (no unbiased
-    estimate exists); bias2 is KL(target || mean prediction). `naive_*` are the plug-in figures, whose bias2
-    is too large and whose variance is too small by the same amount.
+    Squared error: in squared units of the data, all unbiased. Cross-entropy and categorical: in nats, jackknifed (no
+    unbiased estimate exists); bias2 is KL(target || mean prediction), of a symbol -log its predicted probability.
+    `naive_*` are the plug-in figures, whose bias2 is too large and whose variance is too small by the same amount.
 
     Every quantity has three standard errors:
 
@@ -58,11 +58,11 @@ class Decomposition:
     variance_init_se_replicas: float | None = None
 
     error_name: str
-    """Which: squared, cross_entropy, ..."""
+    """Which: squared, cross_entropy, categorical, ..."""
     noiseless: bool = True
     """Whether a perfect prediction makes no error."""
     noise: float
-    """The error of a perfect prediction: 0 (squared), or the entropy of the target (cross-entropy)."""
+    """The error of a perfect prediction: 0 (squared, categorical), or the entropy of the target (cross-entropy)."""
     naive_bias2: float
     naive_variance: float
     count_replicas: int
@@ -74,7 +74,7 @@ class Decomposition:
     """Replicas left out, as their predictions are not finite."""
     per_example: PerExample = field(repr=False)
     bias2_map: Tensor = field(repr=False)
-    """Averaged over examples only: the shape of one example. Its values sum to bias2."""
+    """Averaged over examples only: the shape of one example (symbols: a value for each position). They sum to bias2."""
     variance_map: Tensor = field(repr=False)
 
     def interval(self, quantity: str, level: float = 0.95) -> tuple[float, float]:

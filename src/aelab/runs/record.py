@@ -52,6 +52,7 @@ SHAPE = {
     "versions": dict,
     "git": dict,
     "machine": dict,
+    "units": {"label": str, "is_squared": bool},
     "data": {"shape": [int], "sizes": Each(int), "fingerprints": Each(str), "columns": [str]},
     "timings": {"started": str, "finished": str, "attempts": int, "fit_s": NUMBER, "total_s": NUMBER},
     "replicas": {
@@ -70,7 +71,8 @@ SHAPE = {
         }
     ),
 }
-_QUOTED = ("error", "overrides")  # what a user typed and what went wrong may hold any text: nobody builds from them
+# What a user typed, what went wrong and the unit of a user's own error may hold any text: nobody builds from them.
+_QUOTED = ("error", "overrides", "units")
 _GROUPS = ("data", "network", "model", "error", "corruption", "optimizer", "scheduler", "trainer")
 _WHOLE = Needs(
     {"config": Needs(dict.fromkeys(_GROUPS, Needs({"name": str}))), "data": Needs({"shape": [int]}), "metrics": dict}

@@ -39,7 +39,7 @@ class Mirror:
         self.run.define_metric("epoch")
         for part in ("train", "val", "test", "pictures"):
             self.run.define_metric(f"{part}/*", step_metric="epoch")
-        for name in ("val/error", "val/mse", "val/fvu"):
+        for name in ("val/error", "val/mse", "val/fvu", "val/token_error"):
             self.run.define_metric(name, step_metric="epoch", summary="min")
 
     @contextmanager

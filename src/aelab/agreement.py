@@ -1,0 +1,109 @@
+"""Whether data, network, corruption and error are of one kind: asked before anything is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from aelab.data.module import PARTS, DataModule
+from aelab.errors import UserError
+from aelab.evaluation.protocol import Evaluation
+from aelab.models import Autoencoder
+from aelab.networks import Network
+from aelab.objectives import ERRORS, Error
+
+LOOKED_THROUGH = 10_000  # examples of a part
+
+
+def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str]) -> None:
+    """UserError where values of parts of the data cannot be the targets of an error."""
+    for part in parts if error.data_range or error.kind == "symbols" else ():
+        x = data.examples(part, limit=LOOKED_THROUGH)
+        if error.kind == "symbols":
+            _check_symbols(error, f"data={name}: the {part} part", x)
+        if error.data_range is None:
+            continue
+        lowest, highest = error.data_range
+        low, high = x.min().item(), x.max().item()
+        if low < lowest or high > highest:
+            raise UserError(
+                f"error={error.name} data={name}: the {part} part has values from {low:.4g} to {high:.4g}, outside "
+                f"[{lowest:g}, {highest:g}]; use error=squared, or rescale the data"
+            )
+
+
+def _check_symbols(error: Error, which: str, x: Tensor) -> None:
+    x = x.double()
+    odd = (x < 0) | (x != x.round())  # NaN is odd, too: it equals nothing
+    if odd.any():
+        raise UserError(
+            f"error={error.name} {which} has values like {x[odd][0].item():.4g}, and symbols are whole numbers from 0; "
+            f"{_errors_of(0)}, or data of symbols"
+        )
+
+
+def check_event(config: DictConfig, network: Network, error: Error) -> None:
+    """UserError where the decoder's output has not the axes that the error takes."""
+    if network.event == error.event:
+        return
+    takes, gives = (
+        "a logit for each symbol" if event else "one number a value" for event in (error.event, network.event)
+    )
+    raise UserError(
+        f"error={error.name} network={config.network.name}: the error takes {takes}, and the decoder gives {gives}; "
+        f"{_errors_of(network.event)}, or a network whose class has event = {error.event}"
+    )
+
+
+def check_noise(config: DictConfig, error: Error, corruption: Any) -> None:
+    """UserError where noise of numbers would be added to symbols."""
+    if error.kind == "symbols" and getattr(corruption, "std", None) is not None:
+        raise UserError(
+            f"error={error.name} corruption={config.corruption.name}: a symbol plus noise is no symbol; use "
+            "corruption=masking or corruption=none"
+        )
+
+
+def check_output(config: DictConfig, model: Autoencoder, data: DataModule) -> None:
+    """UserError where the decoder does not give a logit for each symbol that the data have."""
+    if not model.error.event:
+        return
+    training = model.training
+    with torch.no_grad():
+        output = model.eval().output(model.encode(data.examples("train", limit=1).to(next(model.parameters()))))
+    model.train(training)
+    limit = None if data.resident else LOOKED_THROUGH  # a single unknown symbol would end the training
+    largest = max(int(data.examples(part, limit).max()) for part in PARTS)
+    positions = math.prod(data.shape)
+    if output.shape[:-1] != (1, positions) or output.shape[-1] <= largest:
+        raise UserError(
+            f"error={model.error.name} network={config.network.name}: the decoder gives {[*output.shape[1:]]} logits "
+            f"of an example, and data={data.name} has {positions} symbols from 0 to {largest}; use a network that "
+            f"gives [{positions}, {largest + 1}] or more"
+        )
+
+
+def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, model: Autoencoder) -> None:
+    """UserError for the first evaluation, by name, that a model cannot answer whatever it learns."""
+    symbols, network = model.error.kind == "symbols", f"network={config.network.name}"
+    without = {
+        "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
+        "filters": model.network.filters() is None and f"{network}: draws the first layer, and this one has no filters",
+        "jacobian": not model.differentiable
+        and f"model={config.model.name}: differentiates the code, and a discrete code has no Jacobian",
+    }
+    for name, question in questions.items():
+        for lack in filter(None, (without.get(need) for need in getattr(question, "needs", ()))):
+            raise UserError(
+                f"evaluation={name} {lack}; leave it out, or ask what a code answers alone, like evaluation=code_health"
+            )
+
+
+def _errors_of(event: int) -> str:
+    """The errors that may be used where the decoder gives so many axes a value."""
+    return "use " + " or ".join(f"error={name}" for name, error in ERRORS.items() if error.event == event)
