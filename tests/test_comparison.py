@@ -19,7 +19,10 @@ from aelab.comparison.compare import compare, main
 from aelab.comparison.groups import Group, gather, t_interval
 from aelab.comparison.runs import find_runs, read_runs
 from aelab.comparison.table import tabulate
+from aelab.comparison.units import EARLIER
+from aelab.comparison.wording import plain, printable
 from aelab.errors import UserError
+from aelab.objectives import ERRORS
 
 ROOT = Path(__file__).parents[1]
 
@@ -124,6 +127,33 @@ def test_errors_of_different_kinds_are_never_ranked_together(tmp_path: Path) -> 
     best = [row.cells for row in tabulate(gather([tmp_path])).rows if row.best]
     # PCA's error is squared: nothing to set beside a cross-entropy
     assert sorted(best) == [["cross_entropy", "16", "80", "—"], ["squared", "16", "4", "7"]]
+
+
+def test_a_run_tells_the_unit_of_its_errors(tmp_path: Path) -> None:
+    """Runs from before they told it have that of their error's name; a stranger's text is one short printable line."""
+    told = {"label": HOSTILE + "x" * 200, "is_squared": True}
+    for name, written, label, squared in (
+        ("own", {"label": "half the squared error", "is_squared": False}, "half the squared error", False),
+        ("own", {"label": "squares", "is_squared": True}, "squares", True),
+        ("squared", None, ERRORS["squared"].label, True),
+        ("cross_entropy", None, ERRORS["cross_entropy"].label, False),
+        ("theirs", None, "theirs error per example", False),
+        ("squared", {}, ERRORS["squared"].label, True),
+        ("own", told, plain(printable(told["label"]), 100), True),
+    ):
+        units = {} if written is None else {"units": written}
+        folder = write_run(tmp_path / str(len(list(tmp_path.iterdir()))), {"error": {"name": name}}, **units)
+        [read] = read_runs(folder)
+        assert read.units == (label, squared)
+        assert read.units.label.isprintable() and len(read.units.label) <= 100
+    for name, known in EARLIER.items():
+        assert known == (ERRORS[name].label, ERRORS[name].is_squared)
+
+
+@pytest.mark.parametrize("units", [[], "nats", {"label": 3}, {"label": ["a"]}, {"is_squared": "yes"}])
+def test_units_that_no_run_writes_make_a_row_that_says_so(units: Any, tmp_path: Path) -> None:
+    [read] = read_runs(write_run(tmp_path / "a", units=units))
+    assert read.status == "unreadable" and "units" in read.failure
 
 
 def test_the_settings_of_one_fit_are_compared_like_runs(tmp_path: Path) -> None:

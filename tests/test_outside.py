@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 from conftest import compose_tiny
+from matplotlib.text import Text
 from test_runs import directory_of, manifest_of
 
 import aelab
+from aelab.comparison.compare import compare
+from aelab.comparison.figures import drawings
+from aelab.comparison.style import LIGHT
+from aelab.configuration import conf_dir
 from aelab.errors import UserError
+from aelab.evaluating import evaluate
 from aelab.training import run
 
 PARTS = {
@@ -74,6 +80,7 @@ class Halved(SquaredError):
     """Half the squared error of values from 0 to 1."""
 
     name = "halved"
+    label = "half the squared error per example"
     data_range = (0, 1)
     is_squared = False
     decomposition = None
@@ -160,6 +167,48 @@ def test_it_is_stacked(kind: str, tmp_path: Path) -> None:
     config = compose_tiny(tmp_path, *CHOICES[kind], "replicas=bootstrap", "replicas.count=3")
     run(config, [])
     assert manifest_of(config)["replicas"]["chunks"] == 1 and "test/bias2" in manifest_of(config)["metrics"]
+
+
+def test_an_error_of_ones_own_has_its_own_label_in_figures(tmp_path: Path) -> None:
+    """And PCA's error, which is squared, is not drawn beside it."""
+    for size in (2, 4):
+        run(compose_tiny(tmp_path, *CHOICES["an error"], f"network.code_size={size}"), [])
+    comparison = compare([tmp_path / "runs"])
+    written = [text.get_text() for one in drawings(comparison) for text in one.paint(LIGHT, "").findobj(Text)]
+    assert "half the squared error per example" in written
+    assert [group.pca() for group in comparison.groups] == [None, None]
+    assert "test/pca_error" in comparison.runs[0].metrics
+
+
+EVALUATIONS = sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml"))
+OF_PLAIN = {  # what a network without abilities cannot answer, or data=digits cannot; all else is answered
+    "filters": "evaluation=filters network=plain: .*no filters; leave it out, or ask .* like evaluation=code_health",
+    "score_field": "evaluation=score_field: data=digits: its density is not known; use data=mixture",
+    "anomaly_detection": "evaluation=anomaly_detection: data=digits: the test part has no anomalies",
+}
+
+
+def test_every_evaluation_of_a_network_without_abilities_answers_or_says_why_not(tmp_path: Path) -> None:
+    """And what the network, not the data, cannot answer is refused before it is trained."""
+    pytest.importorskip("skimage")
+    config = compose_tiny(tmp_path, *CHOICES["a network"])
+    run(config, [])
+    for name in EVALUATIONS:
+        wanted = compose_tiny(tmp_path, f"evaluation={name}").evaluation
+        for key, less in {"max_epochs": 2, "rounds": 10, "iterations": 20, "examples": 10}.items():
+            if key in wanted[name]:
+                wanted[name][key] = less
+        if name not in OF_PLAIN:
+            assert evaluate(directory_of(config), wanted), name
+            continue
+        with pytest.raises(UserError, match=OF_PLAIN[name]) as caught:
+            evaluate(directory_of(config), wanted)
+        assert "\n" not in str(caught.value)
+    for more in ((), ("replicas=bootstrap", "replicas.count=2")):
+        later = compose_tiny(tmp_path, *CHOICES["a network"], "seed=1", "evaluation=filters", *more)
+        with pytest.raises(UserError, match=OF_PLAIN["filters"]):
+            run(later, [])
+        assert not directory_of(later).joinpath("manifest.json").exists()
 
 
 def test_what_cannot_be_had_is_refused_before_training(tmp_path: Path) -> None:
