@@ -59,6 +59,7 @@ def preempt(job: str, signal: str, rows: Path) -> int:
     until(
         lambda: state(job) == "PENDING" and not steps(job)
     )  # what is still being ended would take the new steps along
+    time.sleep(3)  # the credential of the first attempt is revoked to the second: a new one must be younger
     until(lambda: start_now(job))  # SLURM lets a requeued job wait for two minutes
     return done
 
