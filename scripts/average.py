@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from aelab.comparison.averages import averages
-from aelab.comparison.drawing import split
+from aelab.comparison.figures.figure import split
 from aelab.comparison.groups import gather
 from aelab.errors import UserError
 

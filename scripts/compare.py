@@ -2,7 +2,7 @@
 
 import sys
 
-from aelab.comparison.compare import main
+from aelab.cli.compare import main
 
 if __name__ == "__main__":
     sys.exit(main())

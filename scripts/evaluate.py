@@ -2,7 +2,7 @@
 
 import sys
 
-from aelab.evaluation_cli import main
+from aelab.cli.evaluate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from aelab.export_cli import main
+from aelab.cli.export import main
 
 if __name__ == "__main__":
     sys.exit(main())

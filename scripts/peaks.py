@@ -6,7 +6,7 @@ example: python scripts/peaks.py outputs/rahimi2024_descents network.hidden
 import sys
 from pathlib import Path
 
-from aelab.comparison.drawing import split
+from aelab.comparison.figures.figure import split
 from aelab.comparison.groups import Group, gather
 from aelab.errors import UserError
 from aelab.replicas.peaks import describe

@@ -2,7 +2,7 @@
 
 import sys
 
-from aelab.reproducing.main import main
+from aelab.cli.reproduce import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,8 +10,8 @@ import hydra
 import pytest
 from omegaconf import DictConfig
 
-from aelab.configuration import conf_dir
-from aelab.tracking.identity import register_resolver
+from aelab.config.objects import conf_dir
+from aelab.runs.identity import register_resolver
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in processes that tests start
 os.environ["NETRC"] = os.devnull  # a developer's W&B login must not put tests online
@@ -47,7 +47,7 @@ def compose(tmp_path: Path) -> Composer:
 @pytest.fixture(autouse=True)
 def _a_checkpoint_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny epochs would be over before the next one is due."""
-    monkeypatch.setattr("aelab.tracking.checkpoints.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("aelab.runs.checkpoints.SECONDS_BETWEEN", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -65,9 +65,9 @@ def others(directory: Path) -> list[Path]:
 
 
 def main() -> int:
-    import aelab.training  # noqa: F401  (once, for all workers)
-    from aelab import cli
-    from aelab.tracking import checkpoints
+    import aelab.fitting.run  # noqa: F401  (once, for all workers)
+    from aelab.cli import train as cli
+    from aelab.runs import checkpoints
 
     pid = os.fork()
     if pid:

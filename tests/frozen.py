@@ -113,7 +113,7 @@ def measured(name: str, folder: Path, run: Callable[..., Any]) -> dict[str, Any]
 
 
 def main(target: Path) -> None:
-    from aelab.training import run
+    from aelab.fitting.run import run
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -28,19 +28,19 @@ from killed import child, finished
 from omegaconf import DictConfig, OmegaConf
 from wandb_log import read_log
 
-from aelab import training
-from aelab.code_file import write_codes
-from aelab.comparison.compare import compare
-from aelab.configuration import conf_dir
-from aelab.evaluating import evaluate_later
-from aelab.exporting import export
+from aelab.cli.compare import compare
+from aelab.config.objects import conf_dir
+from aelab.fitting import run as training
 from aelab.reproducing.paper import read_papers
 from aelab.reproducing.record import keep, read_record
 from aelab.reproducing.table import Entry, write_page
-from aelab.run import load_run
-from aelab.tracking import checkpoints
-from aelab.tracking.claim import claim
-from aelab.tracking.rows import read_rows
+from aelab.runs import checkpoints
+from aelab.runs.claim import claim
+from aelab.runs.history_file import read_rows
+from aelab.trained.code_file import write_codes
+from aelab.trained.evaluate import evaluate_later
+from aelab.trained.export import export
+from aelab.trained.run import load_run
 
 EVENTS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC

@@ -22,10 +22,11 @@ import torch
 from conftest import compose_tiny
 from omegaconf import DictConfig
 
-from aelab import cli, training
+from aelab.cli import train as cli
+from aelab.fitting import run as training
 from aelab.models import Autoencoder
-from aelab.tracking import checkpoints
-from aelab.tracking.claim import Held
+from aelab.runs import checkpoints
+from aelab.runs.claim import Held
 
 KILLS = 5
 HELD = 75

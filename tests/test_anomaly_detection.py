@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from aelab.errors import UserError
 from aelab.evaluation.anomaly_detection import AnomalyDetection, pca_beside
-from aelab.evaluation.anomaly_scores import (
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
+from aelab.evaluation.measures.anomaly_scores import (
     error_and_distance_scorer,
     error_scorer,
     mahalanobis_scorer,
@@ -19,8 +20,7 @@ from aelab.evaluation.anomaly_scores import (
     relative_error_scorer,
     squared_errors,
 )
-from aelab.evaluation.detection import auroc_score, average_precision_score, threshold_scores
-from aelab.evaluation.linear import PCACoder, RawCoder
+from aelab.evaluation.measures.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.protocol import Examples, Part
 
 
@@ -127,7 +127,7 @@ def test_average_precision_is_scikit_learns_ties_included() -> None:
 
 def test_bootstrap_samples_are_weights_of_scikit_learns_average_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, anomaly = draws(60).round(1), np.arange(60) % 4 == 0
-    monkeypatch.setattr("aelab.evaluation.detection.RESAMPLES", 2)
+    monkeypatch.setattr("aelab.evaluation.measures.detection.RESAMPLES", 2)
     found = average_precision_score(scores, anomaly, seed=3)
     order, draw, values = np.argsort(-scores, kind="stable"), np.random.default_rng(3), []
     for _ in range(2):

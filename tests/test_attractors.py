@@ -7,7 +7,7 @@ import pytest
 
 from aelab.errors import UserError
 from aelab.evaluation.attractors import Attractors, iterated, spectral_radii
-from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.protocol import Examples, Part
 
 random = np.random.default_rng(0)

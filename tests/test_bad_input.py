@@ -13,11 +13,11 @@ import torch
 from conftest import compose_tiny
 from omegaconf import OmegaConf
 
-from aelab.building import build_model
-from aelab.coding import TrainedCoder
-from aelab.configuration import conf_dir, instantiate
+from aelab.building.build import build_model
+from aelab.config.objects import conf_dir, instantiate
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Evaluation, Examples, Part
+from aelab.trained.coder import TrainedCoder
 
 EVALUATIONS = sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml"))
 SHAPE = (1, 8, 8)

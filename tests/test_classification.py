@@ -11,13 +11,13 @@ from conftest import Composer
 from torch import nn
 from torch.testing import assert_close
 
-from aelab.building import build_model
-from aelab.coding import TrainedCoder
+from aelab.building.build import build_model
 from aelab.errors import UserError
+from aelab.evaluation.baselines.fine_tuning import fine_tune
+from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.classification import Classification, Encoder, randomized, wald_score
-from aelab.evaluation.linear import PCACoder
 from aelab.evaluation.protocol import Examples, Part
-from aelab.evaluation.tuning import fine_tune
+from aelab.trained.coder import TrainedCoder
 
 NAMES = np.array(["oak", "ash", "elm"])
 

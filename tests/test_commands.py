@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "pytorch_lightning", "wandb", "sklearn", "matplotlib", "pandas", "scipy", "mlxtend"}
@@ -143,7 +143,7 @@ def test_wheel_brings_its_configs(tmp_path: Path) -> None:
     assert all(f"{name} = {target}" in points.read_text() for name, target in scripts.items())
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    where = "import aelab.configuration as c; print(c.conf_dir())"
+    where = "import aelab.config.objects as c; print(c.conf_dir())"
     found = Result("-c", where, cwd=elsewhere, PYTHONPATH=str(unpacked))
     assert found.out == [str(unpacked / "aelab" / "conf")]
     config = Result("-m", "aelab", "--cfg", "job", "model=k_sparse", cwd=elsewhere, PYTHONPATH=str(unpacked))

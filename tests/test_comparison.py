@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from fake_runs import HOSTILE, MASKING, SPARSE, write_run
 
-from aelab.comparison.compare import compare, main
+from aelab.cli.compare import compare, main
 from aelab.comparison.groups import Group, gather, t_interval
 from aelab.comparison.runs import find_runs, read_runs
 from aelab.comparison.table import tabulate
@@ -249,7 +249,7 @@ def test_mistakes_are_one_line_that_names_the_path(
 def test_the_program_imports_no_torch_and_helps_at_once(tmp_path: Path) -> None:
     write_run(tmp_path / "a", metrics={"test/error": 1.0}, curve=[2.0, 1.0])
     code = (
-        "import sys, json; from aelab.comparison.compare import main; status = main(sys.argv[1:]);"
+        "import sys, json; from aelab.cli.compare import main; status = main(sys.argv[1:]);"
         "print(json.dumps([status, [name for name in ('torch', 'pytorch_lightning', 'hydra', 'wandb')"
         " if name in sys.modules]]))"
     )

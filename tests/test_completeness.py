@@ -22,14 +22,14 @@ from conftest import Composer, compose_tiny
 from test_runs import directory_of, interrupt_after, keyboard, manifest_of, outcome
 
 from aelab.errors import UserError
-from aelab.evaluating import evaluate
-from aelab.tracking import claim as claims
-from aelab.tracking import heartbeat
-from aelab.tracking.checkpoints import last_intact, load_checkpoint
-from aelab.tracking.claim import Held, Lost, check_owned, claim, is_held
-from aelab.tracking.heartbeat import Heartbeat
-from aelab.tracking.rows import read_rows
-from aelab.training import RunFailed, run
+from aelab.fitting.run import RunFailed, run
+from aelab.runs import claim as claims
+from aelab.runs import heartbeat
+from aelab.runs.checkpoints import last_intact, load_checkpoint
+from aelab.runs.claim import Held, Lost, check_owned, claim, is_held
+from aelab.runs.heartbeat import Heartbeat
+from aelab.runs.history_file import read_rows
+from aelab.trained.evaluate import evaluate
 
 __all__ = ["keyboard"]
 LATER_WORSE = ("optimizer=sgd", "optimizer.lr=5e-3", "scheduler=cosine",
@@ -191,7 +191,7 @@ def test_best_weights_that_vanish_while_training_are_not_replaced_by_the_last(
 
 def after_epoch(count: int, monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     """Call ``act`` behind the rows of ``count`` epochs."""
-    from aelab.tracking.history import History
+    from aelab.runs.history import History
 
     original, done = History.on_train_epoch_end, []
 
@@ -279,7 +279,7 @@ ANOTHER = """
 import fcntl, sys, time
 from pathlib import Path
 fcntl.flock = lambda *_: None  # a file system that grants every lock to everybody
-from aelab.tracking.claim import Held, claim
+from aelab.runs.claim import Held, claim
 try:
     with claim(Path(sys.argv[1])):
         print("mine", flush=True)

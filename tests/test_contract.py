@@ -15,15 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.testing import assert_close
 
-from aelab.building import build_model
-from aelab.configuration import conf_dir
+from aelab.building.build import build_model
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
 from aelab.models import Autoencoder, Terms
-from aelab.models.metrics import ReconstructionMetrics
+from aelab.models.base.metrics import ReconstructionMetrics
 from aelab.objectives import ERRORS
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.stacking import stack
-from aelab.tracking.identity import run_id
+from aelab.runs.identity import run_id
 
 
 def choices(group: str) -> list[str]:

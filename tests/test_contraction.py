@@ -13,15 +13,15 @@ from conftest import Composer, compose_tiny
 from fake_runs import write_run
 from test_runs import directory_of
 
-from aelab.building import build_model
-from aelab.coding import TrainedCoder
-from aelab.comparison.compare import compare
+from aelab.building.build import build_model
+from aelab.cli.compare import compare
 from aelab.comparison.runs import read_runs
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import RawCoder
 from aelab.evaluation.contraction import Contraction
-from aelab.evaluation.linear import RawCoder
 from aelab.evaluation.protocol import Examples, Part
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.trained.coder import TrainedCoder
 
 SIZE = 12
 

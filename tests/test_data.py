@@ -28,17 +28,17 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import aelab.data
-from aelab.configuration import conf_dir, instantiate
+from aelab.config.objects import conf_dir, instantiate
+from aelab.data.batches.loader import EpochOrder, ResidentLoader
+from aelab.data.batches.splits import split_indices
 from aelab.data.digits import Digits
-from aelab.data.idx import read_idx
-from aelab.data.images import decode
-from aelab.data.loader import EpochOrder, ResidentLoader
+from aelab.data.files.idx import read_idx
+from aelab.data.files.images import decode
 from aelab.data.mnist5k import MNIST5k
 from aelab.data.module import PARTS, DataModule
 from aelab.data.natural_patches import draw_patches
 from aelab.data.preprocessing import MEASURED
 from aelab.data.source import Source
-from aelab.data.splits import split_indices
 from aelab.errors import UserError
 
 NAMES = sorted(path.stem for path in (conf_dir() / "data").glob("*.yaml"))
@@ -620,7 +620,7 @@ def test_a_download_is_whole_or_not_there(tmp_path: Path, server: Path) -> None:
 def test_no_network_is_a_quick_and_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torchvision.datasets as datasets
 
-    from aelab.data.downloaded import Downloaded
+    from aelab.data.files.downloaded import Downloaded
 
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(Downloaded, "timeout", 0.2)

@@ -15,11 +15,11 @@ import pytest
 import torch
 from conftest import TINY, compose_tiny
 
-from aelab.building import build_model
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
-from aelab.training import run
+from aelab.building.build import build_model
+from aelab.fitting.run import run
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 ROOT = Path(__file__).parents[1]
 # a float64 contractive autoencoder with clipped gradients: a difference in any gradient would show; an even

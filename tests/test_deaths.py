@@ -19,13 +19,13 @@ from conftest import TINY, Composer
 from dying import ENVIRONMENT, MODEL
 from omegaconf import open_dict
 
-from aelab.command_line import failures
+from aelab.cli.ending import failures
 from aelab.errors import UserError
+from aelab.fitting.run import run
 from aelab.machines.worker import Answer, Died, Done
 from aelab.machines.workers import Workers
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.identity import run_id
-from aelab.training import run
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.identity import run_id
 
 TRAIN = str(Path(__file__).parents[1] / "scripts" / "train.py")
 DYING = str(Path(__file__).with_name("dying.py"))
@@ -211,7 +211,7 @@ def test_who_dies_idle_is_replaced_unblamed() -> None:
 
 
 def test_number_of_workers() -> None:
-    from aelab.jobs import Jobs
+    from aelab.cli.jobs import Jobs
 
     failures.clear()
     with pytest.raises(UserError, match=r"hydra.launcher.n_jobs=0: must be at least 1"):

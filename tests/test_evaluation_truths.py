@@ -13,18 +13,18 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from aelab.building import build_model
-from aelab.coding import TrainedCoder
+from aelab.building.build import build_model
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
+from aelab.evaluation.baselines.logistic_pca import LogisticPCACoder, curvature
+from aelab.evaluation.baselines.probes import Labelled, knn_accuracy, knn_votes, probe_accuracy
 from aelab.evaluation.code_health import CodeHealth, effective_rank, saturated, usage
 from aelab.evaluation.dimensionality_reduction import DimensionalityReduction
-from aelab.evaluation.linear import PCACoder, RawCoder
-from aelab.evaluation.logistic_pca import LogisticPCACoder, curvature
-from aelab.evaluation.probes import Labelled, knn_accuracy, knn_votes, probe_accuracy
+from aelab.evaluation.measures.ranking import nearest, ranked_scores, unit
 from aelab.evaluation.protocol import Examples, Part, Score
-from aelab.evaluation.ranking import nearest, ranked_scores, unit
 from aelab.evaluation.retrieval import Retrieval
 from aelab.evaluation.summary import flat, rows, table
+from aelab.trained.coder import TrainedCoder
 
 
 def draws(*shape: int, seed: int = 0) -> np.ndarray:
@@ -178,7 +178,7 @@ def test_rankings_agree_with_scikit_learn() -> None:
 def test_a_few_queries_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = (draws(30, 3), np.arange(30) % 4, draws(11, 3, seed=1), np.arange(11) % 4, [3], 0)
     whole = ranked_scores(*arguments)
-    monkeypatch.setattr("aelab.evaluation.ranking.SCORES", 60)
+    monkeypatch.setattr("aelab.evaluation.measures.ranking.SCORES", 60)
     for name, values in ranked_scores(*arguments).items():
         assert_allclose(values, whole[name])
 

@@ -16,14 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from test_runs import directory_of
 
-from aelab import evaluation_cli
+from aelab.cli import evaluate as evaluation_cli
 from aelab.comparison.runs import read_runs
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
-from aelab.evaluating import evaluate
-from aelab.tracking.identity import run_id
-from aelab.tracking.manifest import read_manifest
-from aelab.training import RunFailed, run
+from aelab.fitting.run import RunFailed, run
+from aelab.runs.identity import run_id
+from aelab.runs.manifest import read_manifest
+from aelab.trained.evaluate import evaluate
 
 EVALUATIONS = sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml"))
 NEEDS = {  # what its question takes beyond a tiny run
@@ -124,11 +124,11 @@ def test_training_evaluates_once_and_its_identity_stays(outputs: Path, monkeypat
     directory = directory_of(config)
     before = manifest_of(directory)
     assert "evaluations" not in before
-    monkeypatch.setattr("aelab.training.fit_and_test", None)  # whoever trains again fails
+    monkeypatch.setattr("aelab.fitting.run.fit_and_test", None)  # whoever trains again fails
     run(config, [])
     first = manifest_of(directory)
     assert first["timings"] == before["timings"] and "code_health/l0" in first["metrics"]
-    monkeypatch.setattr("aelab.evaluating._measure", None)  # whoever measures again fails
+    monkeypatch.setattr("aelab.trained.evaluate._measure", None)  # whoever measures again fails
     run(config, [])
     assert manifest_of(directory) == first
     with pytest.raises(TypeError):

@@ -16,14 +16,15 @@ from test_contract import NETWORKS, VARIANTS, config_of
 from test_runs import directory_of
 
 import aelab
-from aelab import export_cli, exporting
-from aelab.building import build_data, build_model
+from aelab.building.build import build_data, build_model
+from aelab.cli import export as export_cli
 from aelab.data.module import PARTS as PARTS_OF_DATA
 from aelab.data.preprocessing import Preprocessing
 from aelab.errors import UserError
-from aelab.exporting import PARTS, export
-from aelab.run import Run
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.trained import export as exporting
+from aelab.trained.export import PARTS, export
+from aelab.trained.run import Run
 
 SHAPE = (1, 8, 8)
 BOTH = [(variant, "mlp") for variant in VARIANTS] + [("undercomplete", network) for network in NETWORKS]

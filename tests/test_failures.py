@@ -15,11 +15,11 @@ import torch
 from conftest import Composer, compose_tiny
 from test_runs import directory_of, interrupt_after, keyboard, manifest_of, outcome
 
-from aelab.slurm import requeue
-from aelab.tracking import manifest as manifest_module
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.rows import read_rows
-from aelab.training import RunFailed, run
+from aelab.fitting.run import RunFailed, run
+from aelab.machines.slurm import requeue
+from aelab.runs import manifest as manifest_module
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
 
 __all__ = ["keyboard"]
 GROWING = (  # a learning rate that explodes after the first epochs

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
 from aelab.evaluation.filters import Filters, filters_of, orientation, sheet, spread
-from aelab.evaluation.linear import PCACoder, RawCoder
 from aelab.evaluation.protocol import Examples, Part
 
 SIZE = 16

@@ -10,11 +10,11 @@ from conftest import Composer, compose_tiny
 from test_contract import SHAPE, SIZES, VARIANTS, choices
 from torch import Tensor
 
-from aelab.building import build_data, build_model
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
-from aelab.training import run
+from aelab.building.build import build_data, build_model
+from aelab.fitting.run import run
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 
 class Fit:

@@ -10,7 +10,7 @@ import pytest
 from frozen import FILE, SCENARIOS, files, measured
 
 from aelab.data.preprocessing import Preprocessing
-from aelab.training import run
+from aelab.fitting.run import run
 
 FROZEN: dict[str, Any] = json.loads(FILE.read_text())
 TOLERANCE = 1e-9  # relative; in double precision another processor or version of PyTorch stays far below it

@@ -13,7 +13,7 @@ from conftest import TINY, compose_tiny
 from pytorch_lightning.strategies import StrategyRegistry
 
 from aelab import load_run
-from aelab.tracking.identity import run_id
+from aelab.runs.identity import run_id
 
 
 def test_config_names_a_strategy_and_no_other_run(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from scipy.spatial import Delaunay
 from test_data import imitate_mnist
 
 from aelab.data.convex import CONVEX, Convex, convex_sets, half_planes, is_convex
+from aelab.data.files.photographs import textured_patches
 from aelab.data.mnist_variations import MNISTVariations, turned
-from aelab.data.photographs import textured_patches
 from aelab.data.rectangles import Rectangles
 from aelab.data.source import Source
 from aelab.errors import UserError

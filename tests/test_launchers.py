@@ -19,13 +19,13 @@ from conftest import TINY, compose_tiny
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
-from aelab import devices
+from aelab.config.explain import explain
 from aelab.errors import UserError
-from aelab.explain import explain
-from aelab.ranks import is_rank_zero
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.machines import devices
+from aelab.machines.ranks import is_rank_zero
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 TRAIN = [sys.executable, str(Path(__file__).parents[1] / "scripts" / "train.py"), "-m", *TINY]
 LAUNCHER = "parallel"
@@ -119,7 +119,7 @@ def test_presets_extend_the_plugins() -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     from hydra import compose, initialize_config_dir
 
-    from aelab.configuration import conf_dir
+    from aelab.config.objects import conf_dir
 
     devices.register_resolver()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

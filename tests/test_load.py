@@ -25,12 +25,12 @@ HEADROOM = 320 * 2**20
 LIMITED = """
 import resource, sys
 import pandas, pyarrow.parquet, sklearn.decomposition, PIL.Image  # what reading them takes
-import aelab.training
+import aelab.fitting.run
 from conftest import compose_tiny
 from pathlib import Path
 taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + int(sys.argv[1]),) * 2)
-aelab.training.run(compose_tiny(Path(sys.argv[2]), *sys.argv[3:]), [])
+aelab.fitting.run.run(compose_tiny(Path(sys.argv[2]), *sys.argv[3:]), [])
 """
 
 

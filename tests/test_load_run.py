@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from test_runs import directory_of
 
 import aelab
-from aelab.building import build_data
+from aelab.building.build import build_data
+from aelab.config.objects import conf_dir, instantiate
 from aelab.config.trust import ABILITIES, BASES, listed
-from aelab.configuration import conf_dir, instantiate
 from aelab.errors import UserError
-from aelab.run import Run
-from aelab.training import RunFailed, run
+from aelab.fitting.run import RunFailed, run
+from aelab.trained.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -208,17 +208,17 @@ def test_hostile_checkpoint_does_not_run(compose: Composer, tmp_path: Path) -> N
         "os.system",
         "builtins.eval",
         "subprocess.run",
-        "aelab.training.os.system",
+        "aelab.fitting.run.os.system",
         "aelab.data.module.torch.load",
         "aelab.data.source.np.load",
-        "aelab.models.learner.torch.hub.load",
+        "aelab.models.base.learner.torch.hub.load",
         "torch.optim.optimizer.torch.load",
         "torch.load",
         "pytorch_lightning.LightningModule.load_from_checkpoint",
         "pytorch_lightning.utilities.migration.utils.pl_legacy_patch",
         "aelab.models.Autoencoder.load_from_checkpoint",
         "aelab.data.DataModule.load_from_checkpoint",
-        "aelab.run.load_run",
+        "aelab.trained.run.load_run",
         "aelab_evil.Model",
         "aelab.models.Missing",
         "aelab.models",

@@ -10,12 +10,12 @@ from conftest import Composer, compose_tiny
 from omegaconf import OmegaConf
 from test_runs import directory_of, manifest_of
 
-from aelab.building import monitor_of
+from aelab.building.build import monitor_of
+from aelab.fitting.run import RunFailed, run
 from aelab.models import Autoencoder, WeightDecayAutoencoder
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
-from aelab.training import RunFailed, run
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 # a penalty so strong that the loss falls while the error rises
 CROSSING = ("model=weight_decay", "model.weight=0.5", "optimizer.lr=3e-2", "trainer.max_epochs=8")

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from test_runs import directory_of
 
 from aelab import load_run
-from aelab.comparison.compare import main
+from aelab.cli.compare import main
 from aelab.comparison.runs import read_runs
 from aelab.errors import UserError
-from aelab.evaluating import evaluate
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.trained.evaluate import evaluate
 
 RUNS = 25
 """Runs that are compared at once."""

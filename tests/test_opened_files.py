@@ -23,16 +23,16 @@ from PIL import Image
 from test_runs import directory_of
 
 import aelab
-from aelab.building import build_data
-from aelab.comparison.compare import main as compare
+from aelab.building.build import build_data
+from aelab.cli.compare import main as compare
 from aelab.comparison.runs import read_runs
-from aelab.configuration import instantiate
-from aelab.data.images import find_images
+from aelab.config.objects import instantiate
+from aelab.data.files.images import find_images
 from aelab.data.olivetti import read_faces
 from aelab.errors import UserError
+from aelab.fitting.run import run
 from aelab.machines import regular_files
 from aelab.machines.regular_files import NotRegular, list_inside, open_inside, open_regular, read_inside
-from aelab.training import run
 
 
 def fifo(path: Path) -> None:

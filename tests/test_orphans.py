@@ -18,8 +18,8 @@ from conftest import TINY
 from PIL import Image
 
 from aelab.machines.orphans import PATIENCE_S
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.rows import read_rows
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 LONG = (*TINY, "trainer.max_epochs=100000", "trainer.steps_per_execution=1", "data.batch_size=64")

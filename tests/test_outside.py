@@ -11,13 +11,13 @@ from matplotlib.text import Text
 from test_runs import directory_of, manifest_of
 
 import aelab
-from aelab.comparison.compare import compare
-from aelab.comparison.figures import drawings
-from aelab.comparison.style import LIGHT
-from aelab.configuration import conf_dir
+from aelab.cli.compare import compare
+from aelab.comparison.figures.choice import drawings
+from aelab.comparison.figures.style import LIGHT
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
-from aelab.evaluating import evaluate
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.trained.evaluate import evaluate
 
 PARTS = {
     "models.py": '''

@@ -10,10 +10,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import mean_squared_log_error
 
 from aelab.errors import UserError
-from aelab.evaluation.linear import RawCoder
+from aelab.evaluation.baselines.linear import RawCoder
+from aelab.evaluation.baselines.regression import Counted, boosted, msle_score, ridge, spearman_score
 from aelab.evaluation.popularity import Popularity
 from aelab.evaluation.protocol import Examples, Part
-from aelab.evaluation.regression import Counted, boosted, msle_score, ridge, spearman_score
 
 
 def part(count: int, seed: int) -> Part:

@@ -13,17 +13,17 @@ from conftest import compose_tiny
 from test_runs import directory_of, manifest_of
 
 import aelab
-from aelab.building import build_data
-from aelab.coding import examples_of
-from aelab.data.categories import category, category_names
-from aelab.data.columns import Column, Columns, fit_columns, recorded_columns
+from aelab.building.build import build_data
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import Preprocessing
 from aelab.data.source import Source
+from aelab.data.tables.categories import category, category_names
+from aelab.data.tables.columns import Column, Columns, fit_columns, recorded_columns
 from aelab.errors import UserError
-from aelab.exporting import export
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.trained.coder import examples_of
+from aelab.trained.export import export
 
 KINDS = ("table", "streamed_table")
 

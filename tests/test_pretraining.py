@@ -17,21 +17,21 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from aelab import load_run
-from aelab.building import build_data
+from aelab.building.build import build_data
+from aelab.building.fit import Fit, Member
 from aelab.data.module import DataModule
 from aelab.errors import UserError
-from aelab.fit import Fit, Member
+from aelab.fitting.run import RunFailed, run
 from aelab.models import Autoencoder
 from aelab.networks import MLP, Conv
 from aelab.networks.activations import ACTIVATIONS
 from aelab.objectives import CrossEntropy, SquaredError
 from aelab.pretraining import RBM, MomentumSwitch
-from aelab.pretraining.stacking import unroll
-from aelab.tracking.best_checkpoint import BestCheckpoint
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
-from aelab.training import RunFailed, run
+from aelab.pretraining.layers import unroll
+from aelab.runs.best_checkpoint import BestCheckpoint
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 VISIBLE, HIDDEN = 4, 3
 SIGMOID = ("network.activation=sigmoid", "error=cross_entropy", "network.hidden=[10,7]", "network.code_size=3")

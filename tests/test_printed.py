@@ -14,12 +14,12 @@ from conftest import TINY, Composer
 from fake_runs import write_run
 
 import aelab
-from aelab.comparison.compare import main as compare
+from aelab.cli.compare import main as compare
 from aelab.comparison.groups import write_csv
 from aelab.errors import DivergedError, UserError
-from aelab.evaluating import _print
 from aelab.machines import terminal
-from aelab.tracking.identity import check_place, run_id
+from aelab.runs.identity import check_place, run_id
+from aelab.trained.evaluate import _print
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x200E, 0x202A, 0x202E, 0x2066, 0x2069, 0x2028, 0xFEFF]))

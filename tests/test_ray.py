@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import TINY, compose_tiny
 
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 

@@ -6,8 +6,8 @@ import hydra
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from aelab.configuration import conf_dir
-from aelab.tracking.identity import register_resolver
+from aelab.config.objects import conf_dir
+from aelab.runs.identity import register_resolver
 
 RECIPES = sorted(path.stem for path in (conf_dir() / "size" / "paper").glob("*.yaml"))
 

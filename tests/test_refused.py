@@ -26,14 +26,16 @@ from hydra.core.singleton import Singleton
 from omegaconf import OmegaConf
 from test_runs import directory_of
 
-from aelab import cli, evaluation_cli, export_cli
+from aelab.cli import evaluate as evaluation_cli
+from aelab.cli import export as export_cli
+from aelab.cli import train as cli
+from aelab.cli.refusals import forget
 from aelab.config.checking import check
-from aelab.configuration import composing, conf_dir
+from aelab.config.objects import composing, conf_dir
 from aelab.errors import UserError
-from aelab.refusals import forget
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.claim import claim
-from aelab.tracking.identity import run_id
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.claim import claim
+from aelab.runs.identity import run_id
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("data=digits", "network.hidden=[16]", "network.code_size=4", "trainer.max_epochs=1")

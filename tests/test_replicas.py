@@ -9,12 +9,12 @@ import torch
 from conftest import Composer
 from omegaconf import DictConfig, OmegaConf
 
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
+from aelab.fitting.replication import Fitted, Replication
+from aelab.fitting.run import run
+from aelab.machines.quiet import quiet
 from aelab.replicas.plans import Bootstrap, Disjoint, Fresh, Initializations, Nested, Subsample
-from aelab.replicated import Fitted, Replication
-from aelab.tracking.quiet import quiet
-from aelab.training import run
 
 VARIANTS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml"))
 EXACT = ("trainer.precision=64-true", "data.train_size=320", "data.batch_size=16", "trainer.max_epochs=10")  # 200 steps

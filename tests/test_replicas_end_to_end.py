@@ -11,10 +11,10 @@ import pytest
 from conftest import Composer
 from PIL import Image
 
-from aelab.decomposing import decompositions
 from aelab.errors import UserError
-from aelab.replicated import Replication
-from aelab.training import run
+from aelab.fitting.decomposing import decompositions
+from aelab.fitting.replication import Replication
+from aelab.fitting.run import run
 
 PICTURES = ("largest_bias", "largest_variance", "bias_map", "variance_map")
 

@@ -14,13 +14,13 @@ import wandb
 from fake_runs import HOSTILE, MASKING, SPARSE, write_run
 from PIL import Image
 
-from aelab.comparison.compare import compare, main
-from aelab.comparison.embedding import embed
-from aelab.comparison.figures import draw_figures, drawings
+from aelab.cli.compare import compare, main
+from aelab.comparison.figures.choice import draw_figures, drawings
+from aelab.comparison.figures.scale import Scale, scale_of
+from aelab.comparison.figures.style import DARK, _apart
 from aelab.comparison.groups import gather
-from aelab.comparison.scale import Scale, scale_of
-from aelab.comparison.style import DARK, _apart
-from aelab.comparison.summary_run import log_summary, summary_id
+from aelab.comparison.report.embedding import embed
+from aelab.comparison.report.wandb_summary import log_summary, summary_id
 
 CODES = (2, 4, 8, 16)
 

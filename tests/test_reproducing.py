@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from fake_runs import write_run
 
-from aelab.comparison.compare import compare
+from aelab.cli.compare import compare
+from aelab.cli.reproduce import main, write_table
 from aelab.comparison.runs import find_runs
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
+from aelab.fitting.run import run
 from aelab.reproducing.judging import rows
-from aelab.reproducing.main import main, write_table
 from aelab.reproducing.measured import Answer, Measured, answer
 from aelab.reproducing.paper import in_words, picks, read_paper, read_papers
 from aelab.reproducing.recipe import Recipe
 from aelab.reproducing.record import keep, read_record
 from aelab.reproducing.table import Entry, write_page
-from aelab.training import run
 
 FIGURE = {"metric": "test/mse", "value": 3.0, "unit": "squared error", "where": "Fig. 2", "tag": "V"}
 ORDERING = {"metric": "test/mse", "lowest_first": [{"model.name": "a"}, {"model.name": "b"}], "where": "x", "tag": "C"}
@@ -195,7 +195,7 @@ def test_reproducing_a_paper_end_to_end(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("aelab.reproducing.recipe.conf_dir", lambda: conf)
     monkeypatch.setattr("aelab.reproducing.paper.conf_dir", lambda: conf)
-    monkeypatch.setattr("aelab.reproducing.main._sweep", trained)
+    monkeypatch.setattr("aelab.cli.reproduce._sweep", trained)
     common = ["--docs", str(tmp_path)]
     assert main([*common, "tiny", "trainer.max_epochs=2"]) == 0
     out, _ = capfd.readouterr()
@@ -225,7 +225,7 @@ def test_reproducing_a_paper_end_to_end(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_list_needs_no_torch() -> None:
-    code = "import sys; from aelab.reproducing.main import main; main([]); sys.exit('torch' in sys.modules)"
+    code = "import sys; from aelab.cli.reproduce import main; main([]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "hinton2006_mnist" in done.stdout, done.stderr
 

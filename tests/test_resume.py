@@ -15,8 +15,8 @@ import torch
 from killed import HELD, KILLS, SCENARIOS
 from PIL import Image
 
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.rows import read_rows
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import hydra
 import pytest
 
-from aelab.configuration import conf_dir
-from aelab.tracking.identity import register_resolver, run_id
+from aelab.config.objects import conf_dir
+from aelab.runs.identity import register_resolver, run_id
 
 KNOWN = Path(__file__).with_name("run_ids.json")
 GROUPS = ("callbacks", "corruption", "data", "debug", "error", "evaluation", "initialization", "logger", "model",

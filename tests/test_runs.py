@@ -16,13 +16,13 @@ from conftest import Composer, compose_tiny
 from omegaconf import DictConfig
 
 from aelab.errors import UserError
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.claim import claim
-from aelab.tracking.history import History
-from aelab.tracking.identity import run_id
-from aelab.tracking.manifest import read_manifest
-from aelab.tracking.rows import read_rows
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.claim import claim
+from aelab.runs.history import History
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
+from aelab.runs.manifest import read_manifest
 
 # noise, a schedule that looks at val/error, an annealed k and a buffer: all that a resumed run must find again
 DEMANDING = (

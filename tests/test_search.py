@@ -23,7 +23,7 @@ pytest.importorskip("optuna")
 
 import optuna
 
-from aelab.searching import Search, distribution
+from aelab.config.search import Search, distribution
 
 SPACE = ("x=interval(-10,10)", "n=range(1,9)")
 Jobs = list[list[str]]

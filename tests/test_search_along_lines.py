@@ -9,14 +9,14 @@ import pytest
 import torch
 from conftest import Composer
 
-from aelab.building import build_data, joined_steps
+from aelab.building.build import build_data, joined_steps
+from aelab.building.fit import Fit, Member
 from aelab.errors import UserError
-from aelab.evaluation.pca import fit_pca, pca_error
-from aelab.fit import Fit, Member
+from aelab.evaluation.baselines.pca import fit_pca, pca_error
+from aelab.fitting.run import run
 from aelab.optimization import ConjugateGradients
 from aelab.replicas.best import BestWeights
-from aelab.tracking.rows import read_rows
-from aelab.training import run
+from aelab.runs.history_file import read_rows
 
 FULL_BATCH = (
     "data.batch_size=2000",

@@ -7,7 +7,7 @@ import torch
 from conftest import Composer
 from torch.testing import assert_close
 
-from aelab.building import build_model
+from aelab.building.build import build_model
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives.randomness import seeded_generator

@@ -24,10 +24,10 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 from test_runs import directory_of
 
 import aelab
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
+from aelab.fitting.run import run
 from aelab.sklearn import Autoencoder
-from aelab.training import run
 
 VARIANTS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml"))
 TINY: dict[str, Any] = {"hidden": (8,), "max_epochs": 2, "random_state": 0}

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, compose_tiny
 
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 TRAIN = [sys.executable, str(Path(__file__).parents[1] / "scripts" / "train.py")]
 # noise, so that a generator that is not restored would show, and epochs enough to be interrupted in

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from fake_runs import HOSTILE, write_run
 
-from aelab.comparison.compare import main
-from aelab.tracking.claim import claim
-from aelab.tracking.manifest import now
+from aelab.cli.compare import main
+from aelab.runs.claim import claim
+from aelab.runs.manifest import now
 
 
 def status(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:

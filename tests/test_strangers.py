@@ -21,13 +21,13 @@ from test_report import Page
 from test_runs import directory_of
 
 import aelab
-from aelab.comparison.compare import main as compare
-from aelab.configuration import conf_dir, instantiate
+from aelab.cli.compare import main as compare
+from aelab.config.objects import conf_dir, instantiate
 from aelab.errors import UserError
-from aelab.evaluating import _outputs, evaluate
-from aelab.tracking.claim import claim
-from aelab.tracking.containment import check_contained
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.runs.claim import claim
+from aelab.runs.containment import check_contained
+from aelab.trained.evaluate import _outputs, evaluate
 
 SOURCE = Path(aelab.__file__).parent
 PLACES = ("manifest.json", "metrics.jsonl", "pictures/code.png", "pictures", "checkpoints", "checkpoints/best.ckpt",

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from aelab.comparison import compare as comparing
-from aelab.comparison.sweep import CompareAtEnd
-from aelab.tracking.manifest import now
+from aelab.cli import compare as comparing
+from aelab.cli.sweep_end import CompareAtEnd
+from aelab.runs.manifest import now
 
 
 @pytest.fixture

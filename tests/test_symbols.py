@@ -15,20 +15,20 @@ from test_contract import NETWORKS, SETTINGS, VARIANTS, config_of, numbers
 from test_runs import directory_of, manifest_of
 
 import aelab
-from aelab.building import build_model
-from aelab.comparison.compare import compare
-from aelab.comparison.drawing import unit
+from aelab.building.build import build_model
+from aelab.cli.compare import compare
+from aelab.comparison.figures.figure import unit
 from aelab.comparison.table import tabulate
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
-from aelab.evaluating import evaluate
+from aelab.fitting.run import run
 from aelab.models import Autoencoder
 from aelab.objectives import Categorical
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas import decompose
 from aelab.replicas.measuring import predictions
 from aelab.replicas.stacking import stack
-from aelab.training import run
+from aelab.trained.evaluate import evaluate
 
 LETTERS = ("network._target_=symbol_parts.Letters", "network.name=letters", "~network.hidden", "~network.activation",
            "~network.tied", "~network.output_activation")  # fmt: skip

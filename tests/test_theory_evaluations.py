@@ -9,11 +9,11 @@ import torch
 from aelab.data.dictionary import Dictionary
 from aelab.data.mixture import Mixture, spiral
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.baselines.pca import fit_pca
 from aelab.evaluation.dictionary import DictionaryLearning, atoms_of, largest_cosines, random_directions
-from aelab.evaluation.linear import PCACoder
 from aelab.evaluation.linear_probe import LinearProbe
 from aelab.evaluation.linear_theory import LinearTheory
-from aelab.evaluation.pca import fit_pca
 from aelab.evaluation.protocol import Coder, Examples, Part
 from aelab.evaluation.score_field import ScoreField, log_density, true_score
 from aelab.models import ReLUL1Autoencoder

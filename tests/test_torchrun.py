@@ -12,10 +12,10 @@ import pytest
 import torch
 from conftest import TINY, compose_tiny
 
-from aelab.tracking.checkpoints import load_checkpoint
-from aelab.tracking.identity import run_id
-from aelab.tracking.rows import read_rows
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 
 pytestmark = pytest.mark.slow
 

@@ -19,9 +19,9 @@ from conftest import Composer
 from omegaconf import OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from aelab.building import build_model, build_trainer
+from aelab.building.build import build_model, build_trainer
+from aelab.config.objects import conf_dir, instantiate
 from aelab.config.trust import ABILITIES, BASES, FACTORIES, listed, resolve, trusted_packages
-from aelab.configuration import conf_dir, instantiate
 from aelab.errors import UserError
 
 GROUPS = (*BASES, *ABILITIES, "initialization")
@@ -58,7 +58,7 @@ def importable(inner: bool) -> set[str]:
 @pytest.mark.parametrize("inner, least", [(False, 10_000), pytest.param(True, 300_000, marks=pytest.mark.slow)])
 def test_whatever_is_not_on_the_list_is_refused_and_nothing_is_imported(inner: bool, least: int) -> None:
     names, conf = importable(inner), conf_dir()
-    assert len(names) > least and {"aelab.data.packaged.packaged_file", "torch.optim.Adam"} <= names
+    assert len(names) > least and {"aelab.data.files.packaged.packaged_file", "torch.optim.Adam"} <= names
     before = set(sys.modules)
     built = dict.fromkeys(GROUPS, 0)
     for group in GROUPS:
@@ -97,12 +97,13 @@ import json, sys
 sys.path.insert(0, "")
 from omegaconf import OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from aelab.configuration import instantiate
+from aelab.config.objects import instantiate
 from aelab.errors import UserError
 told = []
 for group in {GROUPS!r}:
-    for target in ("outputs.runs.x.mod.A", "outputs.runs.x.mod", "aelab_evil.A", "aelab.data.packaged.packaged_file",
-                   "torch.optim.outputs.runs.x.mod.A", None, 3, ["a"], {{}}, "", ".", "..", "aelab.models.", ".A"):
+    for target in ("outputs.runs.x.mod.A", "outputs.runs.x.mod", "aelab_evil.A", "torch.optim.outputs.runs.x.mod.A",
+                   "aelab.data.files.packaged.packaged_file", None, 3, ["a"], {{}}, "", ".", "..",
+                   "aelab.models.", ".A"):
         own = {{"_target_": target, "_args_": ["a"], "package": "outputs.runs.x.mod.x", "distribution": "a",
                "file": "b", "name": "c"}}
         for config in (own, own | {{"_target_": "torch.optim.Adam", "deep": [own]}}):

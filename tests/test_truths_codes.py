@@ -13,9 +13,9 @@ from torch.testing import assert_close
 
 from aelab.errors import UserError
 from aelab.models import Autoencoder, KSparseAutoencoder, SparseAutoencoder
-from aelab.models.k_sparse import keep_largest
-from aelab.models.learner import Measured
-from aelab.models.metrics import ReconstructionMetrics, StepMeans
+from aelab.models.base.learner import Measured
+from aelab.models.base.metrics import ReconstructionMetrics, StepMeans
+from aelab.models.sparse.k_sparse import keep_largest
 from aelab.networks import MLP
 from aelab.objectives import CrossEntropy, SquaredError
 from aelab.objectives.penalties import kl_to_target, l1

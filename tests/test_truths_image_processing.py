@@ -15,11 +15,19 @@ from PIL import Image
 from test_truths_pictures import found, patches, uniform
 
 from aelab.errors import UserError
-from aelab.evaluation import projection
-from aelab.evaluation.compression import Quantiser, code_curve, jpeg_curve, unit_widths
+from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.image_processing import ImageProcessing
-from aelab.evaluation.linear import PCACoder
-from aelab.evaluation.projection import best_count, bicubic, biharmonic, block_means, inpainting, repeated, upscaling
+from aelab.evaluation.images import projection
+from aelab.evaluation.images.projection import (
+    best_count,
+    bicubic,
+    biharmonic,
+    block_means,
+    inpainting,
+    repeated,
+    upscaling,
+)
+from aelab.evaluation.measures.compression import Quantiser, code_curve, jpeg_curve, unit_widths
 
 
 def rebuild(coder: PCACoder, x: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from aelab.errors import UserError
-from aelab.evaluation.pca import fit_pca, pca_error
+from aelab.evaluation.baselines.pca import fit_pca, pca_error
 from aelab.models import Autoencoder, DenoisingAutoencoder, WeightDecayAutoencoder
 from aelab.networks import MLP
 from aelab.objectives import GaussianNoise, corruption

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from aelab.errors import UserError
-from aelab.evaluation.pca import fit_pca, pca_error
+from aelab.evaluation.baselines.pca import fit_pca, pca_error
 from aelab.models import (
     Autoencoder,
     ContractiveAutoencoder,

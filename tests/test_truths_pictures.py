@@ -11,12 +11,12 @@ from numpy.testing import assert_allclose
 pytest.importorskip("skimage")
 
 from aelab.errors import UserError
-from aelab.evaluation import overlapping
-from aelab.evaluation.denoisers import WienerCoder, best, median, non_local_means
+from aelab.evaluation.baselines.denoisers import WienerCoder, best, median, non_local_means
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
 from aelab.evaluation.denoising import Denoising
-from aelab.evaluation.fidelity import pictures_of, psnr, require_pictures, ssim
-from aelab.evaluation.linear import PCACoder, RawCoder
-from aelab.evaluation.overlapping import by_patches, places
+from aelab.evaluation.images import overlapping
+from aelab.evaluation.images.overlapping import by_patches, places
+from aelab.evaluation.measures.fidelity import pictures_of, psnr, require_pictures, ssim
 from aelab.evaluation.protocol import Examples, Part, Score
 
 

@@ -22,12 +22,12 @@ from PIL import Image
 from stand_in_wandb import StandInServer
 from wandb_log import Log, read_log
 
-from aelab import cli
-from aelab.building import build_data
-from aelab.tracking.pictures import EXAMPLES
-from aelab.tracking.rows import read_rows
+from aelab.building.build import build_data
+from aelab.cli import train as cli
+from aelab.fitting.run import run
+from aelab.runs.history_file import read_rows
+from aelab.runs.pictures import EXAMPLES
 from aelab.tracking.wandb_mode import wandb_mode
-from aelab.training import run
 
 SIZES = (3, 6, 5)  # code sizes of the jobs; the one in the middle fails
 

@@ -15,11 +15,11 @@ from PIL import Image
 from stand_in_wandb import StandInServer
 from test_report import write_sweep
 
-from aelab.comparison.compare import main
-from aelab.comparison.figures import draw_figures
+from aelab.cli.compare import main
+from aelab.comparison.figures.choice import draw_figures
 from aelab.comparison.groups import gather
-from aelab.comparison.report_spec import Spec, report_spec
-from aelab.comparison.summary_run import summary_id
+from aelab.comparison.report.wandb_spec import Spec, report_spec
+from aelab.comparison.report.wandb_summary import summary_id
 from aelab.tracking import wandb_client
 
 # wandb-workspaces' own

@@ -16,7 +16,7 @@ from stand_in_backend import Run
 from stand_in_wandb import StandInServer
 from wandb_log import read_log
 
-from aelab.tracking.rows import read_rows
+from aelab.runs.history_file import read_rows
 
 pytestmark = pytest.mark.slow
 

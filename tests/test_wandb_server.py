@@ -19,12 +19,12 @@ from conftest import TINY, compose_tiny
 from stand_in_wandb import KEY, StandInServer
 from wandb_log import read_log
 
+from aelab.fitting.run import RunFailed, RunInterrupted, run
 from aelab.models import Autoencoder
+from aelab.runs.history_file import read_rows
+from aelab.runs.identity import run_id
 from aelab.tracking import wandb_client
-from aelab.tracking.identity import run_id
-from aelab.tracking.mirror import Mirror
-from aelab.tracking.rows import read_rows
-from aelab.training import RunFailed, RunInterrupted, run
+from aelab.tracking.wandb_run import Mirror
 
 SECRET = "hush-hush-4711"
 ONLINE = ("logger=wandb", "sweep=mirror", "logger.init_timeout=3", "logger.finish_timeout=2")

@@ -21,7 +21,7 @@ import torch
 from conftest import compose_tiny
 from killed import child, finished, kill_until_done, train
 
-from aelab.tracking.mirror import Mirror
+from aelab.tracking.wandb_run import Mirror
 
 KILLS = 2
 EPOCHS = 12

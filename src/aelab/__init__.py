@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name == "load_run":  # imported on use: torch costs seconds that `--help` need not pay
-        from aelab.run import load_run
+        from aelab.trained.run import load_run
 
         return load_run
     raise AttributeError(f"module 'aelab' has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 import sys
 
-from aelab.cli import train
+from aelab.cli.train import train
 
 if __name__ == "__main__":
     sys.exit(train())

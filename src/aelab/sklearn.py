@@ -17,17 +17,17 @@ from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from aelab.building import build_model, check_range
+from aelab.building.build import build_model, check_range
+from aelab.building.fit import Fit, Member
 from aelab.config.checking import check
-from aelab.configuration import composing, instantiate
+from aelab.config.explain import explain
+from aelab.config.objects import composing, instantiate
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
-from aelab.evaluation.anomaly_scores import squared_errors
-from aelab.explain import explain
-from aelab.fit import Fit, Member
+from aelab.evaluation.measures.anomaly_scores import squared_errors
+from aelab.machines.quiet import quiet
 from aelab.pretraining import is_wanted, pretrain
 from aelab.replicas.best import BestWeights
-from aelab.tracking.quiet import quiet
 
 CHUNK = 4096  # examples that are encoded at once
 FLOATS = (np.float64, np.float32)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 class OptunaSweeper(Sweeper):
-    """Trials that Optuna suggests, in batches through any launcher (``aelab.searching``)."""
+    """Trials that Optuna suggests, in batches through any launcher (``aelab.config.search``)."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from aelab.searching import Search
+        from aelab.config.search import Search
 
         defaults = [f"{key}={value!s}" for key, value in (self.params or {}).items() if value is not None]
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides([*defaults, *arguments])

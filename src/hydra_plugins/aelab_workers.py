@@ -13,19 +13,19 @@ log = logging.getLogger(__name__)
 
 
 class WorkersLauncher(Launcher):
-    """Jobs in ``n_jobs`` long-lived processes, of which one that dies costs only its job (``aelab.jobs``)."""
+    """Jobs in ``n_jobs`` long-lived processes, of which one that dies costs only its job (``aelab.cli.jobs``)."""
 
     def __init__(self, n_jobs: int) -> None:
         self.n_jobs = n_jobs
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from aelab.jobs import Jobs
+        from aelab.cli.jobs import Jobs
 
         self.config = config
         self.jobs = Jobs(self.n_jobs, hydra_context, config, task_function)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from aelab.jobs import Job
+        from aelab.cli.jobs import Job
 
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)

@@ -17,16 +17,16 @@ from sklearn.ensemble import IsolationForest
 
 from aelab.benchmarks import ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure, silenced
-from aelab.building import build_data
-from aelab.coding import TrainedCoder
+from aelab.building.build import build_data
+from aelab.building.fit import Fit, Member
 from aelab.evaluation.anomaly_detection import pca_beside
-from aelab.evaluation.anomaly_scores import SCORERS
-from aelab.evaluation.detection import auroc_score
+from aelab.evaluation.measures.anomaly_scores import SCORERS
+from aelab.evaluation.measures.detection import auroc_score
 from aelab.evaluation.protocol import Coder
-from aelab.fit import Fit, Member
+from aelab.fitting.replication import Replication
 from aelab.models import Autoencoder
-from aelab.replicated import Replication
-from aelab.tracking.best_checkpoint import BestCheckpoint
+from aelab.runs.best_checkpoint import BestCheckpoint
+from aelab.trained.coder import TrainedCoder
 
 TABLES = Path("data", "adbench")
 TIMED, EPOCHS, BATCH = ("cardio", "pendigits"), 10, 32  # of the comparison in time; the last two are PyOD's defaults

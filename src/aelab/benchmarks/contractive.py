@@ -9,7 +9,7 @@ import torch
 
 from aelab.benchmarks import ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure
-from aelab.building import build_model
+from aelab.building.build import build_model
 from aelab.models import ContractiveAutoencoder
 from aelab.objectives import jacobian
 

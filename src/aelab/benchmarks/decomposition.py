@@ -13,7 +13,7 @@ from torch import Tensor
 
 from aelab.benchmarks import ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure, once
-from aelab.building import build_model
+from aelab.building.build import build_model
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.replicas.measuring import measure as decompose

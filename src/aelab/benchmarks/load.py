@@ -17,15 +17,15 @@ from typing import Any
 from aelab.benchmarks.ours import compose
 from aelab.benchmarks.startup import JOB
 from aelab.benchmarks.timing import Case, Row, measure, once
-from aelab.tracking.manifest import Manifest, read_manifest
-from aelab.training import run
+from aelab.fitting.run import run
+from aelab.runs.manifest import Manifest, read_manifest
 
 RUNS = 2000
 JOBS = 64
 SHORT = 24
 WRITES = 200
 COMPARE = """
-from aelab.comparison.compare import main
+from aelab.cli.compare import main
 status = main()
 print(open("/proc/self/status").read())
 raise SystemExit(status)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aelab.benchmarks.timing import Row
-from aelab.tracking.quiet import quiet
+from aelab.machines.quiet import quiet
 
 GROUPS = ("training", "contractive", "replicas", "decomposition", "startup", "load", "anomaly")
 ROUNDS = 7

@@ -12,13 +12,13 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
-from aelab.building import build_data
-from aelab.configuration import conf_dir
-from aelab.fit import Fit, Member
-from aelab.replicated import Replication
-from aelab.tracking.best_checkpoint import BestCheckpoint
-from aelab.tracking.gallery import Gallery
-from aelab.tracking.identity import register_resolver
+from aelab.building.build import build_data
+from aelab.building.fit import Fit, Member
+from aelab.config.objects import conf_dir
+from aelab.fitting.replication import Replication
+from aelab.runs.best_checkpoint import BestCheckpoint
+from aelab.runs.identity import register_resolver
+from aelab.runs.picture_callback import Gallery
 
 BARE = ("+trainer.limit_val_batches=0", "callbacks.pictures_every=0")
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from aelab.benchmarks import bare, ours
 from aelab.benchmarks.timing import Case, Row, cpu_seconds, measure
 from aelab.benchmarks.training import pictures
-from aelab.building import build_data
+from aelab.building.build import build_data
+from aelab.fitting.replication import Replication
+from aelab.fitting.run import run
 from aelab.replicas.chunking import STACKING_PAYS_BELOW
-from aelab.replicated import Replication
-from aelab.training import run
 
 COUNT = 16
 TINY = ("data=digits", "network.hidden=[32]", "network.code_size=8", "data.batch_size=32")

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from aelab.benchmarks import ours
 from aelab.benchmarks.timing import Case, Row, measure
-from aelab.building import build_data
+from aelab.building.build import build_data
 
 ROUNDS = 3
 ONE_JOB = "one job, 2 epochs"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aelab.benchmarks import bare, ours, usual
 from aelab.benchmarks.timing import Case, Row, measure
-from aelab.building import build_data
+from aelab.building.build import build_data
 
 BARE = "bare loop, fused Adam"
 USUAL = "Lightning, the usual way"

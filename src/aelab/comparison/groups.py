@@ -14,8 +14,8 @@ from aelab.comparison.swept import choices, short_names, swept_keys
 from aelab.comparison.units import Units
 from aelab.comparison.wording import plain, shown
 from aelab.errors import UserError
+from aelab.machines.atomic_files import write_whole
 from aelab.runs.record import is_number
-from aelab.tracking.atomic import write_whole
 
 _ALWAYS_IN_CSV = ("model", "data", "error", "network.code_size")
 

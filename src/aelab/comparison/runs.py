@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from aelab.comparison.curve import Curve, read_curves
+from aelab.comparison.figures.curve import Curve, read_curves
 from aelab.comparison.swept import flatten
 from aelab.comparison.units import UNKNOWN, Units, units_of
 from aelab.comparison.wording import plain, printable
 from aelab.errors import UserError
 from aelab.machines.regular_files import list_inside, read_inside
+from aelab.runs.containment import check_contained
+from aelab.runs.history_file import rows_of
+from aelab.runs.manifest import state
 from aelab.runs.record import read_record
-from aelab.tracking.containment import check_contained
-from aelab.tracking.manifest import state
-from aelab.tracking.rows import rows_of
 
 UNREADABLE = "unreadable"
 PICTURE = 32 * 2**20  # bytes of a PNG

@@ -15,9 +15,9 @@ from aelab.comparison.wording import ABSENT, count, duration, plain
 from aelab.errors import UserError
 from aelab.machines import terminal
 from aelab.machines.regular_files import open_inside
+from aelab.runs.containment import check_contained
+from aelab.runs.manifest import state
 from aelab.runs.record import read_record
-from aelab.tracking.containment import check_contained
-from aelab.tracking.manifest import state
 
 BLOCK = 2**20
 

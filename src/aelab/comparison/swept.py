@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aelab.comparison.wording import ABSENT, plain, shown
-from aelab.tracking.irrelevant import IRRELEVANT, LATER
+from aelab.runs.identity_keys import IRRELEVANT, LATER
 
 # What cannot change a result (where things lie, who watches, which machine works) or is told elsewhere.
 _NOT_CHOICES = {*IRRELEVANT, "callbacks", "run_id", "seed", "trainer", "wandb"}

@@ -11,11 +11,11 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from aelab.arguments import check_arguments, check_names, shown, unknown
+from aelab.config.arguments import check_arguments, check_names, shown, unknown
 from aelab.config.hardware import check_devices
+from aelab.config.objects import conf_dir
 from aelab.config.ranges import check_ranges, flat
 from aelab.config.trust import resolve
-from aelab.configuration import conf_dir
 from aelab.errors import UserError
 
 GIVEN = {  # arguments that aelab itself hands over

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from aelab.arguments import shown
+from aelab.config.arguments import shown
 from aelab.errors import UserError
 
 MEETING = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from aelab.arguments import shown
+from aelab.config.arguments import shown
 from aelab.errors import UserError
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from aelab.arguments import shown
+from aelab.config.arguments import shown
 from aelab.errors import UserError
 
 SEEDS = 2**63

@@ -20,7 +20,7 @@ from aelab.errors import UserError
 BASES = {
     "data": "aelab.data.module.DataModule",
     "network": "aelab.networks.network.Network",
-    "model": "aelab.models.autoencoder.Autoencoder",
+    "model": "aelab.models.base.autoencoder.Autoencoder",
     "optimizer": "torch.optim.Optimizer",
     "scheduler": "torch.optim.lr_scheduler.LRScheduler",
     "replicas": "aelab.replicas.plans.Plan",

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from aelab.data.files.user_files import pick, unreadable, user_path
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import NUMBERS, PIXELS
 from aelab.data.source import Source
-from aelab.data.user_files import pick, unreadable, user_path
 from aelab.errors import UserError
 from aelab.machines.regular_files import open_regular
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aelab.data.downloaded import Downloaded, damaged
+from aelab.data.files.downloaded import Downloaded, damaged
 from aelab.data.source import Source
 from aelab.machines.regular_files import open_regular
 

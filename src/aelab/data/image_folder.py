@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aelab.data.image_loader import ImageFiles, ImageLoader, RowArrays
-from aelab.data.images import find_images
-from aelab.data.loader import EpochOrder
+from aelab.data.batches.image_loader import ImageFiles, ImageLoader, RowArrays
+from aelab.data.batches.loader import EpochOrder
+from aelab.data.batches.pieces import Pieces
+from aelab.data.batches.splits import fingerprint
+from aelab.data.files.images import find_images
+from aelab.data.files.user_files import user_path
 from aelab.data.module import DataModule
-from aelab.data.pieces import Pieces
 from aelab.data.preprocessing import PIXELS, Preprocessing
-from aelab.data.splits import fingerprint
-from aelab.data.user_files import user_path
 from aelab.errors import UserError
 
 

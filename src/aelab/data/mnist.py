@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aelab.data.downloaded import Downloaded, damaged
-from aelab.data.idx import read_idx
+from aelab.data.files.downloaded import Downloaded, damaged
+from aelab.data.files.idx import read_idx
 from aelab.data.source import Source
 
 NAMES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from aelab.data.files.packaged import packaged_csv
 from aelab.data.module import DataModule
-from aelab.data.packaged import packaged_csv
 from aelab.data.source import Source
 
 

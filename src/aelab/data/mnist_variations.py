@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from aelab.data.files.photographs import textured_patches
 from aelab.data.mnist import MNIST
-from aelab.data.photographs import textured_patches
 from aelab.data.source import Source
 from aelab.errors import UserError
 

@@ -11,11 +11,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.loader import EpochOrder, Grouped, ResidentLoader
-from aelab.data.pieces import Pieces
+from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
+from aelab.data.batches.pieces import Pieces
+from aelab.data.batches.splits import fingerprint, only_class, shortened, split_classes, split_indices
 from aelab.data.preprocessing import PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
-from aelab.data.splits import fingerprint, only_class, shortened, split_classes, split_indices
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 

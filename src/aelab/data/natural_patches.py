@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from aelab.data.batches.splits import shortened, split_indices
+from aelab.data.files.packaged import packaged_file
+from aelab.data.files.user_files import user_path
 from aelab.data.module import PARTS, DataModule
-from aelab.data.packaged import packaged_file
 from aelab.data.source import Source
-from aelab.data.splits import shortened, split_indices
-from aelab.data.user_files import user_path
 from aelab.errors import UserError
 
 SHIPPED = (
@@ -79,7 +79,7 @@ class NaturalPatches(DataModule):
             known, held_out = self.shipped(SHIPPED), self.shipped(SHIPPED_TEST)
             train, val, _ = split_indices(len(known), self.val_fraction, 0, self.split_seed)
             return {"train": _chosen(known, train), "val": _chosen(known, val), "test": held_out}
-        from aelab.data.images import find_images
+        from aelab.data.files.images import find_images
 
         folder = user_path(self.name, self.path, "a folder of pictures")
         known = self._read({file: folder / file for file in find_images(folder)})
@@ -96,7 +96,7 @@ class NaturalPatches(DataModule):
         )
 
     def _read(self, files: Mapping[str, Path]) -> dict[str, np.ndarray]:
-        from aelab.data.images import decode_whole
+        from aelab.data.files.images import decode_whole
 
         pictures = {name: decode_whole(path) for name, path in files.items()}
         for name, pixels in pictures.items():

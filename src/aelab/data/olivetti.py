@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from aelab.data.downloaded import Downloaded, damaged
+from aelab.data.batches.splits import shortened
+from aelab.data.files.downloaded import Downloaded, damaged
 from aelab.data.module import PARTS
 from aelab.data.source import Source
-from aelab.data.splits import shortened
 from aelab.errors import UserError
 from aelab.machines.regular_files import open_regular
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aelab.data.columns import Columns
+from aelab.data.tables.columns import Columns
 from aelab.errors import UserError
 
 PIXELS, NUMBERS, SYMBOLS = KINDS = ("pixels", "numbers", "symbols")

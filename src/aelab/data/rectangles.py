@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from aelab.data.files.photographs import textured_patches
 from aelab.data.generated import SIZE, Generated
-from aelab.data.photographs import textured_patches
 
 
 class Rectangles(Generated):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aelab.data.columns import Columns
 from aelab.data.preprocessing import NUMBERS, PIXELS
+from aelab.data.tables.columns import Columns
 from aelab.errors import UserError
 
 

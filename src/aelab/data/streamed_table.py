@@ -13,16 +13,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from aelab.data.columns import Columns
-from aelab.data.frames import as_labels, read_chunks
-from aelab.data.loader import Batches, EpochOrder
-from aelab.data.pieces import Pieces
+from aelab.data.batches.loader import Batches, EpochOrder
+from aelab.data.batches.pieces import Pieces
+from aelab.data.batches.row_file import OLDER, RowFile, beside, write_rows
+from aelab.data.batches.splits import fingerprint
+from aelab.data.files.user_files import pick, user_path
 from aelab.data.preprocessing import NUMBERS, Preprocessing
-from aelab.data.row_file import OLDER, RowFile, beside, write_rows
 from aelab.data.source import check_finite
-from aelab.data.splits import fingerprint
 from aelab.data.table import Table
-from aelab.data.user_files import pick, user_path
+from aelab.data.tables.columns import Columns
+from aelab.data.tables.frames import as_labels, read_chunks
 from aelab.errors import UserError
 
 CHUNK = 8 * 2**20  # bytes of double precision that are held at a time

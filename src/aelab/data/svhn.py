@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aelab.data.downloaded import Downloaded, damaged
+from aelab.data.files.downloaded import Downloaded, damaged
 from aelab.data.source import Source
 
 

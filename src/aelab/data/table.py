@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from aelab.data.columns import Columns, fit_columns
-from aelab.data.frames import as_labels, odd_one_out, read_frame
+from aelab.data.files.user_files import pick, user_path
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import NUMBERS
 from aelab.data.source import Source
-from aelab.data.user_files import pick, user_path
+from aelab.data.tables.columns import Columns, fit_columns
+from aelab.data.tables.frames import as_labels, odd_one_out, read_frame
 from aelab.errors import UserError
 
 

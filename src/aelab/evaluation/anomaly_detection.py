@@ -11,10 +11,10 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 
 from aelab.errors import UserError
-from aelab.evaluation.anomaly_scores import SCORERS, Scorer
-from aelab.evaluation.detection import auroc_score, average_precision_score, threshold_scores
-from aelab.evaluation.drawing import figure_pixels, framed_rows, histogram
-from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.images.sheets import figure_pixels, framed_rows, histogram
+from aelab.evaluation.measures.anomaly_scores import SCORERS, Scorer
+from aelab.evaluation.measures.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 LABEL = "anomaly"

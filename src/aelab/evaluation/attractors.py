@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from aelab.errors import UserError
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.intervals import accuracy_score, mean_score
-from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.images.sheets import figure_pixels
+from aelab.evaluation.measures.intervals import accuracy_score, mean_score
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 BELOW_ONE = 1 - 1e-4  # what float32 can tell from 1

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from aelab.errors import UserError
+from aelab.evaluation.baselines.fine_tuning import Tuned, fine_tune
+from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.checks import require_classes
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.images.sheets import figure_pixels
 from aelab.evaluation.protocol import Coder, Examples, Part, Score
-from aelab.evaluation.tuning import Tuned, fine_tune
 
 SMALLEST = 1e-12  # scale of codes that are all the same
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import entr
 
 from aelab.errors import UserError
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.images.sheets import figure_pixels
 from aelab.evaluation.protocol import Coder, Curve, Examples, Score
 
 FLOOR = 1e-6  # of a logarithmic axis

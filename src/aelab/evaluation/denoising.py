@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from aelab.errors import UserError
-from aelab.evaluation.denoisers import Restorer, WienerCoder, best, candidates
-from aelab.evaluation.fidelity import fidelity, pictures_of, psnr, require_pictures
-from aelab.evaluation.intervals import mean_score
-from aelab.evaluation.linear import PCACoder
-from aelab.evaluation.overlapping import by_patches
+from aelab.evaluation.baselines.denoisers import Restorer, WienerCoder, best, candidates
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.images.overlapping import by_patches
+from aelab.evaluation.images.states import strips
+from aelab.evaluation.measures.fidelity import fidelity, pictures_of, psnr, require_pictures
+from aelab.evaluation.measures.intervals import mean_score
 from aelab.evaluation.protocol import Coder, Examples, Score
-from aelab.evaluation.strips import strips
 
 GREY_LEVELS = 255  # the field's unit of noise
 VAL_EXAMPLES = 200  # on which a classical denoiser's settings are chosen

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from aelab.errors import UserError
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.intervals import mean_score
-from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.images.sheets import figure_pixels
+from aelab.evaluation.measures.intervals import mean_score
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from sklearn.manifold import TSNE, trustworthiness
 
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
+from aelab.evaluation.baselines.logistic_pca import LogisticPCACoder
+from aelab.evaluation.baselines.probes import Labelled, knn_accuracy, probe_accuracy
 from aelab.evaluation.checks import require_classes, require_varying
-from aelab.evaluation.drawing import figure_pixels, scatter
-from aelab.evaluation.intervals import accuracy_score, mean_score
-from aelab.evaluation.linear import PCACoder, RawCoder
-from aelab.evaluation.logistic_pca import LogisticPCACoder
-from aelab.evaluation.probes import Labelled, knn_accuracy, probe_accuracy
+from aelab.evaluation.images.sheets import figure_pixels, scatter
+from aelab.evaluation.measures.intervals import accuracy_score, mean_score
 from aelab.evaluation.protocol import Coder, Examples, Part, Score
 
 

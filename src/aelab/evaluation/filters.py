@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from aelab.errors import UserError
-from aelab.evaluation.linear import PCACoder
+from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 TINY = 1e-30

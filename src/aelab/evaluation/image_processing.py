@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from aelab.errors import UserError
-from aelab.evaluation import projection
-from aelab.evaluation.compression import Point, at_rate, code_curve, jpeg_curve, rated
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.fidelity import fidelity, pictures_of, require_pictures
-from aelab.evaluation.intervals import mean_score
-from aelab.evaluation.linear import PCACoder
-from aelab.evaluation.projection import Problem
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.images import projection
+from aelab.evaluation.images.projection import Problem
+from aelab.evaluation.images.sheets import figure_pixels
+from aelab.evaluation.images.states import strips
+from aelab.evaluation.measures.compression import Point, at_rate, code_curve, jpeg_curve, rated
+from aelab.evaluation.measures.fidelity import fidelity, pictures_of, require_pictures
+from aelab.evaluation.measures.intervals import mean_score
 from aelab.evaluation.protocol import Coder, Examples, Score
-from aelab.evaluation.strips import strips
 
 TABLED = 10_000  # training examples that the table of symbols is made from
 VAL_EXAMPLES = 200  # on which the number of steps is chosen

@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
 from aelab.evaluation.checks import require_classes
 from aelab.evaluation.classification import wald_score
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.linear import PCACoder, RawCoder
+from aelab.evaluation.images.sheets import figure_pixels
 from aelab.evaluation.protocol import Coder, Examples, Part, Score
 
 SPARSE_BELOW = 0.2  # share of values that are not 0 below which a sparse matrix is the faster one

@@ -10,9 +10,9 @@ import torch
 from scipy.linalg import subspace_angles
 
 from aelab.errors import UserError
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.linear import PCACoder
-from aelab.evaluation.pca import fit_pca
+from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.baselines.pca import fit_pca
+from aelab.evaluation.images.sheets import figure_pixels
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 AFFINE_WITHIN = 1e-3  # of the spread of reconstructions, in float32

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
+from aelab.evaluation.baselines.regression import Counted, boosted, msle_score, ridge, spearman_score
 from aelab.evaluation.checks import require_counts, require_varying
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.linear import PCACoder, RawCoder
+from aelab.evaluation.images.sheets import figure_pixels
 from aelab.evaluation.protocol import Coder, Examples, Score
-from aelab.evaluation.regression import Counted, boosted, msle_score, ridge, spearman_score
 
 
 class Popularity:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder, RawCoder
 from aelab.evaluation.checks import require_classes, require_varying
-from aelab.evaluation.drawing import lookup_sheet
-from aelab.evaluation.intervals import mean_score
-from aelab.evaluation.linear import PCACoder, RawCoder
+from aelab.evaluation.images.sheets import lookup_sheet
+from aelab.evaluation.measures.intervals import mean_score
+from aelab.evaluation.measures.ranking import nearest, ranked_scores, unit
 from aelab.evaluation.protocol import Coder, Examples, Part, Score
-from aelab.evaluation.ranking import nearest, ranked_scores, unit
 
 MIDDLE = {"sigmoid": 0.5, "tanh": 0.0}  # of activations with two ends, where their codes are cut into bits
 SHOWN_NEIGHBOURS = 10

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from aelab.errors import UserError
-from aelab.evaluation.drawing import figure_pixels
-from aelab.evaluation.intervals import mean_score
-from aelab.evaluation.pca import fit_pca
+from aelab.evaluation.baselines.pca import fit_pca
+from aelab.evaluation.images.sheets import figure_pixels
+from aelab.evaluation.measures.intervals import mean_score
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 GRID = 25  # arrows a side

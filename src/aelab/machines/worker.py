@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, NamedTuple
 
-from aelab.interruption import SIGNALS as STOPPING
-from aelab.interruption import is_echo
+from aelab.machines.interruption import SIGNALS as STOPPING
+from aelab.machines.interruption import is_echo
 from aelab.machines.orphans import follow
 from aelab.machines.signals import SIGNALS
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from aelab.errors import UserError
-from aelab.evaluation.pca import fit_pca
+from aelab.evaluation.baselines.pca import fit_pca
 from aelab.networks.mlp import MLP
 from aelab.networks.network import Network
 

@@ -2,8 +2,8 @@
 
 from aelab.pretraining.boltzmann_stack import BoltzmannStack
 from aelab.pretraining.greedy import Greedy
+from aelab.pretraining.layers import check_pretraining, is_wanted, pretrain
 from aelab.pretraining.momentum import MomentumSwitch
 from aelab.pretraining.rbm import RBM
-from aelab.pretraining.stacking import check_pretraining, is_wanted, pretrain
 
 __all__ = ["RBM", "BoltzmannStack", "Greedy", "MomentumSwitch", "check_pretraining", "is_wanted", "pretrain"]

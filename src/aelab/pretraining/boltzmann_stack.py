@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from aelab.configuration import instantiate
+from aelab.config.objects import instantiate
 from aelab.errors import UserError
 from aelab.pretraining.greedy import Greedy
 

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import Tensor
 
-from aelab.configuration import instantiate
+from aelab.config.objects import instantiate
 from aelab.errors import UserError
 from aelab.networks.activations import activation
 from aelab.objectives import Error, SquaredError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from aelab.config.objects import conf_dir
 from aelab.config.trust import resolve
-from aelab.configuration import conf_dir
 from aelab.errors import UserError
 from aelab.replicas.plans import Plan
 from aelab.replicas.rates import ELEMENTWISE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aelab.comparison.groups import t_interval
 from aelab.comparison.runs import Run, finite, read_runs
 from aelab.reproducing.paper import Choice, Paper, picks
-from aelab.tracking.manifest import read_manifest
+from aelab.runs.manifest import read_manifest
 
 if TYPE_CHECKING:
     from aelab.reproducing.recipe import Recipe

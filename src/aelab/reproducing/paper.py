@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from aelab.comparison.swept import flatten
 from aelab.comparison.wording import shown
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
 from aelab.runs.record import is_number
 

@@ -13,8 +13,8 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from aelab.comparison.swept import flatten
-from aelab.configuration import conf_dir
-from aelab.tracking.identity import register_resolver, resolved, run_id
+from aelab.config.objects import conf_dir
+from aelab.runs.identity import register_resolver, resolved, run_id
 
 
 class Recipe:

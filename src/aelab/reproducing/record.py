@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from aelab.errors import UserError
+from aelab.machines.atomic_files import write_whole
 from aelab.reproducing.measured import Answer, Measured
 from aelab.reproducing.paper import SIZES
-from aelab.tracking.atomic import write_whole
 
 
 def read_record(folder: Path, experiment: str) -> dict[str, Measured]:

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from aelab.comparison.runs import Run
-from aelab.configuration import conf_dir
+from aelab.config.objects import conf_dir
 from aelab.errors import UserError
 from aelab.reproducing.measured import summarize
 from aelab.reproducing.paper import read_paper

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aelab.comparison.wording import ABSENT, count, duration
+from aelab.machines.atomic_files import write_whole
 from aelab.reproducing.judging import Row, rows
 from aelab.reproducing.measured import Measured
 from aelab.reproducing.paper import TAGS, Paper, sizes_of
-from aelab.tracking.atomic import write_whole
 
 HEADINGS = (
     "experiment", "size", "quantity", "here", "paper", "difference", "verdict", "verified how", "runs", "date",

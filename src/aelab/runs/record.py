@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from aelab.errors import UserError
 from aelab.machines.regular_files import read_inside
-from aelab.tracking.containment import check_contained
+from aelab.runs.containment import check_contained
 
 FILE = "manifest.json"
 LIMIT = 32 * 2**20  # bytes of a manifest

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from aelab.runs.wandb_note import Note
 from aelab.tracking.wandb_mode import wandb_mode
-from aelab.tracking.wandb_note import Note
 
 INIT_TIMEOUT, FINISH_TIMEOUT = 15, 30  # seconds; keys of conf/logger/wandb.yaml
 INTERRUPTED = 255  # the exit code that W&B's own client gives a run that was stopped from outside

@@ -1,0 +1,206 @@
+"""Config groups to objects: data, network, model, callbacks, trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from torch import Tensor
+
+from aelab.building.agreement import check_event, check_noise, check_range
+from aelab.building.progress import Progress
+from aelab.config.objects import conf_dir, instantiate
+from aelab.config.quoted import named
+from aelab.config.trust import resolve
+from aelab.data.module import PARTS, DataModule
+from aelab.data.preprocessing import Preprocessing
+from aelab.errors import UserError
+from aelab.models import Autoencoder
+from aelab.objectives import Error
+from aelab.runs.best_checkpoint import BestCheckpoint
+from aelab.runs.checkpoints import AtomicCheckpointIO, LastCheckpoint
+from aelab.runs.epoch_state import EpochState
+from aelab.runs.history import History
+
+INITIALIZATION_EXAMPLES = 10_000
+STEPS_PER_EXECUTION = 16
+SEARCHING = (".LBFGS", ".ConjugateGradients")  # optimisers that evaluate the loss of a batch several times
+_NEEDS_SINGLE_STEPS = ("fast_dev_run", "max_steps", "limit_train_batches", "accumulate_grad_batches", "overfit_batches")
+
+
+def build_data(config: DictConfig, fetch: bool = True, known: Preprocessing | None = None) -> DataModule:
+    """The data module, read, split and preprocessed.
+
+    ``fetch``: download and write files where some are lacking. ``known``: the preprocessing of a run whose data these
+    are, which is applied and not measured anew.
+    """
+    data: DataModule = instantiate("data", config.data)
+    data.fetches = fetch
+    data.known = known
+    if fetch:
+        data.prepare_data()
+    data.setup()
+    check_range(instantiate("error", config.error), config.data.name, data, PARTS)
+    return data
+
+
+def build_model(
+    config: DictConfig, shape: tuple[int, ...], examples: Tensor | None = None, error: Error | None = None
+) -> Autoencoder:
+    """The model with its initial weights, which depend on ``seed`` only.
+
+    ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
+    None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
+    """
+    output = config.network.get("output_activation", "identity")
+    error = error or instantiate("error", config.error)
+    if output != "identity" and error.logits:
+        raise UserError(
+            f"error={error.name} network.output_activation={output}: this error takes the decoder's output as "
+            "logits; use network.output_activation=identity, or error=squared"
+        )
+    corruption = instantiate("corruption", config.corruption)
+    check_noise(config, error, corruption)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = instantiate("network", config.network, shape=shape)
+        check_event(config, network, error)
+        if examples is not None:
+            instantiate("initialization", config.initialization)(network, examples)
+        scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
+        model: Autoencoder = instantiate(
+            "model",
+            config.model,
+            network=network,
+            error=error,
+            corruption=corruption,
+            optimizer=_optimizer(config),
+            scheduler=scheduler,
+            seed=config.seed,
+        )
+        model.monitor = monitor_of(config)
+        if examples is not None:
+            model.initialize(examples)
+        return model
+
+
+def monitor_of(config: DictConfig) -> str:
+    """The metric by which weights are chosen: ``monitor``, or what the variant says."""
+    return str(config.get("monitor") or resolve("model", config.model._target_, conf_dir()).monitor)  # type: ignore[attr-defined]
+
+
+def _optimizer(config: DictConfig) -> Any:
+    """The optimiser's factory; not fused where Lightning would then refuse to clip gradients."""
+    mixed = "mixed" in str(config.trainer.precision)
+    if mixed and config.trainer.gradient_clip_val and config.optimizer.get("fused"):
+        return partial(instantiate("optimizer", config.optimizer), fused=False)
+    return instantiate("optimizer", config.optimizer)
+
+
+def check_optimizer(config: DictConfig, model: Autoencoder) -> None:
+    """Raise UserError where the optimiser or the scheduler, which are made when the fit begins, cannot be made."""
+    with named("optimizer", config.optimizer):
+        optimizer = model.make_optimizer(model.parameters())
+    with named("scheduler", config.scheduler):
+        if model.make_scheduler is not None:
+            model.make_scheduler(optimizer)
+
+
+def searches(config: DictConfig) -> bool:
+    """Whether the optimiser evaluates the loss of a batch several times; UserError where that cannot be."""
+    if not str(config.optimizer._target_).endswith(SEARCHING):
+        return False
+    trainer, chosen = config.trainer, f"optimizer={config.optimizer.name}"
+    for key, plain in {"devices": 1, "num_nodes": 1, "gradient_clip_val": None}.items():
+        if trainer[key] != plain:
+            fix = "null" if plain is None else plain
+            raise UserError(f"{chosen} trainer.{key}={trainer[key]}: a search along lines needs trainer.{key}={fix}")
+    if trainer.precision not in ("32-true", "64-true"):
+        raise UserError(f"{chosen} trainer.precision={trainer.precision}: a search needs 32-true or 64-true")
+    if trainer.get("accumulate_grad_batches", 1) != 1:
+        raise UserError(f"{chosen}: cannot accumulate gradients; leave trainer.accumulate_grad_batches out")
+    if "lr" not in config.optimizer and config.scheduler.name != "none":
+        raise UserError(f"{chosen} scheduler={config.scheduler.name}: has no learning rate; use scheduler=none")
+    return True
+
+
+def joined_steps(config: DictConfig, data: DataModule) -> int:
+    """How many optimiser steps one Lightning step holds: several where nothing needs to look in between.
+
+    The steps and their results are the same; what is saved is Lightning's own work, which on a small network
+    costs as much as the step (docs/performance.md). Raises UserError where more are asked for than can be.
+    """
+    wanted = config.trainer.steps_per_execution
+    plain = (
+        data.resident
+        and not searches(config)
+        and config.trainer.devices == 1
+        and config.trainer.strategy == "auto"
+        and config.trainer.gradient_clip_val is None
+        and config.trainer.precision in ("32-true", "64-true", "bf16-mixed")
+        and not any(config.trainer.get(key) for key in _NEEDS_SINGLE_STEPS)
+    )
+    steps = (STEPS_PER_EXECUTION if plain else 1) if wanted == "auto" else wanted
+    if steps < 1 or (steps > 1 and not plain):
+        raise UserError(
+            f"trainer.steps_per_execution={wanted}: more than 1 needs data in memory, one device, full or "
+            "bf16-mixed precision, no gradient clipping or accumulation, no limits on steps or batches, and an "
+            "optimizer that does not search; use auto or 1"
+        )
+    return int(steps)
+
+
+def build_trainer(
+    config: DictConfig,
+    directory: Path | None,
+    extra: Sequence[Callback] = (),
+    best: BestCheckpoint | None = None,
+) -> pl.Trainer:
+    """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``.
+
+    ``directory``: None writes and shows nothing. ``best``: writes ``best.ckpt``; a stack of replicas has none and
+    remembers the best epoch of each instead.
+    """
+    callbacks: list[Callback] = [EpochState(), *extra]
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        callbacks = [
+            Progress(),
+            *callbacks,
+            History(directory / "metrics.jsonl", None),
+            *([best] if best else []),
+            LastCheckpoint(directory),
+        ]
+    if config.callbacks.early_stopping is not None:
+        callbacks.append(EarlyStopping(monitor_of(config), patience=config.callbacks.early_stopping, mode="min"))
+    own = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key != "steps_per_execution"])
+    own._set_parent(config)
+    own._set_key("trainer")
+    with named("trainer", config.trainer):
+        trainer: pl.Trainer = instantiate(
+            "trainer",
+            own,
+            default_root_dir=directory,
+            logger=False,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=directory is not None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10**9,
+            use_distributed_sampler=False,
+            inference_mode=False,  # exact penalties of convolutions need gradients in evaluation
+        )
+    return trainer
+
+
+def count_parameters(model: Autoencoder) -> int:
+    """Numbers that training sets."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,125 @@
+"""The one recipe by which anything is fitted: members trained together, each as if it were alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from aelab.building.build import (
+    INITIALIZATION_EXAMPLES,
+    build_model,
+    build_trainer,
+    check_optimizer,
+    joined_steps,
+    searches,
+)
+from aelab.data.module import DataModule
+from aelab.models import Autoencoder
+from aelab.objectives import Error
+from aelab.replicas.best import BestWeights
+from aelab.replicas.rates import with_rates
+from aelab.replicas.stacking import lone_state, stack
+from aelab.runs.best_checkpoint import BestCheckpoint
+from aelab.runs.checkpoints import last_intact
+from aelab.runs.follower import Follower
+from aelab.runs.history import History
+from aelab.runs.picture_callback import Gallery
+
+State = dict[str, Tensor]
+
+
+class Member(NamedTuple):
+    """One model of a fit. ``config``: its own, seed included. ``rows``: of the training part, long ``[n]``; None: all.
+
+    Members of one fit may differ in the seed, the rows (not their number), the code size, the learning rate and the
+    hyperparameters that the variant and the corruption list as ``varying``.
+    """
+
+    config: DictConfig
+    rows: Tensor | None = None
+
+
+def build_member(member: Member, data: DataModule, error: Error | None = None) -> Autoencoder:
+    """A member's model with its initial weights. ``error``: instead of that of its config."""
+    examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
+    return build_model(member.config, data.shape, examples, error)
+
+
+class Fit:
+    """Members with their model, data and trainer, built and ready to ``run``.
+
+    ``model``: the member's own where there is one, whose parameters have no leading axis, since a stack of one costs
+    12 % more; else a stack. ``data``: what it trains on, a view of what was given. ``best``: keeps the weights of each
+    member's best epoch. ``directory``: of the checkpoints and the history; None writes and shows nothing.
+
+    Raises UserError where the model, the optimiser or the trainer cannot be built, or members cannot share a stack.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        data: DataModule,
+        best: BestCheckpoint | BestWeights,
+        directory: Path | None = None,
+        callbacks: Sequence[Callback] = (),
+        error: Error | None = None,
+    ) -> None:
+        config = members[0].config
+        self.members = list(members)
+        self.lone = [build_member(member, data, error) for member in members]
+        check_optimizer(config, self.lone[0])
+        self.model = self._together()
+        steps = joined_steps(config, data)
+        self.model.searching, self.model.automatic_optimization = searches(config), steps == 1
+        self.data = self._view(data, steps)
+        self.best = best
+        self.directory = directory
+        extra = [best, *callbacks] if isinstance(best, BestWeights) else list(callbacks)
+        on_disk = best if isinstance(best, BestCheckpoint) else None
+        self.trainer = build_trainer(config, directory, extra, on_disk)
+
+    def follow(self, follower: Follower | None) -> None:
+        """Let somebody show what is recorded from now on."""
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, (History, Gallery)):
+                callback.follower = follower
+
+    def _together(self) -> Autoencoder:
+        if len(self.lone) == 1:
+            return self.lone[0]
+        model = stack(self.lone)
+        rates = [member.config.optimizer.get("lr") for member in self.members]
+        if len(set(rates)) > 1:
+            model.make_optimizer = with_rates(model.make_optimizer, rates)
+        return model
+
+    def _view(self, data: DataModule, steps: int) -> DataModule:
+        rows = [torch.arange(data.size("train")) if member.rows is None else member.rows for member in self.members]
+        seeds = [member.config.data.seed if member.rows is None else member.config.seed for member in self.members]
+        return data.view(torch.stack(rows), seeds, steps) if len(rows) > 1 else data.view(rows[0], seeds[0], steps)
+
+    def run(self) -> None:
+        """Train, from the last checkpoint in the directory where there is one. Raises DivergedError."""
+        resumed = None if self.directory is None else last_intact(self.directory)
+        self.trainer.fit(self.model, datamodule=self.data, ckpt_path=resumed, weights_only=True)
+
+    def keep_best(self) -> bool:
+        """Give the model the best weights of each member; whether there are any."""
+        return self.best.restore(self.model)
+
+    def test(self) -> None:
+        """Measure the weights on all parts: ``model.latest`` has each member's metrics, the trainer their means."""
+        self.model.eval()
+        self.trainer.test(self.model, datamodule=self.data, verbose=False)
+
+    def states(self) -> list[State]:
+        """The weights of each member as those of a model of its own."""
+        if len(self.lone) == 1:
+            return [{name: value.clone() for name, value in self.model.state_dict().items()}]
+        return [lone_state(self.model, index, like) for index, like in enumerate(self.lone)]

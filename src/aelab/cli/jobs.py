@@ -1,0 +1,191 @@
+"""The jobs of a sweep: done in workers, each composed there, and recorded here where its worker died."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from aelab.cli.deaths import deaths, record_death
+from aelab.cli.ending import failures
+from aelab.errors import UserError
+from aelab.machines.worker import Answer, Died, Done, Stopped
+from aelab.machines.workers import Workers
+from aelab.runs.identity import run_id
+
+log = logging.getLogger(__name__)
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """The sweep was stopped by a signal, ``signum``, and so were its runs, which can be resumed."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
+
+
+class Job(NamedTuple):
+    """``number``: its place in the sweep."""
+
+    number: int
+    overrides: list[str]
+
+
+class Jobs:
+    """What a launcher has to do with jobs, ``count`` at a time."""
+
+    def __init__(self, count: int, context: HydraContext, config: DictConfig, task: TaskFunction) -> None:
+        if count < 1:
+            raise UserError(f"hydra.launcher.n_jobs={count}: must be at least 1")
+        self.context, self.config, self.task = context, config, task
+        self.directory = Path(config.paths.outputs) / config.sweep
+        self.count = count
+        self.died_before: set[tuple[str, ...]] | None = None
+        if count > 1:
+            share_cores(count)
+        self.workers = Workers(count, self._done)
+
+    def launch(self, jobs: Sequence[Job]) -> list[JobReturn]:
+        """What came of each job, in their order; nan for one that has no result.
+
+        Those that died in an earlier call come last. Raises SweepInterrupted after a signal.
+        """
+        if stays_here():
+            return [self._here(job) for job in jobs]
+        results: dict[int, JobReturn] = {}
+
+        def ends(job: Job, answer: Answer) -> None:
+            results[job.number] = self._result(job, answer)
+
+        self.workers.do(sorted(jobs, key=self._has_died), self._told, ends)
+        if self.workers.signum is not None:
+            raise SweepInterrupted(f"interrupted; the same command resumes {self.directory}", self.workers.signum)
+        return [results[job.number] for job in jobs]
+
+    def _here(self, job: Job) -> JobReturn:
+        self._told(job)
+        before = list(failures)
+        result, failed = self._done(job)
+        failures[:] = [*before, *failed]
+        return result
+
+    def _told(self, job: Job) -> None:
+        log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
+
+    def _has_died(self, job: Job) -> bool:
+        if self.died_before is None:
+            self.died_before = set(map(tuple, deaths(self.directory)))
+        return tuple(_of_the_run(job.overrides)) in self.died_before
+
+    # --- in a worker ---
+
+    def _done(self, job: Job) -> tuple[JobReturn, list[str]]:
+        """Compose a job and do it; its result, and the failures that count for the exit status."""
+        failures.clear()
+        try:
+            config = self._composed(job)
+            done = run_job(
+                hydra_context=self.context,
+                task_function=self.task,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+            )
+            if isinstance(done._return_value, Exception):  # by asking for it Hydra would raise it
+                raise done._return_value
+            value = done.return_value
+        except Exception as error:
+            value = self._failed(job, error)
+        finally:
+            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        return _returned(job, value), list(failures)
+
+    def _composed(self, job: Job) -> DictConfig:
+        config = self.context.config_loader.load_sweep_config(self.config, list(job.overrides))
+        with open_dict(config):
+            config.hydra.job.id = config.hydra.job.num = job.number
+        return config
+
+    def _failed(self, job: Job, error: Exception) -> float:
+        """Tell of a job that failed before its run could."""
+        from aelab.config.explain import explain
+
+        log.info("failed:\n%s", traceback.format_exc())
+        print(f"{' '.join(_of_the_run(job.overrides))}: {explain(error)}", file=sys.stderr)
+        failures.append(str(job.number))
+        return float("nan")
+
+    # --- in the parent ---
+
+    def _result(self, job: Job, answer: Answer) -> JobReturn:
+        match answer:
+            case Done((result, failed)):
+                failures.extend(failed)
+                return result
+            case Died() if self.workers.signum is None:
+                failures.append(str(job.number))
+                print(f"{self._recorded(job, answer)}; the same command tries it again, last", file=sys.stderr)
+            case Stopped():
+                failures.append(str(job.number))
+        return _returned(job, float("nan"))
+
+    def _recorded(self, job: Job, death: Died) -> str:
+        """Write into a job's manifest that it died; what to say of it."""
+        before = HydraConfig.instance().cfg
+        try:
+            config = self._composed(job)
+            HydraConfig.instance().set_config(config)
+            directory = Path(config.paths.outputs) / config.sweep / run_id(config)
+            record_death(directory, config, _of_the_run(job.overrides), death)
+            return f"{directory}: died: {death}"
+        except Exception as error:
+            log.info("the death of a job is in no manifest:\n%s", traceback.format_exc())
+            reason = " ".join(str(error).split())
+            return f"{' '.join(_of_the_run(job.overrides))}: died: {death} (in no manifest: {reason})"
+        finally:
+            HydraConfig.instance().cfg = before
+
+
+def stays_here() -> bool:
+    """Whether jobs run in this very process.
+
+    Processes that torchrun or srun started form a group that outlives one job, and torch's threads, where this
+    process has any already, do not outlive a fork.
+    """
+    group = "RANK" in os.environ or (int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in os.environ)
+    return group or ("torch" in sys.modules and _threads() > 1)
+
+
+def _threads() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def share_cores(count: int) -> None:
+    """Give each of ``count`` workers its part of the cores, unless the user has said how many threads."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, str(max(1, cores // count)))
+
+
+def _of_the_run(overrides: Sequence[str]) -> list[str]:
+    return [override for override in overrides if not override.startswith(("hydra.", "hydra/"))]
+
+
+def _returned(job: Job, value: float) -> JobReturn:
+    """All that a sweeper asks for, and nothing that is long to pickle."""
+    returned = JobReturn(overrides=_of_the_run(job.overrides), status=JobStatus.COMPLETED)
+    returned.return_value = value
+    return returned

@@ -1,0 +1,71 @@
+"""A run that is refused: what Hydra has written for it is taken away, and a sweep tells of it once more at its end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from aelab.cli.ending import endings, failures
+from aelab.errors import UserError
+from aelab.machines.folders import clear, standing
+from aelab.runs.claim import LOCK, claim
+from aelab.runs.heartbeat import FILE as HEARTBEAT
+from aelab.runs.manifest import LEFT
+
+TOLD = "AELAB_REFUSALS"  # in the environment of a sweep's jobs, wherever they run: the file that takes their lines
+NOT_BEGUN = {".hydra", "train.log", LOCK, LEFT, HEARTBEAT}  # all that there is of a run that has not begun
+
+
+def refuse(directory: Path, line: str) -> None:
+    """Say why a run is refused, keep the line for the sweep's end, and leave nothing of the run."""
+    line = " ".join(line.split())
+    print(line, file=sys.stderr)
+    if told := os.environ.get(TOLD):
+        with suppress(OSError), Path(told).open("a") as file:
+            file.write(f"{line}\n")
+    forget(directory)
+
+
+def forget(directory: Path) -> None:
+    """Take a run's directory away where nothing has begun in it; one that holds an earlier attempt stays as it is."""
+    with suppress(OSError, UserError), claim(directory):
+        if {path.name for path in directory.iterdir()} <= NOT_BEGUN:
+            shutil.rmtree(directory)
+
+
+class LeaveNothing(Callback):
+    """Hydra callback: folders that this command made are gone where they are empty; a sweep tells what was refused."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        directory = Path(config.hydra.run.dir).parent
+        endings.append(partial(clear, directory, standing(directory)))
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        directory = Path(config.paths.outputs) / config.sweep
+        endings.append(partial(_clear_sweep, directory, standing(directory)))
+        self.told = directory / f".refused-{platform.node()}-{os.getpid()}"
+        os.environ[TOLD] = str(self.told.absolute())
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        os.environ.pop(TOLD, None)
+        lines = self.told.read_text().splitlines() if self.told.exists() else []
+        self.told.unlink(missing_ok=True)
+        if lines:
+            print(f"refused, {len(lines)} of this sweep's jobs:", *lines, sep="\n", file=sys.stderr)
+            failures.extend(lines)
+
+
+def _clear_sweep(directory: Path, stood: Path) -> None:
+    """A sweep that made its folder and has no run in it leaves neither."""
+    if stood != directory and not any(directory.glob("*/")):
+        (directory / "multirun.yaml").unlink(missing_ok=True)
+    clear(directory, stood)

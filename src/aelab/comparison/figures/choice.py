@@ -1,0 +1,68 @@
+"""Which figures a comparison asks for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from aelab.comparison.figures.bars import error_bars
+from aelab.comparison.figures.error_curve import error_against
+from aelab.comparison.figures.evaluation_curves import evaluated_curves
+from aelab.comparison.figures.figure import Drawing, SavedFigure, numeric_keys, save
+from aelab.comparison.figures.tradeoff import tradeoff
+from aelab.comparison.figures.training_curves import training_curves
+from aelab.comparison.groups import Comparison, Group
+from aelab.comparison.runs import Run
+from aelab.comparison.swept import choices, differing_keys
+from aelab.comparison.wording import plain, shown
+
+_MOST_KEYS = 4  # figures of each kind
+
+
+def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
+    """Draw and save every figure the runs have numbers for. Errors in different units never share one."""
+    found = []
+    for drawing in drawings(comparison):
+        try:
+            found.append(save(drawing, directory))
+        except (ArithmeticError, MemoryError, RuntimeError, ValueError, Warning) as problem:
+            # of numbers that no training gives, like 1e308: a run's own, which cost no other run its figure
+            print(f"{plain(drawing.title)}: cannot be drawn ({plain(str(problem), 60)})")
+    return found
+
+
+def drawings(comparison: Comparison) -> Iterator[Drawing]:
+    """The figures of each problem (data and error): bias and variance, then the error, then the curves."""
+    problems = comparison.problems()
+    told = [key for key in ("data", "error") if key in comparison.keys]
+    unfinished: dict[str, list[Run]] = {}
+    for run in comparison.unfinished:
+        if run.config:
+            unfinished.setdefault(", ".join(shown(run.config.get(key)) for key in told), []).append(run)
+    for problem in dict.fromkeys([*problems, *unfinished]):
+        groups, rest = problems.get(problem, []), unfinished.get(problem, [])
+        for drawing in _of_one_problem(groups, rest, comparison.keys):
+            named = f"{drawing.name}-{problem}" if problem else drawing.name
+            title = f"{drawing.title}: {problem}" if problem else drawing.title
+            yield replace(drawing, name=named, title=title)
+
+
+def _of_one_problem(
+    groups: Sequence[Group],
+    unfinished: Sequence[Run],
+    keys: Sequence[str],
+) -> Iterator[Drawing]:
+    complete = [group.runs[0] for group in groups]
+    swept = _differing(keys, complete)
+    numeric = numeric_keys(groups, swept)[:_MOST_KEYS]
+    found = [tradeoff(groups, key, swept) for key in numeric]
+    found += [error_against(groups, key, swept) for key in numeric]
+    if not numeric:
+        found.append(error_bars(groups, swept))
+    found.append(training_curves(groups, unfinished, _differing(keys, [*complete, *unfinished])))
+    found += evaluated_curves(groups, swept)
+    yield from (drawing for drawing in found if drawing is not None)
+
+
+def _differing(keys: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    here = differing_keys(choices(runs))
+    return [key for key in keys if key in here]

@@ -1,0 +1,146 @@
+"""The part of the report that shows each run: its pictures, its differences, its command and its failure."""
+
+import shlex
+from collections.abc import Sequence
+from html import escape
+
+from aelab.comparison.groups import Comparison, Group
+from aelab.comparison.report.embedding import embed
+from aelab.comparison.runs import Run, finite
+from aelab.comparison.swept import choices, differing_keys
+from aelab.comparison.table import tabulate, visible
+from aelab.comparison.wording import ABSENT, count, duration, number, plain, plain_lines, shown
+
+_SECTIONS = 60
+_WITH_PICTURES = 30
+_OPEN = 6  # no more runs than this are shown unfolded
+_PICTURE_BYTES = 2_000_000  # of all pictures together, before base64
+_TRACE = 8_000  # characters
+_CAPTIONS = {
+    "reconstructions": "Reconstructions: test examples above, what the autoencoder makes of them below",
+    "filters": "Filters: the first layer's weights, each scaled to its own largest",
+    "code": "The code of test examples",
+    "largest_bias": "The test examples with the largest bias",
+    "largest_variance": "The test examples with the largest variance",
+    "bias_map": "Where the bias lies: bias² of each value, averaged over test examples",
+    "variance_map": "Where the variance lies: variance of each value, averaged over test examples",
+    "dimensionality_reduction_map": "Map of test examples by their codes",
+    "retrieval_neighbours": "Test examples and the training examples nearest by code, green where of the same class",
+    "code_health_spectrum": "Singular values of the encoder's Jacobian at test examples",
+    "filters_first_layer": "The inputs that excite the first layer's units most, each scaled to its own largest",
+    "contraction_ratio": "Contraction: how much closer two codes are than their inputs",
+}
+
+
+def run_sections(comparison: Comparison) -> str:
+    """Every run, best first; the ones beyond what a page can hold are counted."""
+    rows = visible(tabulate(comparison).rows, _SECTIONS)
+    runs = [run for row in rows for run in row.runs][:_SECTIONS]
+    once = {run.directory: run for run in reversed(runs)}.values()  # settings of one fit share its pictures
+    pictured = [run for run in reversed(once) if run.pictures()][:_WITH_PICTURES]
+    limit = _PICTURE_BYTES // max(1, sum(len(run.pictures()) for run in pictured))
+    with_pictures = {id(run) for run in pictured}
+    differences = _differences(comparison.runs)
+    sections = []
+    for run in runs:
+        pictures = _pictures(run, limit) if id(run) in with_pictures else ""
+        body = _body(run, differences.get(id(run), {}), pictures)
+        sections.append(_section(run, comparison.keys, body, unfolded=len(runs) <= _OPEN))
+    notes = []
+    if len(runs) < len(comparison.runs):
+        notes.append(f"{len(runs)} of {count(len(comparison.runs), 'run')} are shown, the best first.")
+    if len(pictured) == _WITH_PICTURES:
+        notes.append(f"Pictures are shown for the first {_WITH_PICTURES}; the others are beside their runs.")
+    note = f'<p class="quiet">{escape(" ".join(notes))}</p>\n' if notes else ""
+    return f"<section>\n<h2>Runs</h2>\n{note}{''.join(sections)}</section>"
+
+
+def _section(run: Run, keys: Sequence[str], body: str, unfolded: bool) -> str:
+    error = run.metrics.get("test/error")
+    value = number(error) if run.complete and finite(error) else run.status
+    wrong = "" if run.status in ("complete", "running") else " wrong"
+    return (
+        f"<details{' open' if unfolded else ''}>\n<summary>"
+        f'<span class="value{wrong}">{escape(value)}</span>{escape(_name(run, keys))}</summary>\n'
+        f'<div class="run">\n{body}</div>\n</details>\n'
+    )
+
+
+def _body(run: Run, differences: dict[str, str], pictures: str) -> str:
+    parts = [
+        f'<p class="quiet">{escape(_facts(run))}</p>\n',
+        f'<p class="wrong">{escape(run.failure)}</p>\n' if run.failure else "",
+        pictures,
+        _pairs("What sets it apart", differences),
+        _pairs("Results", {metric: number(found) for metric, found in sorted(run.metrics.items())}),
+        _command(run),
+        _trace(run),
+    ]
+    return "".join(parts)
+
+
+def _name(run: Run, keys: Sequence[str]) -> str:
+    seed = "" if run.seed is None else f"seed {shown(run.seed)}"
+    told = (Group((run,)).label(keys or ["model"]), seed)
+    return ", ".join(part for part in told if part) or plain(run.run_id)
+
+
+def _facts(run: Run) -> str:
+    facts = [run.run_id, run.status]
+    if finite(run.parameters):
+        facts.append(f"{run.parameters:,.0f} parameters")
+    if finite(run.fit_s):
+        facts.append(f"trained {duration(run.fit_s)}")
+    return " · ".join(plain(fact) for fact in facts)
+
+
+def _differences(runs: Sequence[Run]) -> dict[int, dict[str, str]]:
+    """Each run's values of all keys that differ between any, even of those that follow from another."""
+    known = [run for run in runs if run.config]
+    chosen = choices(known)
+    keys = differing_keys(chosen)
+    pairs = zip(known, chosen, strict=True)
+    return {id(run): {key: one.get(key, ABSENT) for key in keys} for run, one in pairs}
+
+
+def _pictures(run: Run, limit: int) -> str:
+    figures = []
+    for name in sorted(run.pictures(), key=_place):
+        stem, content = name.removesuffix(".png"), run.picture(name)
+        caption = escape(_CAPTIONS.get(stem, plain(stem).replace("_", " ").capitalize()))
+        picture = embed(content, limit) if content else None
+        if picture is None:
+            figures.append(f'<p class="quiet">{escape(plain(name))} cannot be shown.</p>')
+            continue
+        figures.append(
+            f'<figure><img src="{picture.uri}" width="{picture.width}" alt="{caption}" loading="lazy">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    return f'<div class="pictures">{"".join(figures)}</div>\n' if figures else ""
+
+
+def _place(name: str) -> int:
+    known = [f"{stem}.png" for stem in _CAPTIONS]
+    return known.index(name) if name in known else len(known)
+
+
+def _pairs(title: str, pairs: dict[str, str]) -> str:
+    if not pairs:
+        return ""
+    cells = [f"<td>{escape(plain(key))}</td><td>{escape(value)}</td>" for key, value in pairs.items()]
+    rows = "".join(f"<tr>{pair}</tr>" for pair in cells)
+    return f'<h3>{title}</h3>\n<div class="scroll"><table><tbody>{rows}</tbody></table></div>\n'
+
+
+def _command(run: Run) -> str:
+    if run.status == "unreadable":
+        return ""
+    command = " ".join(["python scripts/train.py", *(shlex.quote(plain(one)) for one in run.overrides)])
+    return f"<h3>Command</h3>\n<pre>{escape(command)}</pre>\n"
+
+
+def _trace(run: Run) -> str:
+    if not run.trace:
+        return ""
+    cut = "…\n" if len(run.trace) > _TRACE else ""
+    return f"<h3>Trace</h3>\n<pre>{cut}{escape(plain_lines(run.trace[-_TRACE:]))}</pre>\n"

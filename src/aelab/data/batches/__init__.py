@@ -1,0 +1,1 @@
+"""Splits, orders and loaders."""

@@ -1,0 +1,146 @@
+"""Columns of a frame as values: numbers as they are, categories as one value each, gaps as flags."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from aelab.data.tables.categories import category, category_names
+from aelab.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CATEGORIES = 1000  # more of them in a column are names, not categories
+
+GAP = " missing"
+
+
+class Column(NamedTuple):
+    """A column of a table as a model sees it.
+
+    ``name``: in the frame. ``categories``: a value of 0 or 1 for each, in that order; None for a column of numbers,
+    which is one value. ``flag``: whether a value of 0 or 1 behind them says that there was none.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    flag: bool = False
+
+
+class Columns(tuple[Column, ...]):
+    """The columns of a table in order; ``names`` of their values and the ``values`` of any frame that has them."""
+
+    @property
+    def names(self) -> list[str]:
+        """One name a value: ``age``, ``kind=a``, ``age missing``."""
+        found: list[str] = []
+        for column in self:
+            kinds = column.categories
+            found += [column.name] if kinds is None else [f"{column.name}={kind}" for kind in kinds]
+            found += [f"{column.name}{GAP}"] if column.flag else []
+        return found
+
+    def values(self, frame: pd.DataFrame) -> np.ndarray:
+        """Values float64 ``[N, D]`` of a frame; NaN where there is none.
+
+        A category that is not known is 0 in all of its column's values, and a warning names it. Raises UserError for a
+        column that is absent, is not numeric, or has no category that is known.
+        """
+        frame = frame.rename(columns=str)
+        found: list[np.ndarray] = []
+        for column in self:
+            if column.name not in frame:
+                raise UserError(f"the frame has no column {column.name}, which the run was trained with; add it")
+            series = frame[column.name]
+            gaps = series.isna().to_numpy()
+            found += [_numbers(series)] if column.categories is None else _one_hot(series, column, gaps)
+            found += [gaps.astype(np.float64)] if column.flag else []
+        return np.stack(found, 1)
+
+    def plain(self) -> list[list[Any]]:
+        """As lists and text, for a checkpoint."""
+        return [[c.name, None if c.categories is None else list(c.categories), c.flag] for c in self]
+
+    @staticmethod
+    def of_plain(plain: Iterable[Sequence[Any]]) -> Columns:
+        """What ``plain`` gave; ValueError or TypeError for anything else."""
+        return Columns(
+            Column(str(name), None if kinds is None else tuple(map(str, kinds)), bool(flag))
+            for name, kinds, flag in plain
+        )
+
+
+def fit_columns(
+    frames: Iterable[pd.DataFrame], columns: Sequence[str], categorical: Collection[str], flag_gaps: bool
+) -> Columns:
+    """What ``columns`` of a table, read in one or many frames, are: its categories in alphabetical order, its gaps.
+
+    Raises UserError for a categorical column with more than 1,000 categories.
+    """
+    kinds: dict[str, set[str]] = {name: set() for name in columns if name in categorical}
+    gaps: set[str] = set()
+    for frame in frames:
+        gaps |= {name for name in columns if frame[name].isna().any()}
+        for name, known in kinds.items():
+            known |= set(category_names(frame[name])) - {None}
+            if len(known) > CATEGORIES:
+                raise UserError(
+                    f"data.categorical: {name} has {len(known):,} categories or more, of at most {CATEGORIES:,}; "
+                    "leave it out of data.categorical and data.columns"
+                )
+    return Columns(
+        Column(name, tuple(sorted(kinds[name])) if name in kinds else None, flag_gaps and name in gaps)
+        for name in columns
+    )
+
+
+def recorded_columns(names: Sequence[str], frame: pd.DataFrame) -> Columns:
+    """The columns of a run of an earlier version, which recorded the names of their values alone."""
+    known = set(map(str, frame.columns))
+    found: list[Column] = []
+    for name in names:
+        if name not in known and name.removesuffix(GAP) in known:
+            found[-1] = found[-1]._replace(flag=True)
+            continue
+        owners = [column for column in known if name.startswith(f"{column}=")]
+        if name in known or not owners:
+            found.append(Column(name if name in known else name.partition("=")[0]))
+            continue
+        owner = max(owners, key=len)
+        kind = category(name.removeprefix(f"{owner}="))
+        if found and found[-1].name == owner and found[-1].categories is not None:
+            found[-1] = found[-1]._replace(categories=(*found[-1].categories, kind))
+        else:
+            found.append(Column(owner, (kind,)))
+    return Columns(found)
+
+
+def _numbers(series: pd.Series) -> np.ndarray:
+    try:
+        return series.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        from aelab.data.tables.frames import odd_one_out
+
+        raise UserError(
+            f"column {series.name}: not numeric ({odd_one_out(series)}), which it was in training"
+        ) from error
+
+
+def _one_hot(series: pd.Series, column: Column, gaps: np.ndarray) -> list[np.ndarray]:
+    assert column.categories is not None
+    names = category_names(series)
+    unknown = sorted(set(names[~gaps]) - set(column.categories))
+    if unknown:
+        some = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        known = ", ".join(column.categories[:5]) + (", ..." if len(column.categories) > 5 else "")
+        if len(unknown) == len(set(names[~gaps])):
+            raise UserError(f"column {column.name}: none of its categories ({some}) is known; the run knows {known}")
+        warnings.warn(
+            f"column {column.name}: {some} is no category that the run knows ({known}) and counts as none of them",
+            stacklevel=2,
+        )
+    return [np.where(gaps, np.nan, names == kind).astype(np.float64) for kind in column.categories]

@@ -1,0 +1,1 @@
+"""Whole pictures by way of a coder, and how they are shown."""

@@ -1,0 +1,79 @@
+"""How well scores tell anomalies from the rest, with 95 % confidence intervals over test examples."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import rankdata
+
+from aelab.evaluation.measures.intervals import accuracy_score
+from aelab.evaluation.protocol import Score
+
+RESAMPLES = 1000
+
+
+def auroc_score(scores: np.ndarray, anomaly: np.ndarray) -> Score:
+    """Area under the ROC curve of ``scores`` ``[N]`` for bool ``anomaly`` ``[N]``, in which both values occur.
+
+    It is the chance that an anomaly scores above a normal example, ties counting half. The interval is symmetric in
+    the logit, its standard error that of DeLong et al. 1988 by midranks (Sun & Xu 2014, eqs. 5 to 10).
+    """
+    high, low = scores[anomaly], scores[~anomaly]
+    ranks = rankdata(scores)
+    above = (ranks[anomaly] - rankdata(high)) / len(low)  # share of the normal examples below each anomaly
+    below = 1 - (ranks[~anomaly] - rankdata(low)) / len(high)  # share of the anomalies above each normal example
+    area = float(above.mean())
+    if min(len(high), len(low)) < 2:
+        return Score("auroc", area)
+    return logit_score("auroc", area, float(np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low))))
+
+
+def average_precision_score(scores: np.ndarray, anomaly: np.ndarray, seed: int) -> Score:
+    """Mean precision at the thresholds where recall rises, each weighted by the rise; equal scores rise as one.
+
+    The interval is symmetric in the logit; its standard error is that of ``RESAMPLES`` bootstrap samples which keep
+    the numbers of anomalies and of normal examples.
+    """
+    order = np.argsort(-scores, kind="stable")
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # of each run of equal scores
+    found = anomaly[order]
+    value = float(average_precision(found, np.ones(len(found)), last))
+    draw = np.random.default_rng(seed)
+    samples = []
+    for _ in range(RESAMPLES):
+        weights = np.empty(len(found))
+        for kind in (found, ~found):
+            count = int(kind.sum())
+            weights[kind] = np.bincount(draw.integers(0, count, count), minlength=count)
+        samples.append(average_precision(found, weights, last))
+    return logit_score("average_precision", value, float(np.std(samples, ddof=1)))
+
+
+def average_precision(anomaly: np.ndarray, weights: np.ndarray, last: np.ndarray) -> float:
+    """Of examples ``[N]`` in order, the highest score first, which occur ``weights`` times; ``last``: see above."""
+    flagged, right = weights.cumsum()[last], (weights * anomaly).cumsum()[last]
+    rise = np.diff(right, prepend=0.0)
+    return float((rise * right / np.maximum(flagged, 1)).sum() / right[-1])
+
+
+def threshold_scores(scores: np.ndarray, anomaly: np.ndarray, threshold: float) -> list[Score]:
+    """What comes of calling everything above ``threshold`` an anomaly; shares with Wilson's interval.
+
+    ``precision`` is 0, without an interval, where nothing is.
+    """
+    flagged = scores > threshold
+    precision = accuracy_score("precision", anomaly[flagged]) if flagged.any() else Score("precision", 0.0)
+    return [
+        Score("threshold", threshold),
+        precision,
+        accuracy_score("recall", flagged[anomaly]),
+        accuracy_score("false_positive_rate", flagged[~anomaly]),
+    ]
+
+
+def logit_score(metric: str, value: float, error: float) -> Score:
+    """A share with an interval that stays between 0 and 1; none where the value is one of them or has no spread."""
+    if not 0 < value < 1 or not error > 0:
+        return Score(metric, value)
+    half = 1.959963984540054 * error / (value * (1 - value))
+    return Score(metric, value, float(expit(logit(value) - half)), float(expit(logit(value) + half)))

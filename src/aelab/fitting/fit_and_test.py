@@ -1,0 +1,109 @@
+"""A run that is prepared: fitted, its best weights tested, and what came of it in its manifest and its mirror."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from aelab.building.build import count_parameters, monitor_of
+from aelab.config.objects import instantiate
+from aelab.fitting.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
+from aelab.fitting.launching import relaunchable
+from aelab.fitting.preparation import Single
+from aelab.fitting.replication import Replication
+from aelab.objectives import Error
+from aelab.pretraining import is_wanted, pretrain
+from aelab.runs.manifest import Manifest
+from aelab.runs.picture_callback import keep_picture
+from aelab.tracking.wandb_run import Mirror
+
+log = logging.getLogger(__name__)
+
+
+def fit_and_test(
+    config: DictConfig,
+    directory: Path,
+    mirror: Mirror | None,
+    ready: Single | Replication,
+    manifest: Manifest | None = None,
+) -> dict[str, float]:
+    """All metrics of one model, or of the replicas of a plan."""
+    if isinstance(ready, Single):
+        return _fit_one(config, directory, mirror, ready, manifest)
+    assert manifest is not None
+    return _fit_replicas(config, directory, mirror, ready, manifest)
+
+
+def units_of(error: Error) -> dict[str, Any]:
+    """What a comparison must know of the unit of a run's errors, without the class that has it."""
+    return {"label": error.label, "is_squared": error.is_squared}
+
+
+def _fit_one(
+    config: DictConfig, directory: Path, mirror: Mirror | None, ready: Single, manifest: Manifest | None
+) -> dict[str, float]:
+    """Fit (from the last checkpoint where there is one) and test the best weights."""
+    data, fit, trainer, model = ready.data, ready.fit, ready.fit.trainer, ready.fit.model
+    best = directory / "checkpoints" / "best.ckpt"
+    if manifest:
+        size, timings = count_parameters(model), {"data_s": ready.seconds}
+        units = units_of(model.error)
+        manifest.update(data=data.describe(), units=units, monitor=model.monitor, parameters=size, timings=timings)
+    if is_wanted(config) and manifest:  # on one device, so there is one
+        manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
+    fit.follow(mirror)
+    if mirror and config.logger.watch:
+        mirror.watch(model)
+    began = time.monotonic()
+    with relaunchable(trainer):
+        fit.run()
+        fitted = time.monotonic()
+        if not fit.keep_best() and trainer.max_epochs == 0:  # pretraining alone
+            trainer.save_checkpoint(best)
+        fit.test()
+    metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    pca = fitted_pca(data, model.error)
+    if pca is not None:
+        metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
+    if manifest:
+        manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
+    if mirror and config.logger.upload_checkpoint:
+        mirror.upload_checkpoint(best)
+    return metrics
+
+
+def _fit_replicas(
+    config: DictConfig, directory: Path, mirror: Mirror | None, replication: Replication, manifest: Manifest
+) -> dict[str, float]:
+    """Fit the replicas of a plan; metrics of the setting that the monitor chooses, all settings in the manifest."""
+    units = units_of(instantiate("error", config.error))
+    manifest.update(data=replication.data.describe(), units=units, monitor=monitor_of(config))
+    began = time.monotonic()
+    fitted = replication.fit(mirror)
+    trained = time.monotonic()
+    replication.save(fitted)
+    results = setting_results(replication, fitted)
+    sheets = decomposition_pictures(replication, fitted)
+    paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]
+    if mirror:
+        mirror.epochs()  # those of a run that was killed after its last one
+        mirror.pictures(paths)
+    record = {
+        "plan": config.replicas.name,
+        "count": replication.count,
+        "chunks": len(replication.chunks),
+        "test_inputs": config.corruption.name if replication.plan.corrupt_test else "clean",
+        "settings": results if len(results) > 1 else [],
+        "diverged": [k for k, kept in enumerate(fitted.keep) if not kept],
+    }
+    if record["diverged"]:
+        log.warning("replicas %s diverged and are left out; lower optimizer.lr", record["diverged"])
+    timings = {"fit_s": round(trained - began, 3), "test_s": round(time.monotonic() - trained, 3)}
+    size = count_parameters(fitted.models[0]) // max(1, len(replication.chunks[0]))
+    manifest.update(replicas=record, parameters=size, timings=timings)
+    best: dict[str, float] = min((result["metrics"] for result in results), key=lambda m: m[monitor_of(config)])
+    return best

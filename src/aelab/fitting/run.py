@@ -1,0 +1,174 @@
+"""Config -> objects -> fit -> test -> manifest: the one place where all meets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from aelab.building.build import monitor_of
+from aelab.config.checking import check
+from aelab.config.objects import instantiate
+from aelab.errors import UserError
+from aelab.fitting.fit_and_test import fit_and_test
+from aelab.fitting.launching import let_rank_zero_tell
+from aelab.fitting.preparation import prepare
+from aelab.machines.interruption import Interrupted, Interruption, interruptible
+from aelab.machines.quiet import quiet
+from aelab.machines.ranks import is_rank_zero
+from aelab.machines.slurm import requeue
+from aelab.runs.claim import Lost, claim
+from aelab.runs.identity import UNNAMED, directory_name, resolved
+from aelab.runs.manifest import Manifest, read_manifest
+from aelab.runs.start_over import done_with, must_start_over, start_over, wait_for_start_over
+from aelab.tracking.wandb_run import is_open, mirror_again, start_mirror
+from aelab.trained.evaluate import evaluate, evaluate_later
+
+log = logging.getLogger(__name__)
+
+
+class RunFailed(Exception):
+    """A run ended without a result; the message is one line and names where the trace is."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A run was stopped by a signal, ``signum``, and can be resumed."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
+
+
+def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
+    """Train and test what the config describes, unless it is done already. Returns the best value of the monitor.
+
+    ``wait``: for another process that is at this very run, instead of raising Held.
+
+    Raises UserError where the run cannot be meant like this, before anything of it is begun; RunFailed after the
+    manifest says ``failed``, RunInterrupted after it says ``interrupted``.
+    """
+    quiet()
+    name = directory_name(config)
+    if name == UNNAMED:
+        check(config, overrides)
+    directory = Path(config.paths.outputs) / config.sweep / name
+    interruption = Interruption()
+    try:
+        with interruptible(interruption):
+            return _run(config, directory, overrides, wait)
+    except Interrupted as stop:
+        if stop.signum == signal.SIGUSR1:  # SLURM's, shortly before the time is up
+            requeue()
+        interruption.pass_on()
+        how = "the same command without force=true" if config.force else "the same command"
+        raise RunInterrupted(f"interrupted; {how} resumes {directory}", stop.signum) from stop
+
+
+def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) -> float:
+    if not is_rank_zero():
+        if config.force:
+            wait_for_start_over(directory)
+        done = read_manifest(directory)
+        if done and done.get("status") == "complete":  # rank 0 has nothing to do either
+            return _monitored(done)
+        return _joined(config, directory, overrides)
+    with claim(directory, wait):
+        done = read_manifest(directory)
+        starts_over = must_start_over(directory, config.force)
+        if done and done.get("status") == "complete" and not starts_over:
+            return _complete_already(config, directory, done)
+        return _recorded(config, directory, overrides, starts_over)
+
+
+def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any]) -> float:
+    """Train nothing; finish what a kill after the last test left undone, and what is asked in addition."""
+    error, best = record["metrics"]["test/error"], directory / "checkpoints" / "best.ckpt"
+    kept = "" if best.is_file() else f"; but its weights, {best}, are gone"
+    print(f"complete already: test/error {error:.4g}{kept}  (force=true runs it again)")
+    # a W&B Sweep's agent, too, asked for this run and waits to be told what came of it
+    if config.logger.name != "none" and (is_open(directory) or "WANDB_SWEEP_ID" in os.environ):
+        mirror = mirror_again(config, directory, record, Path(config.paths.outputs))
+        mirror.finish(record["metrics"], 0)
+    loggers = config.logger.name, record["config"]["logger"]["name"]  # of now and of then
+    evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
+    return _monitored(record)
+
+
+def _monitored(record: dict[str, Any]) -> float:
+    """What a finished run is chosen by."""
+    return float(record["metrics"][record.get("monitor") or "val/error"])
+
+
+def _joined(config: DictConfig, directory: Path, overrides: list[str]) -> float:
+    """The part that a process takes in a run that rank 0 owns and tells of."""
+    try:
+        return fit_and_test(config, directory, None, prepare(config, directory, overrides))[monitor_of(config)]
+    except Exception as error:
+        log.info("failed:\n%s", traceback.format_exc())
+        let_rank_zero_tell(directory)
+        raise RunFailed(str(error)) from error
+
+
+def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_over: bool) -> float:
+    """Fit and test with every outcome written to the manifest and to W&B, a UserError before the fit aside."""
+    began, fault = time.monotonic(), None
+    try:
+        ready = prepare(config, directory, overrides, fresh=starts_over)
+    except UserError:
+        raise
+    except BaseException as error:  # a signal, or a fault that is not the user's: the manifest tells of it
+        fault = error
+    if starts_over and not fault:
+        start_over(directory, config.force)
+    manifest = Manifest(directory, directory.name, resolved(config), overrides)
+    manifest.began = began
+    mirror, metrics, exit_code, signum = None, {}, 1, None
+    try:
+        if fault:
+            raise fault
+        if config.logger.name != "none":
+            outputs = Path(config.paths.outputs)
+            mirror = start_mirror(config, directory, manifest.record["config"], outputs)
+        metrics = fit_and_test(config, directory, mirror, ready, manifest)
+        manifest.close("complete", metrics=metrics)
+        exit_code = 0
+        metrics |= evaluate(directory, config.get("evaluation"), mirror)
+    except (Interrupted, KeyboardInterrupt, SystemExit) as error:
+        if exit_code:
+            _close(manifest, "interrupted", error)
+        signum = getattr(error, "signum", signal.SIGINT)
+        raise Interrupted(signum) from error
+    except Exception as error:
+        log.info("failed:\n%s", traceback.format_exc())
+        if exit_code:  # else an evaluation failed, and the run itself is complete
+            _close(manifest, "failed", error)
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error
+    finally:
+        if mirror:
+            mirror.finish(metrics, exit_code, signum)
+    done_with(directory)
+    print(_summary(metrics, instantiate("error", config.error).is_squared, manifest.record["timings"]["total_s"]))
+    return _monitored(manifest.record)
+
+
+def _close(manifest: Manifest, status: str, error: BaseException) -> None:
+    """Record how a run ended; on a full disk, and where the run is another's by now, the line told is all there is."""
+    told = {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
+    with suppress(OSError, Lost):
+        manifest.close(status, error=told)
+
+
+def _summary(metrics: dict[str, float], is_squared: bool, seconds: float) -> str:
+    comparable = is_squared and "test/pca_error" in metrics
+    beside = f"  (PCA {metrics['test/pca_error']:.4g})" if comparable else ""
+    parts = ", bias² {test/bias2:.4g}, variance {test/variance:.4g}" if "test/bias2" in metrics else ""
+    return f"test/error {metrics['test/error']:.4g}{parts.format_map(metrics)}{beside}  {seconds:.1f} s"

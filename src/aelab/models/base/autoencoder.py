@@ -1,0 +1,152 @@
+"""The template of every variant: x -> corrupt -> infer -> decode -> error + sum of factor * penalty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from aelab.errors import UserError
+from aelab.models.base.learner import Encoding, Learner, Measured, Terms
+from aelab.networks import Network
+from aelab.networks.activations import activation
+from aelab.objectives import NoCorruption, SquaredError
+from aelab.objectives.randomness import Generators, per_replica
+
+
+class Forward(NamedTuple):
+    """A batch on its way: ``x`` ``[..., B, D]``, what the encoder has ``seen`` of it, ``encoding`` and ``output``."""
+
+    x: Tensor
+    seen: Tensor
+    encoding: Encoding
+    output: Tensor
+
+
+class Autoencoder(Learner):
+    """Undercomplete (or overcomplete) autoencoder; every variant overrides a hook or two of it.
+
+    Hooks: ``corrupt`` (what the encoder sees), ``infer`` (how it encodes), ``output`` (how a code is decoded),
+    ``penalties`` (what is added to the error) with ``factor``, ``observe`` (what is remembered of a training batch) and
+    ``initialize`` (a state that starts from data). ``objective`` is nobody's to override.
+
+    ``network``: encoder and decoder. ``error``: reconstruction error that is minimised. ``corruption``: of
+    the encoder's input in training; validation and test see clean inputs. ``code_activation``: applied to the
+    encoder's output. ``weight``: of the penalty, a number or a tensor of length K. ``optimizer``,
+    ``scheduler``, ``seed``: see Learner.
+
+    Everything addresses trailing axes: with parameters stacked along a leading axis K and x ``[K, B, D]``,
+    ``objective`` gives K losses and the sum of them trains K independent models (see replicas/stacking.py).
+    """
+
+    code_mask: Tensor | None
+    varying: tuple[str, ...] = ("weight",)  # hyperparameters that may be tensors of length K
+    unused: tuple[str, ...] = ("weight",)  # settings that a variant without a penalty takes and makes no use of
+    differentiable = True  # whether the code moves with the input, so that it has a Jacobian; a discrete one jumps
+    paddable = True  # whether codes of several sizes may share a stack, zeros making up the difference
+
+    def __init__(
+        self,
+        network: Network,
+        error: Any = None,
+        corruption: Any = None,
+        code_activation: str = "identity",
+        weight: float | Tensor = 0.0,
+        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+        scheduler: Callable[..., Any] | None = None,
+        seed: int | list[int] = 0,
+    ) -> None:
+        super().__init__(optimizer, scheduler, seed)
+        if not isinstance(weight, Tensor) and weight < 0:
+            raise UserError(f"model.weight={weight}: must be 0 or more")
+        self.network = network
+        self.error = error if error is not None else SquaredError()
+        self.corruption = corruption if corruption is not None else NoCorruption()
+        self.code_activation = activation(code_activation, "model.code_activation")
+        self.code_activation_name = code_activation
+        self.weight = weight
+        self.register_buffer("code_mask", None, persistent=False)
+
+    # --- the template and its hooks ---
+
+    def objective(self, x: Tensor, generator: Generators = None) -> Terms:
+        seen = self.corrupt(x, generator)
+        encoding = self.infer(seen, generator)
+        forward = Forward(x, seen, encoding, self.output(encoding.code))
+        error = self.error(forward.output, x).mean(-1)
+        penalties = self.penalties(forward, generator)
+        return Terms(self._loss(error, penalties), error, _named(penalties, error), encoding)
+
+    def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
+        """What the encoder sees in training instead of x."""
+        return self.corruption(x, generator)
+
+    def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
+        """What the encoder makes of inputs ``[..., B, D]``; a code that is drawn is drawn in training only."""
+        code = self.code_activation(self.network.encode(x))
+        return Encoding(code if self.code_mask is None else code * self.code_mask)
+
+    def output(self, code: Tensor) -> Tensor:
+        """The decoder's output ``[..., B, D]``, of symbols ``[..., B, D, V]``: what the error takes, a reconstruction
+        or its logits."""
+        return self.network.decode(code)
+
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        """What is added to the error, by name, each ``[...]`` before its factor.
+
+        The one that ``weight`` weighs is called ``penalty``. Some are of training alone (``self.training``).
+        """
+        return {}
+
+    def factor(self, name: str, penalty: Tensor) -> float | Tensor:
+        """The factor of a penalty in the loss."""
+        return per_replica(self.weight, penalty) if name == "penalty" else 1.0
+
+    def aimed_activation(self) -> float | None:
+        """The mean activation that a penalty aims at; None where there is no such penalty."""
+        return None
+
+    def decay_of_units(self) -> Tensor | None:
+        """The penalty's weight of the squares of weights at each code unit, float64 ``[H]``; None without decay."""
+        return None
+
+    def initialize(self, x: Tensor) -> None:
+        """Start a variant's own state from training examples ``[N, D]``, where it has one."""
+
+    def _loss(self, error: Tensor, penalties: Mapping[str, Tensor]) -> Tensor:
+        loss = error
+        for name, penalty in penalties.items():
+            loss = loss + self.factor(name, penalty) * penalty
+        return loss
+
+    def measured(self, x: Tensor) -> Measured:
+        encoding = self.infer(x)
+        forward = Forward(x, x, encoding, self.output(encoding.code))
+        error = self.error(forward.output, x)
+        beside = self.error.beside(forward.output, x)
+        mean_error, penalties = error.mean(-1), self.penalties(forward)
+        return Measured(error, beside, self._loss(mean_error, penalties), _named(penalties, mean_error))
+
+    # --- use ---
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
+        return self.infer(x).code
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Codes ``[..., B, H]`` to reconstructions ``[..., B, D]``."""
+        return self.error.reconstruction(self.output(code))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Inputs to their reconstructions, ``[..., B, D]``."""
+        return self.decode(self.encode(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.reconstruct(x)
+
+
+def _named(penalties: Mapping[str, Tensor], error: Tensor) -> Mapping[str, Tensor]:
+    """With one called ``penalty`` in any case, so that all variants have that metric."""
+    return penalties if "penalty" in penalties else {"penalty": torch.zeros_like(error), **penalties}

@@ -1,0 +1,137 @@
+"""Sums kept as tensors and turned into metrics once an epoch: logging every step would cost half a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from aelab.models.base.learner import Measured
+
+Reduce = Callable[[Tensor], Tensor]
+
+
+class StepMeans:
+    """Means of named per-batch values over an epoch, weighted by batch size.
+
+    Every few steps the values move into one tensor a name: many small tensors that stay, among large ones that
+    come and go, would keep the C library from using memory again, and an epoch would take as much as its data.
+    """
+
+    STEPS = 16
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.recent: dict[str, list[Tensor]] = {}
+        self.kept: dict[str, Tensor] = {}  # [..., room for more]
+        self.gathered = 0
+
+    def update(self, count: int, **values: Tensor) -> None:
+        self.counts.append(count)
+        for name, value in values.items():
+            self.recent.setdefault(name, []).append(value.detach())
+        if len(self.counts) - self.gathered == self.STEPS:
+            self._gather()
+
+    def _gather(self) -> None:
+        count = len(self.counts)
+        for name, recent in self.recent.items():
+            new = torch.stack(recent, -1)
+            kept = self.kept.get(name, new[..., :0])
+            if kept.shape[-1] < count:
+                room = new.new_empty((*new.shape[:-1], 2 * count))
+                room[..., : self.gathered] = kept[..., : self.gathered]
+                self.kept[name] = kept = room
+            kept[..., self.gathered : count] = new
+        self.recent, self.gathered = {}, count
+
+    def _values(self) -> dict[str, Tensor]:
+        """Every value of each name, ``[..., batches]``."""
+        if self.recent:
+            self._gather()
+        return {name: kept[..., : self.gathered] for name, kept in self.kept.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The values of the epoch so far, each name's stacked: ``[..., batches]``."""
+        return {"counts": list(self.counts), "values": {name: x.clone() for name, x in self._values().items()}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.counts, self.recent, self.kept = list(state["counts"]), {}, dict(state["values"])
+        self.gathered = len(self.counts)
+
+    def compute(self, reduce: Reduce) -> dict[str, Tensor]:
+        """Means ``[...]``, and reset. ``reduce`` sums a tensor over processes."""
+        counts = torch.tensor(self.counts, dtype=torch.float64)
+        total = None
+        means = {}
+        for name, values in self._values().items():
+            stacked = values.double()
+            weights = counts.to(stacked.device)
+            total = reduce(weights.sum()) if total is None else total
+            means[name] = reduce((stacked * weights).sum(-1)) / total
+        self.__init__()  # type: ignore[misc]
+        return means
+
+
+class ReconstructionMetrics:
+    """error, what stands beside it, loss and each penalty of one part of the data, in one pass, summed in float64.
+
+    Beside the error of numbers stand ``mse``, the squared error of a value, and ``fvu``; beside that of symbols
+    ``token_error``, the share of symbols that are not the likeliest ones.
+    ``fvu`` (fraction of variance unexplained) is the squared error over the total variance of the same
+    examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def update(self, x: Tensor, measured: Measured) -> None:
+        """x ``[B, D]`` and what it costs."""
+        count = x.shape[-2]
+        self.count += count
+        self._add("error", measured.error.double().sum(-1))
+        for name, value in measured.beside.items():
+            self._add(f"beside/{name}", value.double().sum(-1))
+        for name, penalty in measured.penalties.items():
+            self._add(f"penalties/{name}", penalty.double() * count)
+        self._add("loss", measured.loss.double() * count)
+        if "squared" in measured.beside:
+            values = x.double()
+            self._add("x", values.sum(-2))
+            self._add("x2", values.square().sum())
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def compute(self, reduce: Reduce) -> dict[str, Tensor]:
+        """Metrics ``[...]``, and reset. ``reduce`` sums a tensor over processes."""
+        sums = {name: reduce(value) for name, value in self.sums.items()}
+        count = reduce(torch.tensor(self.count, dtype=torch.float64, device=sums["error"].device))
+        self.__init__()  # type: ignore[misc]
+        penalties = {name: value / count for name, value in _under("penalties/", sums).items()}
+        return {
+            "error": sums["error"] / count,
+            **_compared(_under("beside/", sums), sums, count),
+            "loss": sums["loss"] / count,
+            **penalties,
+        }
+
+
+def _under(prefix: str, sums: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in sums.items() if name.startswith(prefix)}
+
+
+def _compared(beside: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: Tensor) -> dict[str, Tensor]:
+    """The metrics that what stands beside the error gives."""
+    found = {}
+    if "squared" in beside:
+        variance = sums["x2"] - sums["x"].square().sum() / count
+        found["mse"] = beside["squared"] / count / sums["x"].shape[-1]
+        found["fvu"] = beside["squared"] / variance
+    if "wrong" in beside:
+        found["token_error"] = beside["wrong"] / beside["symbols"]
+    return found

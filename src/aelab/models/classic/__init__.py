@@ -1,0 +1,1 @@
+"""Bottlenecks, penalties of weights, noise and contraction."""

@@ -1,0 +1,84 @@
+"""The callback that takes the pictures: always the same test examples, every few epochs and at the end."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from aelab.data.module import DataModule
+from aelab.models import Autoencoder
+from aelab.runs import pictures
+from aelab.runs.follower import Follower
+from aelab.runs.pictures import epoch_pictures
+
+SCATTERED = 1000
+
+
+class Gallery(Callback):
+    """Keeps the latest pictures of a run as PNG in ``directory``/pictures, and for W&B those of every shown epoch.
+
+    ``every``: epochs between reconstructions; 0 only at the end, from the best weights.
+    """
+
+    def __init__(self, directory: Path, data: DataModule, every: int, follower: Follower | None = None) -> None:
+        self.directory = directory
+        self.data = data
+        self.every = every
+        self.follower = follower
+        self.shown = data.examples("test", limit=pictures.EXAMPLES)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        due = self.every and (trainer.current_epoch + 1) % self.every == 0
+        if due and trainer.is_global_zero and pictures.is_image(self.data.shape):
+            assert isinstance(pl_module, Autoencoder)
+            training = pl_module.training
+            pl_module.eval()
+            shown = self.shown.to(next(pl_module.parameters()))
+            path = self._keep("reconstructions", pictures.reconstructions(pl_module, shown, self.data.shape))
+            pl_module.train(training)
+            if self.follower:
+                kept = epoch_pictures(self.directory) / f"{path.stem}-{trainer.current_epoch:06d}.png"
+                kept.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, kept)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            assert isinstance(pl_module, Autoencoder)
+            kept = [self._keep(name, pixels) for name, pixels in model_pictures(pl_module, self.data).items()]
+            if self.follower:
+                self.follower.epochs()  # a run that was killed after its last epoch has logged none of them now
+                self.follower.pictures(kept)
+
+    def _keep(self, name: str, pixels: np.ndarray) -> Path:
+        return keep_picture(self.directory, name, pixels, self.data.shape)
+
+
+def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray]:
+    """Reconstructions and filters, of images, and the codes of test examples."""
+    sheets = {}
+    parameter = next(model.parameters())
+    if pictures.is_image(data.shape):
+        shown = data.examples("test", limit=pictures.EXAMPLES).to(parameter)
+        sheets["reconstructions"] = pictures.reconstructions(model, shown, data.shape)
+    filters = pictures.filters(model)
+    if filters is not None:
+        sheets["filters"] = filters
+    labels = None
+    if "test" in data.labels:
+        labels = np.asarray(data.labels["test"])[data.chosen("test", SCATTERED).numpy()]
+    sheets["code"] = pictures.code_figure(model, data.examples("test", limit=SCATTERED).to(parameter), labels)
+    return sheets
+
+
+def keep_picture(directory: Path, name: str, pixels: np.ndarray, shape: tuple[int, ...]) -> Path:
+    """Save a picture of a run as PNG, tiles of small images enlarged."""
+    path = directory / "pictures" / f"{name}.png"
+    enlarge = 1 if name == "code" else max(1, 56 // shape[-1])
+    if name.endswith("_map"):
+        enlarge = max(1, 280 // shape[-1])
+    pictures.save_png(path, pixels, enlarge)
+    return path

@@ -1,0 +1,118 @@
+"""Pictures of a run as uint8 arrays: reconstructions, filters and the code.
+
+uint8 because W&B and PNG writers alike then show what is meant: a float picture handed to W&B turns black.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from aelab.machines.atomic_files import write_whole
+from aelab.models import Autoencoder
+
+EXAMPLES = 12
+TILES = 64
+
+
+def is_image(shape: tuple[int, ...]) -> bool:
+    """Whether an example of this shape can be shown: [1 or 3, height, width]."""
+    return len(shape) == 3 and shape[0] in (1, 3)
+
+
+def tiles(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+    """Images ``[N, H, W, C]`` in rows of ``columns``, separated by lines of mid-grey: ``[H', W', C]`` uint8."""
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 128, np.uint8)
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def to_pixels(x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """Values ``[N, D]`` in [0, 1] (clipped) as pixels ``[N, H, W, C]`` uint8."""
+    images = x.detach().float().cpu().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return images.reshape(-1, *shape).permute(0, 2, 3, 1).numpy()
+
+
+@torch.no_grad()
+def reconstructions(model: Autoencoder, x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """Two rows: inputs ``[N, D]`` above their reconstructions."""
+    both = torch.cat([x, model.reconstruct(x)])
+    return tiles(to_pixels(both, shape), columns=len(x))
+
+
+def filters(model: Autoencoder) -> np.ndarray | None:
+    """First-layer weights as tiles, each scaled to its own largest magnitude around mid-grey; None without."""
+    found = model.network.filters()
+    if found is None:
+        return None
+    weights = found[:TILES].float().cpu()
+    if not is_image(tuple(weights.shape[1:])):
+        return None
+    scale = weights.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
+    pixels = to_pixels((weights / scale / 2 + 0.5).flatten(1), tuple(weights.shape[1:]))
+    return tiles(pixels, columns=math.ceil(math.sqrt(len(pixels))))
+
+
+@torch.no_grad()
+def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.ndarray:
+    """Codes of examples ``[N, D]``: a scatter of the code (its two first principal axes beyond two values),
+    coloured by label, or a histogram of a code of one value. ``[H, W, 3]`` uint8."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    code = model.encode(x).double().cpu()
+    figure = Figure(figsize=(4.6, 4), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    if code.shape[1] == 1:
+        axes.hist(code[:, 0].numpy(), bins=40, color="#4477aa")
+        axes.set(xlabel="code value", ylabel="test examples")
+    else:
+        plane, names = code, ("code value 1", "code value 2")
+        if code.shape[1] > 2:
+            centred = code - code.mean(0)
+            plane = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].mT
+            names = ("first principal axis of the code", "second")
+        colours: Any = {} if labels is None else {"c": np.unique(labels, return_inverse=True)[1], "cmap": "tab10"}
+        points: Any = axes.scatter(plane[:, 0].numpy(), plane[:, 1].numpy(), s=6, alpha=0.7, linewidths=0, **colours)
+        axes.set(xlabel=names[0], ylabel=names[1])
+        if labels is not None and len(np.unique(labels)) <= 10:
+            handles = points.legend_elements(num=None)[0]
+            axes.legend(
+                handles, [str(v) for v in np.unique(labels)], loc="upper left", bbox_to_anchor=(1, 1), frameon=False
+            )
+    axes.spines[["top", "right"]].set_visible(False)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def heat(values: np.ndarray) -> np.ndarray:
+    """Non-negative values ``[H, W]`` as a heat map from black (0, or below) to white (the largest)."""
+    from matplotlib import colormaps
+
+    scaled = np.clip(values, 0, None) / max(float(values.max()), 1e-12)
+    return (colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
+
+
+def save_png(path: Path, pixels: np.ndarray, enlarge: int = 1) -> None:
+    """Write pixels ``[H, W, C]`` uint8, each ``enlarge`` times as large."""
+    content = io.BytesIO()
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image.resize((image.width * enlarge, image.height * enlarge), Image.Resampling.NEAREST).save(content, "PNG")
+    write_whole(path, content.getvalue())
+
+
+def epoch_pictures(directory: Path) -> Path:
+    """Where the pictures of every shown epoch are kept for W&B, ``<name>-<epoch>.png``."""
+    return directory / "pictures" / "epochs"

@@ -1,0 +1,130 @@
+"""The coders and the data of a finished run, as evaluations take them: float32 arrays in, float32 arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aelab.building.build import build_data
+from aelab.data.module import PARTS, DataModule
+from aelab.errors import UserError
+from aelab.evaluation.protocol import Examples, Part
+from aelab.models import Autoencoder
+from aelab.runs.identity import recorded
+from aelab.trained.run import load_run
+
+CHUNK = 4096  # examples that are encoded at once
+VALUES = 2**28  # of one part that are held in memory, 1 GiB; a larger part is sampled
+
+
+class TrainedCoder:
+    """A trained model as a coder.
+
+    ``target_activation``: the mean activation its penalty aims at; ``weight_decay``: the L2 penalty's weight of each
+    code unit ``[H]``; ``noise``: the standard deviation of the Gaussian noise it was trained with; each None where
+    there is none.
+    """
+
+    def __init__(self, model: Autoencoder, name: str) -> None:
+        self.model = model
+        self.name = name
+        self.code_size: int = model.network.code_size
+        self.activation: str = model.code_activation_name
+        self.target_activation = model.aimed_activation()
+        decay, std = model.decay_of_units(), getattr(model.corruption, "std", None)
+        self.weight_decay = None if decay is None else decay.cpu().numpy()
+        self.noise = None if std is None else float(std)
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Examples ``[N, D]`` to codes ``[N, H]``; UserError where they are not finite."""
+        code = self._chunked(self.model.encode, x)
+        if not np.isfinite(code).all():
+            raise UserError(f"{self.name}: its codes are NaN or infinite; train it again with a lower optimizer.lr")
+        return code
+
+    def decode(self, code: np.ndarray) -> np.ndarray:
+        return self._chunked(self.model.decode, code)
+
+    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+        return self._chunked(self.model.reconstruct, x)
+
+    def filters(self) -> np.ndarray | None:
+        """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``; or None."""
+        found = self.model.network.filters()
+        return None if found is None else found.float().cpu().numpy()
+
+    def jacobian(self, x: np.ndarray) -> np.ndarray:
+        """Derivatives ``[N, H, D]`` of the code at examples ``[N, D]``."""
+        return self._derivatives(self.model.encode, x)
+
+    def reconstruction_jacobian(self, x: np.ndarray) -> np.ndarray:
+        """Derivatives ``[N, D, D]`` of the reconstruction at examples ``[N, D]``."""
+        return self._derivatives(self.model.reconstruct, x)
+
+    def _derivatives(self, function: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
+        columns = []
+        for part in np.array_split(x, max(1, len(x) // 64)):
+            values = torch.from_numpy(part).to(self.model.device).requires_grad_()
+            found = function(values).sum(0)
+            rows = [torch.autograd.grad(value, values, retain_graph=True)[0] for value in found]
+            columns.append(torch.stack(rows, 1).cpu().numpy())
+        return np.concatenate(columns)
+
+    @torch.no_grad()
+    def _chunked(self, function: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
+        values = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+        return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(CHUNK)]).numpy()
+
+
+def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[TrainedCoder]]:
+    """The coders of a run: for each setting of varied hyperparameters its replicas that have not diverged."""
+    on_gpu = manifest["config"]["trainer"].get("accelerator") != "cpu" and torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
+    record = manifest.get("replicas")
+    if not isinstance(record, dict):
+        return [[TrainedCoder(load_run(directory, device).model, str(directory))]]
+    load_run(directory, device)  # holds the numbers below against the checkpoint
+    settings, count = max(1, len(record.get("settings") or [])), record["count"]
+    diverged = set(record.get("diverged") or [])
+    kept = [[m for m in range(s * count, (s + 1) * count) if m not in diverged] for s in range(settings)]
+    return [
+        [TrainedCoder(load_run(directory, device, replica).model, f"{directory} replica {replica}") for replica in some]
+        for some in kept
+    ]
+
+
+def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
+    """The data a run was trained on, as its model sees them; UserError where they are gone or no longer the same.
+
+    They are only read: what a manifest names may be a place of somebody else's choice.
+    """
+    config = recorded(directory, manifest)
+    known_by = manifest["data"].get("fingerprints") or {}
+    if set(known_by) != set(PARTS):
+        raise UserError(f"{directory}: manifest.json does not tell which data these are; train again with force=true")
+    try:
+        data = build_data(config, fetch=False, known=load_run(directory).preprocessing)
+    except Exception as error:  # whatever constructors and readers make of values that no run has
+        raise UserError(f"{directory}: the data of this run cannot be read ({error})") from error
+    for part, known in known_by.items():
+        if data.fingerprint(part) != known:
+            raise UserError(
+                f"{directory}: the {part} part of data={data.name} is not what the run was trained on; bring the "
+                "data back, or train again with force=true"
+            )
+    train, val, test = (_part(data, part) for part in ("train", "val", "test"))
+    grey_levels = all(x.dtype == np.uint8 for some in data.pictures.values() for x in some.values())
+    whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own
+    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth())
+
+
+def _part(data: DataModule, part: str) -> Part:
+    limit = max(1, VALUES // int(np.prod(data.shape)))
+    labels = data.labels.get(part)
+    chosen = data.chosen(part, limit).numpy()
+    return Part(data.examples(part, limit).cpu().numpy(), None if labels is None else np.asarray(labels)[chosen])

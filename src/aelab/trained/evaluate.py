@@ -1,0 +1,233 @@
+"""The evaluations of a finished run: measured once, beside their baselines, into manifest, pictures and W&B."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from aelab.building.agreement import check_questions
+from aelab.building.progress import waiting
+from aelab.config.objects import questions_of
+from aelab.errors import UserError
+from aelab.evaluation.protocol import Curve, Evaluation, Examples
+from aelab.evaluation.summary import flat, rows, table
+from aelab.machines import terminal
+from aelab.machines.atomic_files import write_whole
+from aelab.runs import pictures
+from aelab.runs.identity import recorded
+from aelab.runs.record import FILE, open_record
+from aelab.tracking.wandb_run import Mirror, mirror_again
+from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
+
+_baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
+
+
+def evaluate(
+    directory: Path, wanted: Mapping[str, DictConfig] | None, mirror: Mirror | None = None, force: bool = False
+) -> dict[str, float]:
+    """Measure, print and record the evaluations that a complete run lacks; the metrics they gave.
+
+    ``wanted``: configs by name (``config.evaluation``). One that was measured with the same config before is
+    printed again and nothing more, unless ``force``. The caller has claimed the directory.
+
+    Raises UserError where the run or its data cannot answer.
+    """
+    wanted = _chosen(wanted)
+    if not wanted:
+        return {}
+    record = open_record(directory)
+    questions: dict[str, Evaluation] = questions_of(wanted)
+    missing = lacking(record, wanted, force)
+    done = record["evaluations"] = record.get("evaluations") or {}
+    metrics: dict[str, float] = {}
+    if missing:
+        with waiting("reading the run and its data"):
+            data, settings = examples_of(directory, record), trained_coders(directory, record)
+        for coder in [coder for coders in settings for coder in coders][:1]:
+            check_questions({name: questions[name] for name in missing}, recorded(directory, record), coder.model)
+            data = data._replace(kind=coder.model.error.kind)
+    for name, question in questions.items():
+        if name in missing:
+            with _named(name):
+                entry = _measure(name, question, _plain(wanted[name]), record, data, settings)
+                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, mirror)
+                done[name] = entry  # last, since what has its entry is not done again
+                _keep_metrics(name, record)
+                write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
+                metrics |= flat(name, _best(record, entry["rows"]), _method(record))
+        _print(name, done[name], "" if name in missing else "measured already; ")
+    return metrics
+
+
+def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wandb: bool, force: bool = False) -> None:
+    """``evaluate`` a run whose own W&B run, opened again where ``wandb``, is closed; UserError if it never had one."""
+    wanted = _chosen(wanted)
+    record = open_record(directory) if wanted else {}
+    if not wandb or not lacking(record, wanted, force):
+        evaluate(directory, wanted, force=force)
+        return
+    config = recorded(directory, record)
+    if config.logger.name == "none":
+        raise UserError(f"{directory}: trained with logger=none, so it has no W&B run to add to")
+    mirror = mirror_again(config, directory, record, _outputs(directory, config.sweep))
+    metrics: dict[str, float] = {}
+    try:
+        metrics = evaluate(directory, wanted, mirror, force)
+    finally:
+        mirror.finish(metrics, 0)
+
+
+def _outputs(directory: Path, sweep: str) -> Path:
+    """The folder that holds the sweep of a run, by where the run lies: a manifest names places of its own machine."""
+    run, depth = directory.resolve(), len(Path(sweep).parts)
+    return run.parents[depth if run.parent.parts[-depth:] == Path(sweep).parts else 1]
+
+
+def _chosen(wanted: Mapping[str, DictConfig] | None) -> dict[str, DictConfig]:
+    """Without the settings that a recipe leaves behind where another evaluation than its own was asked for."""
+    return {name: config for name, config in (wanted or {}).items() if "_target_" in config}
+
+
+def lacking(record: Mapping[str, Any], wanted: Mapping[str, DictConfig], force: bool = False) -> list[str]:
+    """The evaluations that a run's record does not hold, measured with these settings."""
+    done = record.get("evaluations") or {}
+    return [name for name in wanted if force or (done.get(name) or {}).get("config") != _plain(wanted[name])]
+
+
+def _plain(config: DictConfig) -> Any:
+    return OmegaConf.to_container(config, resolve=True)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say which evaluation a complaint comes from."""
+    try:
+        yield
+    except UserError as error:
+        told = "" if str(error).startswith("evaluation.") else f"evaluation={name}: "
+        raise UserError(f"{told}{error}") from error
+
+
+def _method(record: Mapping[str, Any]) -> str:
+    """What the run is called beside its baselines."""
+    return str(record["config"]["model"]["name"])
+
+
+def _measure(
+    name: str, question: Evaluation, config: Any, record: dict[str, Any], data: Examples, all_coders: Any
+) -> dict[str, Any]:
+    """The entry of the manifest: rows of the run and its baselines, for every setting of varied hyperparameters."""
+    began = time.monotonic()
+    settings = (record.get("replicas") or {}).get("settings") or [None]
+    found: list[dict[str, Any]] = []
+    for index, (setting, coders) in enumerate(zip(settings, all_coders, strict=True)):
+        scores = []
+        for number, coder in enumerate(coders, 1):
+            with waiting(f"{name}: replica {number} of {len(coders)}" if len(coders) > 1 else name):
+                scores.append(question.measure(coder, data))
+        if not coders:
+            continue
+        own = rows(_method(record), scores) + _baseline_rows(name, question, config, record, data, coders[0])
+        found += own if setting is None else [row | {"setting": index, "values": setting["values"]} for row in own]
+    facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
+    told = getattr(question, "facts", None)
+    facts |= told(data) if told else {}
+    entry = {"config": config, "rows": found, "facts": facts}
+    if hasattr(question, "curves"):
+        with waiting(f"{name}: curves"):
+            entry["curves"] = [
+                _mean_curves([question.curves(coder, data) for coder in coders]) for coders in all_coders
+            ]
+    return entry | {"seconds": round(time.monotonic() - began, 3)}
+
+
+def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:
+    """Curves of replicas as one curve each, with plain numbers."""
+    curves = {}
+    for name, first in found[0].items() if found else ():
+        mean = np.mean([one[name].y for one in found], axis=0)
+        curves[name] = first._asdict() | {"x": [float(x) for x in first.x], "y": [float(y) for y in mean]}
+    return curves
+
+
+def _baseline_rows(
+    name: str, question: Evaluation, config: Any, record: Mapping[str, Any], data: Examples, coder: TrainedCoder
+) -> list[dict[str, Any]]:
+    """Rows of the methods beside the run, measured once in a process for each data, code size and config."""
+    key = json.dumps([name, config, coder.code_size, data.seed, data.kind, record["config"]["data"], record["data"]])
+    if key not in _baselines:
+        with waiting(f"{name}: baselines"):
+            beside = question.baselines(data, coder.code_size)
+        _baselines[key] = [row for method, scores in beside.items() for row in rows(method, [scores])]
+    return _baselines[key]
+
+
+def _best_setting(record: Mapping[str, Any]) -> int:
+    """Index of the setting with the lowest value of the run's monitor, whose metrics are the run's."""
+    settings, monitor = (record.get("replicas") or {}).get("settings"), record.get("monitor") or "val/error"
+    if not settings:
+        return 0
+    return int(np.nanargmin([setting["metrics"].get(monitor, np.nan) for setting in settings]))
+
+
+def _best(record: Mapping[str, Any], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in found if row.get("setting") in (None, _best_setting(record))]
+
+
+def _keep_metrics(name: str, record: dict[str, Any]) -> None:
+    """Put the rows of an evaluation among the metrics of the run and of its settings, instead of older ones."""
+    found = record["evaluations"][name]["rows"]
+    targets = [(record["metrics"], _best(record, found))]
+    for index, setting in enumerate((record.get("replicas") or {}).get("settings") or []):
+        targets.append((setting["metrics"], [row for row in found if row["setting"] == index]))
+    for metrics, own in targets:
+        for old in [key for key in metrics if key.startswith(f"{name}/")]:
+            del metrics[old]
+        metrics |= flat(name, own, _method(record))
+
+
+def _keep_pictures(
+    directory: Path, name: str, question: Evaluation, coders: list[TrainedCoder], data: Examples, mirror: Mirror | None
+) -> None:
+    """Pictures of the first replica, as PNG and in W&B."""
+    with waiting(f"{name}: pictures"):
+        sheets = question.pictures(coders[0], data) if coders else {}
+    paths = {picture: directory / "pictures" / f"{name}_{picture}.png" for picture in sheets}
+    for picture, pixels in sheets.items():
+        pictures.save_png(paths[picture], pixels)
+    if mirror:
+        mirror.pictures(list(paths.values()))
+
+
+def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
+    from rich.table import Table
+
+    settings = {row.get("setting"): row.get("values") or {} for row in entry["rows"]}
+    screen = terminal.console()
+    for index, values in settings.items():
+        lines = table([row for row in entry["rows"] if row.get("setting") == index])
+        varied = "".join(f"  {key}={value}" for key, value in values.items())
+        replicas = max(row.get("replicas") or 1 for row in entry["rows"])
+        over = f"mean and 95 % interval over {replicas} replicas; " if replicas > 1 else ""
+        told = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
+        drawn = Table(box=None, header_style="bold", pad_edge=False)
+        for column, heading in enumerate(lines[0]):
+            drawn.add_column(terminal.text(heading), justify="right" if column else "left")
+        for line in lines[1:]:
+            drawn.add_row(*map(terminal.text, line))
+        screen.print()
+        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{told})", "bold"))
+        screen.print(drawn)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

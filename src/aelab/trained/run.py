@@ -1,0 +1,179 @@
+"""A trained run given back for use on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from aelab.building.build import build_model
+from aelab.data.preprocessing import PIXELS, Preprocessing
+from aelab.data.tables.columns import recorded_columns
+from aelab.errors import UserError
+from aelab.evaluation.measures.anomaly_scores import squared_errors
+from aelab.models import Autoencoder
+from aelab.replicas.plans import VARIABLE
+from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.identity import recorded
+from aelab.runs.record import is_number, open_record
+from aelab.trained.recorded import recorded_preprocessing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Values = np.ndarray | Tensor | pd.DataFrame
+
+
+class Run:
+    """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct`` and ``anomaly_score`` of
+    arrays, and of frames with the columns of the table it was trained on.
+
+    ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record.
+    ``preprocessing``: what its data went through before the model saw them, and these arrays do.
+    """
+
+    def __init__(self, directory: Path, manifest: dict[str, Any], model: Autoencoder, preprocessing: Preprocessing):
+        self.directory = directory
+        self.manifest = manifest
+        self.model = model
+        self.shape = tuple(manifest["data"]["shape"])
+        self.preprocessing = preprocessing
+
+    def encode(self, x: Values) -> np.ndarray:
+        """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
+        return self._apply(self.model.encode, self._prepared(x))
+
+    def decode(self, code: np.ndarray | Tensor) -> np.ndarray:
+        """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data."""
+        values = torch.as_tensor(code).float()
+        size = self.model.network.code_size
+        if values.ndim != 2 or values.shape[1] != size:
+            raise UserError(
+                f"{self.directory}: this run's codes have {size} values, [N, {size}]; "
+                f"the array has shape {list(values.shape)}"
+            )
+        return self._restored(self._apply(self.model.decode, values))
+
+    def reconstruct(self, x: Values) -> np.ndarray:
+        """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1])."""
+        return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
+
+    def anomaly_score(self, x: Values) -> np.ndarray:
+        """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``: their squared errors, summed over values.
+
+        On the scale that the model sees: a standardised table's values count in standard deviations. A threshold is
+        among the metrics of ``evaluation=anomaly_detection``.
+        """
+        values = self._prepared(x)
+        return squared_errors(values.numpy(), self._apply(self.model.reconstruct, values))
+
+    def _prepared(self, x: Values) -> Tensor:
+        if hasattr(x, "columns"):
+            x = self._from_frame(cast("pd.DataFrame", x))
+        values = torch.as_tensor(x)
+        size = self.model.network.input_size
+        if not values.ndim or _without_ones(values.shape[1:]) not in ((size,), _without_ones(self.shape)):
+            raise UserError(
+                f"{self.directory}: this run takes examples of shape {list(self.shape)} or {size} values, "
+                f"[N, ...]; the array has shape {list(values.shape)}"
+            )
+        whole = not values.is_floating_point() and values.dtype not in (torch.uint8, torch.bool)
+        if self.preprocessing.kind == PIXELS and whole and values.numel() and values.max() > 1:
+            raise UserError(
+                f"{self.directory}: pixels as {values.dtype} up to {values.max().item()}, which may mean anything; "
+                "give 0..255 as uint8, x.astype(np.uint8), or floats from 0 to 1"
+            )
+        prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
+        return prepared
+
+    def _from_frame(self, frame: pd.DataFrame) -> np.ndarray:
+        columns, names = self.preprocessing.columns, self.manifest["data"].get("columns")
+        if columns is None and names is not None:
+            columns = recorded_columns(names, frame)
+        if columns is None:
+            raise UserError(f"{self.directory}: this run was not trained on data=table; give it an array, not a frame")
+        try:
+            return columns.values(frame)
+        except UserError as error:
+            raise UserError(f"{self.directory}: {error}") from error
+
+    def _restored(self, values: np.ndarray) -> np.ndarray:
+        restored = self.preprocessing.restore(torch.from_numpy(values)).float()
+        return restored.numpy().reshape(-1, *self.shape)
+
+    @torch.no_grad()
+    def _apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
+        return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(batch)]).numpy()
+
+
+def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _select(directory: Path, config: DictConfig, record: dict[str, Any], count: int, replica: int) -> None:
+    """Give ``config`` the values of the replica's setting."""
+    settings = record.get("settings") or []
+    if count != (record.get("count") or 0) * max(1, len(settings)):
+        raise UserError(f"{directory}: its checkpoint and its manifest differ in the number of replicas")
+    if not 0 <= replica < count:
+        raise UserError(f"replica={replica}: the run has replicas 0 to {count - 1}")
+    for key, value in settings[replica // record["count"]]["values"].items() if settings else ():
+        if key not in VARIABLE or not is_number(value):
+            raise UserError(f"{directory}: manifest.json has {key}={value} in a setting, which no run writes")
+        OmegaConf.update(config, key, value)
+
+
+def load_run(directory: str | Path, device: str = "cpu", replica: int = 0) -> Run:
+    """The trained run in a directory. Nothing in it is executed: weights and plain values are all that is read.
+
+    ``replica``: which one, of a run with ``replicas=...``; with varied hyperparameters the first setting's
+    replicas come first.
+
+    Raises UserError where the directory holds no complete run or its checkpoint cannot be read.
+    """
+    directory = Path(directory)
+    try:
+        return _opened(directory, device, replica)
+    except UserError as error:
+        raise UserError(error) from None  # what caused it may quote the run, which a terminal would obey
+
+
+def _opened(directory: Path, device: str, replica: int) -> Run:
+    manifest = open_record(directory)
+    config = recorded(directory, manifest)
+    checkpoint = load_checkpoint(directory / "checkpoints" / "best.ckpt")
+    state = checkpoint["state_dict"]
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
+        raise UserError(f"{directory}: its checkpoint holds no weights by name; train the run again with force=true")
+    if "replicas" in checkpoint:
+        members = {name.partition(".")[0] for name in state}
+        if checkpoint["replicas"] != len(members):
+            raise UserError(f"{directory}: its checkpoint has {len(members)} replicas and says otherwise")
+        _select(directory, config, manifest.get("replicas") or {}, len(members), replica)
+        prefix = f"{replica}."
+        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    elif replica:
+        raise UserError(f"replica={replica}: {directory} is one model; it was not trained with replicas=...")
+    try:
+        model = build_model(config, tuple(manifest["data"]["shape"]))
+    except UserError:
+        raise
+    except Exception as error:  # whatever constructors make of values that no run has
+        raise UserError(f"{directory}: the config in manifest.json cannot be built ({_reason(error)})") from error
+    try:
+        model.load_state_dict(state)
+    except Exception as error:
+        raise UserError(f"{directory}: the checkpoint does not fit the manifest's model ({_reason(error)})") from error
+    preprocessing = recorded_preprocessing(directory, config, checkpoint, model.network.input_size)
+    return Run(directory, manifest, model.to(device).eval(), preprocessing)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

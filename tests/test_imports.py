@@ -1,0 +1,88 @@
+"""Imports run downwards: no folder imports one that imports it, and each layer knows only those below it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import aelab
+
+ROOT = Path(aelab.__file__).parent
+
+LAYERS = (
+    {"cli", "benchmarks", "sklearn", "__main__", "__init__"},
+    {"fitting", "comparison", "reproducing"},
+    {"trained", "pretraining"},
+    {"building"},
+    {"tracking"},
+    {"runs", "replicas"},
+    {"models", "data"},
+    {"networks", "objectives", "evaluation", "optimization"},
+    {"config"},
+    {"machines"},
+    {"errors"},
+)
+"""From the top down. What stands in one layer does not import each other, but where ``BESIDE`` says so."""
+
+BESIDE = {
+    ("reproducing", "comparison"),
+    ("networks", "objectives"),
+    ("networks", "evaluation"),
+    ("benchmarks", "sklearn"),
+    ("__main__", "cli"),
+}
+"""One direction within a layer."""
+
+STRANGERS = {
+    "objectives": {"pytorch_lightning", "hydra", "omegaconf", "wandb"},
+    "evaluation": {"pytorch_lightning", "hydra", "omegaconf", "wandb"},
+    "models": {"wandb", "hydra", "omegaconf"},
+    "comparison": {"torch", "pytorch_lightning"},
+}
+"""Packages that a folder never names."""
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def folder(parts: tuple[str, ...]) -> str:
+    return parts[0].removesuffix(".py")
+
+
+def found() -> dict[tuple[str, str], set[str]]:
+    """(folder, what it imports) -> the files that do: folders of aelab by their name, packages in full."""
+    edges: dict[tuple[str, str], set[str]] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        own = folder(path.relative_to(ROOT).parts)
+        for name in imports(path):
+            top, *rest = name.split(".")
+            target = (rest[0] if rest else "__init__") if top == "aelab" else f"{top}."
+            if target != own:
+                edges.setdefault((own, target), set()).add(str(path.relative_to(ROOT)))
+    return edges
+
+
+def test_every_folder_has_a_layer() -> None:
+    there = {folder(path.relative_to(ROOT).parts) for path in ROOT.rglob("*.py")}
+    assert there == set().union(*LAYERS)
+
+
+def test_imports_run_downwards() -> None:
+    height = {name: len(LAYERS) - index for index, layer in enumerate(LAYERS) for name in layer}
+    wrong = {
+        edge: files
+        for edge, files in found().items()
+        if not edge[1].endswith(".") and height[edge[0]] <= height[edge[1]] and edge not in BESIDE
+    }
+    assert not wrong
+
+
+def test_no_folder_names_what_it_must_not_know() -> None:
+    named = {(own, target.removesuffix(".")) for own, target in found() if target.endswith(".")}
+    assert not {(own, name) for own, names in STRANGERS.items() for name in names} & named
