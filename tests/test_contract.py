@@ -18,7 +18,7 @@ from torch.testing import assert_close
 from aelab.building.build import build_model
 from aelab.config.objects import conf_dir
 from aelab.errors import UserError
-from aelab.models import Autoencoder, Terms
+from aelab.models import Autoencoder, LossTerms
 from aelab.models.base.metrics import ReconstructionMetrics
 from aelab.objectives import ERRORS
 from aelab.objectives.randomness import seeded_generator
@@ -102,7 +102,7 @@ def weighted(model: Autoencoder, penalties: Mapping[str, Tensor]) -> Tensor:
     return torch.stack([torch.as_tensor(model.factor(name, p) * p) for name, p in penalties.items()]).sum()
 
 
-def numbers(terms: Terms) -> list[torch.Tensor]:
+def numbers(terms: LossTerms) -> list[torch.Tensor]:
     encoding = terms.encoding
     return [terms.loss, terms.error, *terms.penalties.values(), encoding.code, *encoding.parts.values()]
 
@@ -136,7 +136,7 @@ def test_loss_is_the_error_and_every_penalty_by_its_factor(variant: str, setting
         terms = model.objective(x, torch.Generator().manual_seed(1))
         assert set(terms.penalties) >= {"penalty"}
         assert_close(terms.loss, terms.error + weighted(model, terms.penalties), rtol=1e-12, atol=1e-12)
-    measured = model.measured(x)
+    measured = model.evaluate(x)
     assert_close(measured.loss, measured.error.mean() + weighted(model, measured.penalties), rtol=1e-12, atol=1e-12)
     metrics = ReconstructionMetrics()
     metrics.update(x, measured)

@@ -28,7 +28,7 @@ def test_every_run_is_a_line_and_those_under_way_come_first(tmp_path: Path, caps
     write_run(tmp_path / "torn").joinpath("manifest.json").write_text("{")
     with claim(tmp_path / "busy"):
         heading, *lines, last = status(tmp_path, capsys)
-    assert heading == "run status epochs attempts for told"
+    assert heading == "run status epochs attempts for message"
     assert [line.split()[:3] for line in lines] == [
         ["busy", "running", "2/3"],
         ["broken", "failed", "0"],

@@ -128,7 +128,7 @@ def test_every_variant_learns_symbols_alone_and_stacked_or_says_why_not(variant:
             torch.testing.assert_close(ours[k], reference, rtol=1e-12, atol=1e-12)
         alone.loss.backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-        measured = model.measured(x[k])
+        measured = model.evaluate(x[k])
         assert set(measured.beside) == {"wrong", "symbols"} and (measured.beside["symbols"] == 6).all()
 
 

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from aelab.errors import UserError
 from aelab.models import Autoencoder, KSparseAutoencoder, SparseAutoencoder
-from aelab.models.base.learner import Measured
+from aelab.models.base.learner import EvaluationTerms
 from aelab.models.base.metrics import ReconstructionMetrics, StepMeans
 from aelab.models.sparse.k_sparse import keep_largest
 from aelab.networks import MLP
@@ -240,7 +240,7 @@ def measured(x: Tensor, r: Tensor, sizes: list[int]) -> dict[str, Tensor]:
         squared = (part - rebuilt).square().sum(-1)
         penalty = part.abs().mean()
         loss = 2 * squared.mean() + penalty
-        metrics.update(part, Measured(2 * squared, {"squared": squared}, loss, {"penalty": penalty}))
+        metrics.update(part, EvaluationTerms(2 * squared, {"squared": squared}, loss, {"penalty": penalty}))
     return metrics.compute(lambda value: value)
 
 

@@ -1,4 +1,4 @@
-"""What W&B gets, read back from the files of its own client, offline: a faithful mirror and nothing more."""
+"""What W&B gets, read back from the files of its own client, offline: a faithful wandb_run and nothing more."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from aelab.models import Autoencoder
 from aelab.runs.history_file import read_rows
 from aelab.runs.identity import run_id
 from aelab.tracking import wandb_client
-from aelab.tracking.wandb_run import Mirror
+from aelab.tracking.wandb_run import WandbRun
 
 SECRET = "hush-hush-4711"
 ONLINE = ("logger=wandb", "sweep=mirror", "logger.init_timeout=3", "logger.finish_timeout=2")
@@ -53,14 +53,14 @@ def manifest_of(outputs: Path) -> tuple[Path, dict[str, Any]]:
 
 def after_epoch(monkeypatch: pytest.MonkeyPatch, epoch: int, happens: Callable[[], object]) -> None:
     """Let something happen when an epoch has been logged."""
-    log = Mirror.epoch
+    log = WandbRun.epoch
 
-    def epoch_and_more(self: Mirror, row: dict[str, Any]) -> None:
+    def epoch_and_more(self: WandbRun, row: dict[str, Any]) -> None:
         log(self, row)
         if row["epoch"] == epoch:
             happens()
 
-    monkeypatch.setattr(Mirror, "epoch", epoch_and_more)
+    monkeypatch.setattr(WandbRun, "epoch", epoch_and_more)
 
 
 def sync(server: StandInServer, *folders: Path) -> None:
@@ -145,8 +145,8 @@ def test_an_outage_costs_no_more_than_the_timeout_and_loses_nothing(
         server.delay = 30.0 if outage == "slow" else 0.0
 
     ended: list[float] = []
-    finish = Mirror.finish
-    monkeypatch.setattr(Mirror, "finish", lambda *told: (ended.append(time.monotonic()), finish(*told)))
+    finish = WandbRun.finish
+    monkeypatch.setattr(WandbRun, "finish", lambda *told: (ended.append(time.monotonic()), finish(*told)))
     after_epoch(monkeypatch, 1, begin)
     began = time.monotonic()
     run(compose_tiny(tmp_path, *ONLINE, "trainer.max_epochs=40"), [])

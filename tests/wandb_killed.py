@@ -21,13 +21,13 @@ import torch
 from conftest import compose_tiny
 from killed import child, finished, kill_until_done, train
 
-from aelab.tracking.wandb_run import Mirror
+from aelab.tracking.wandb_run import WandbRun
 
 KILLS = 2
 EPOCHS = 12
 
 
-def die(self: Mirror, *arguments: Any) -> None:
+def die(self: WandbRun, *arguments: Any) -> None:
     """Kill the run where all is done but W&B's end; what was logged a moment ago may have been sent."""
     time.sleep(random.choice([0, 2.5]))
     os.killpg(os.getpgid(0), signal.SIGKILL)
@@ -43,10 +43,10 @@ def main(folder: Path, environment: dict[str, str]) -> None:
         config = compose_tiny(outputs, "logger=wandb", f"logger.mode={mode}", "callbacks.pictures_every=3",
                               f"trainer.max_epochs={EPOCHS}", "model=denoising", "corruption=gaussian")  # fmt: skip
         task = functools.partial(train, config, within_epochs=False)
-        finish = Mirror.finish
-        Mirror.finish = die  # type: ignore[assignment,method-assign]
+        finish = WandbRun.finish
+        WandbRun.finish = die  # type: ignore[assignment,method-assign]
         kills, last = kill_until_done(task, outputs / "runs", EPOCHS, KILLS, folder / "log.txt")
-        Mirror.finish = finish  # type: ignore[method-assign]
+        WandbRun.finish = finish  # type: ignore[method-assign]
         [manifest] = (json.loads(path.read_text()) for path in outputs.glob("runs/*/manifest.json"))
         end = finished(child(task, folder / "log.txt"))
         told[mode] = {"kills": kills, "all": KILLS, "then": [last, manifest["status"]], "end": end}

@@ -18,7 +18,7 @@ from aelab.config.objects import conf_dir
 from aelab.fitting.replication import Replication
 from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.identity import register_resolver
-from aelab.runs.picture_callback import Gallery
+from aelab.runs.picture_callback import PictureCallback
 
 BARE = ("+trainer.limit_val_batches=0", "callbacks.pictures_every=0")
 
@@ -62,7 +62,7 @@ def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]
         stopwatch = Stopwatch()
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            gallery = [Gallery(folder, data, config.callbacks.pictures_every)] if everything else []
+            gallery = [PictureCallback(folder, data, config.callbacks.pictures_every)] if everything else []
             Fit(members or [Member(config)], data, BestCheckpoint(folder), folder, [stopwatch, *gallery]).run()
         return stopwatch.seconds_per_step(steps)
 

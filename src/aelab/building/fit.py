@@ -29,7 +29,7 @@ from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.checkpoints import last_intact
 from aelab.runs.follower import Follower
 from aelab.runs.history import History
-from aelab.runs.picture_callback import Gallery
+from aelab.runs.picture_callback import PictureCallback
 
 State = dict[str, Tensor]
 
@@ -87,7 +87,7 @@ class Fit:
     def follow(self, follower: Follower | None) -> None:
         """Let somebody show what is recorded from now on."""
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, (History, Gallery)):
+            if isinstance(callback, (History, PictureCallback)):
                 callback.follower = follower
 
     def _together(self) -> Autoencoder:

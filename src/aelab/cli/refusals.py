@@ -29,8 +29,8 @@ def refuse(directory: Path, line: str) -> None:
     """Say why a run is refused, keep the line for the sweep's end, and leave nothing of the run."""
     line = " ".join(line.split())
     print(line, file=sys.stderr)
-    if told := os.environ.get(TOLD):
-        with suppress(OSError), Path(told).open("a") as file:
+    if path := os.environ.get(TOLD):
+        with suppress(OSError), Path(path).open("a") as file:
             file.write(f"{line}\n")
     forget(directory)
 
@@ -52,13 +52,13 @@ class LeaveNothing(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         directory = Path(config.paths.outputs) / config.sweep
         endings.append(partial(_clear_sweep, directory, standing(directory)))
-        self.told = directory / f".refused-{platform.node()}-{os.getpid()}"
-        os.environ[TOLD] = str(self.told.absolute())
+        self.path = directory / f".refused-{platform.node()}-{os.getpid()}"
+        os.environ[TOLD] = str(self.path.absolute())
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         os.environ.pop(TOLD, None)
-        lines = self.told.read_text().splitlines() if self.told.exists() else []
-        self.told.unlink(missing_ok=True)
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        self.path.unlink(missing_ok=True)
         if lines:
             print(f"refused, {len(lines)} of this sweep's jobs:", *lines, sep="\n", file=sys.stderr)
             failures.extend(lines)

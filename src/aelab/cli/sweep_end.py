@@ -84,8 +84,8 @@ def _marks(directory: Path) -> list[tuple[int, int] | None]:
     marks: list[tuple[int, int] | None] = []
     for name in (FILE, LEFT):
         try:
-            told = (directory / name).stat()
-            marks.append((told.st_ino, told.st_mtime_ns))
+            stat = (directory / name).stat()
+            marks.append((stat.st_ino, stat.st_mtime_ns))
         except OSError:
             marks.append(None)
     return marks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aelab.comparison.runs import UNREADABLE, Run, find_runs, finite
+from aelab.comparison.runs import UNREADABLE, RunRecord, find_runs, finite
 from aelab.comparison.swept import choices, short_names, swept_keys
 from aelab.comparison.units import Units
 from aelab.comparison.wording import plain, shown
@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
 class Group:
     """Complete runs that are equal in everything but the seed, one for each seed."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
 
     @property
     def units(self) -> Units:
@@ -79,12 +79,12 @@ class Comparison:
     """All runs, the keys that tell them apart (seed aside), and the complete ones grouped over seeds."""
 
     name: str
-    runs: list[Run]
+    runs: list[RunRecord]
     keys: list[str]
     groups: list[Group]
 
     @property
-    def unfinished(self) -> list[Run]:
+    def unfinished(self) -> list[RunRecord]:
         """Runs that are failed, interrupted, running or unreadable."""
         return [run for run in self.runs if not run.complete]
 
@@ -102,8 +102,8 @@ def gather(directories: Iterable[Path]) -> Comparison:
     directories = list(directories)
     for directory in directories:
         if not directory.is_dir():
-            told = plain(str(directory))
-            raise UserError(f"no such directory: {told}; name one that holds runs, like outputs/demo")
+            name = plain(str(directory))
+            raise UserError(f"no such directory: {name}; name one that holds runs, like outputs/demo")
     runs = find_runs(directories)
     if not runs:
         where = ", ".join(plain(str(directory)) for directory in directories)
@@ -114,10 +114,10 @@ def gather(directories: Iterable[Path]) -> Comparison:
     return Comparison(name, runs, keys, group_over_seeds(runs))
 
 
-def group_over_seeds(runs: Iterable[Run]) -> list[Group]:
+def group_over_seeds(runs: Iterable[RunRecord]) -> list[Group]:
     """Complete runs by everything but their seed. The same seed twice counts once: the last one found."""
     complete = [run for run in runs if run.complete]
-    found: dict[frozenset[tuple[str, str]], dict[str, Run]] = {}
+    found: dict[frozenset[tuple[str, str]], dict[str, RunRecord]] = {}
     for run, chosen in zip(complete, choices(complete), strict=True):
         found.setdefault(frozenset(chosen.items()), {})[str(run.seed)] = run
     return [Group(tuple(by_seed.values())) for by_seed in found.values()]
@@ -180,7 +180,7 @@ def _no_formula(cell: Any) -> Any:
     return quote + cell.replace("\r", " ")  # which csv leaves unquoted, though some take it for the end of a line
 
 
-def _cell(run: Run, key: str) -> Any:
+def _cell(run: RunRecord, key: str) -> Any:
     value = run.config.get(key)
     return value if key not in run.config or is_number(value) else shown(value)
 

@@ -25,7 +25,7 @@ _NOT_RUNS = {"checkpoints", "figures", "pictures", "wandb"}
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One run, or one setting of a fit that carried several (`varied`).
 
     `config` is flat (dotted keys), `metrics` holds numbers only, `intervals` the 95 % intervals that the run itself
@@ -79,20 +79,20 @@ class Run:
             return None
 
 
-def find_runs(directories: Iterable[Path]) -> list[Run]:
+def find_runs(directories: Iterable[Path]) -> list[RunRecord]:
     """Every run under the directories, once. A manifest that cannot be read is a run, too."""
     found = {os.path.realpath(manifest): manifest for top in directories for manifest in find_manifests(top)}
     return [run for manifest in found.values() for run in read_runs(manifest.parent)]
 
 
-def read_runs(directory: Path) -> list[Run]:
+def read_runs(directory: Path) -> list[RunRecord]:
     """What one manifest tells: one run, or one for each setting that was varied within its fit."""
     try:
         check_contained(directory)
         manifest = printable(read_record(directory))
     except (UserError, OSError) as problem:
         failure = misread(directory, problem)
-        return [Run(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
+        return [RunRecord(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
     runs = _settings(_from_manifest(directory, manifest), manifest)
     return [replace(run, intervals=_intervals(run, manifest.get("evaluations") or {})) for run in runs]
 
@@ -109,10 +109,10 @@ def find_manifests(top: Path) -> Iterator[Path]:
             yield Path(folder) / "manifest.json"
 
 
-def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
+def _from_manifest(directory: Path, manifest: dict[str, Any]) -> RunRecord:
     config = flatten(manifest.get("config") or {})
     failure, trace = _failure(manifest.get("error"))
-    return Run(
+    return RunRecord(
         directory,
         status=_status(state(directory, manifest)),
         run_id=str(manifest.get("run_id") or directory.name),
@@ -130,7 +130,7 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> Run:
     )
 
 
-def _settings(run: Run, manifest: dict[str, Any]) -> list[Run]:
+def _settings(run: RunRecord, manifest: dict[str, Any]) -> list[RunRecord]:
     settings = (manifest.get("replicas") or {}).get("settings") or []
     return [
         replace(
@@ -144,12 +144,12 @@ def _settings(run: Run, manifest: dict[str, Any]) -> list[Run]:
     ] or [run]
 
 
-def _status(told: str) -> str:
+def _status(status: str) -> str:
     """What a manifest calls itself; it cannot pass for one that is not shown."""
-    return plain(told, 40) if told != UNREADABLE else "unknown"
+    return plain(status, 40) if status != UNREADABLE else "unknown"
 
 
-def _intervals(run: Run, evaluations: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def _intervals(run: RunRecord, evaluations: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """Of metrics with a standard error, and of an evaluation's rows, by the names they have among the metrics."""
     found = {}
     for name, value in run.metrics.items():

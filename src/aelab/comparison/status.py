@@ -32,7 +32,7 @@ def print_status(directories: Iterable[Path]) -> None:
     lines = sorted((_line(directory) for directory in found.values()), key=_rank)
     screen = terminal.console()
     drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("run", "status", "epochs", "attempts", "for", "told"):
+    for heading in ("run", "status", "epochs", "attempts", "for", "message"):
         drawn.add_column(heading, overflow="fold")
     for line in lines:
         style = {"complete": "", "running": "cyan"}.get(line[1], "red")
@@ -55,17 +55,17 @@ def _line(directory: Path) -> tuple[str, ...]:
         return (plain(directory.name), UNREADABLE, ABSENT, ABSENT, ABSENT, plain(misread(directory, problem), 90))
     timings = manifest.get("timings") or {}
     error = manifest.get("error")
-    told = plain(str(error.get("message") or "") if isinstance(error, dict) else "", 90)
+    message = plain(str(error.get("message") or "") if isinstance(error, dict) else "", 90)
     now = state(directory, manifest)
     if now == "died":
-        told = "its process ended without a word; the same command resumes it"
+        message = "its process ended without a word; the same command resumes it"
     return (
         plain(directory.name),
         plain(now, 40),
         _epochs(directory, manifest),
         plain(str(timings.get("attempts", ABSENT))),
         duration(_seconds(timings, now == "running")),
-        told,
+        message,
     )
 
 

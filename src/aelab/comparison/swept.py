@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aelab.comparison.wording import ABSENT, plain, shown
-from aelab.runs.identity_keys import IRRELEVANT, LATER
+from aelab.runs.identity_keys import LATER, NOT_IDENTIFYING
 
 # What cannot change a result (where things lie, who watches, which machine works) or is told elsewhere.
-_NOT_CHOICES = {*IRRELEVANT, "callbacks", "run_id", "seed", "trainer", "wandb"}
+_NOT_CHOICES = {*NOT_IDENTIFYING, "callbacks", "run_id", "seed", "trainer", "wandb"}
 _WHOLE_GROUPS = {"evaluation", "paper", "paths", "logger", "wandb", "hydra"}
 _PLACES = {"dirpath", "root_dir", "save_dir", "output_dir", "default_root_dir", "enable_progress_bar"}
 _HYDRA = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
@@ -78,8 +78,8 @@ def swept_keys(runs: Sequence[Configured]) -> list[str]:
     for key in differing:
         groups = [group for group in kept if "." not in group]
         own = any(key.startswith(f"{group}.") for group in groups)
-        told = key in _ALWAYS_TOLD or (key in typed and not own)
-        if told or not any(_follows(key, group, chosen) for group in groups):
+        always = key in _ALWAYS_TOLD or (key in typed and not own)
+        if always or not any(_follows(key, group, chosen) for group in groups):
             kept.append(key)
     return kept
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aelab.comparison.groups import Comparison, Group
-from aelab.comparison.runs import Run, finite
+from aelab.comparison.runs import RunRecord, finite
 from aelab.comparison.swept import short_names
 from aelab.comparison.wording import ABSENT, count, estimate, plain, shown
 from aelab.machines import terminal
@@ -16,7 +16,7 @@ _METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test
 class Row:
     """One line of the table; `cells` are text."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     best: bool
     cells: list[str]
     status: str
@@ -61,9 +61,9 @@ def print_table(comparison: Comparison, limit: int = 60) -> None:
     drawn.add_column("status", overflow="fold")
     drawn_rows = visible(table.rows, limit)
     for row in drawn_rows:
-        told = plain(f"{row.status}: {row.failure}", 120) if row.failure else row.status
+        status = plain(f"{row.status}: {row.failure}", 120) if row.failure else row.status
         style = "bold green" if row.best else "" if row.status == "complete" else "red"
-        drawn.add_row("★" if row.best else "", *map(terminal.text, row.cells), terminal.text(told), style=style)
+        drawn.add_row("★" if row.best else "", *map(terminal.text, row.cells), terminal.text(status), style=style)
     screen.print(drawn)
     if len(drawn_rows) < len(table.rows):
         hidden = count(len(table.rows) - len(drawn_rows), "row")
@@ -85,9 +85,9 @@ def _complete(group: Group, keys: Sequence[str], metrics: Sequence[str], repeate
     return Row(group.runs, best, cells, "complete")
 
 
-def _unfinished(run: Run, keys: Sequence[str], numbers: int) -> Row:
+def _unfinished(run: RunRecord, keys: Sequence[str], numbers: int) -> Row:
     return Row((run,), False, _keys(run, keys) + [ABSENT] * numbers, run.status, run.failure)
 
 
-def _keys(run: Run, keys: Sequence[str]) -> list[str]:
+def _keys(run: RunRecord, keys: Sequence[str]) -> list[str]:
     return [plain(shown(run.config[key]), 60) if key in run.config else ABSENT for key in keys]

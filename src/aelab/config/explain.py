@@ -17,8 +17,8 @@ _EXTRAS = {"submitit_local": "slurm", "submitit_slurm": "slurm"}  # launcher to 
 
 def explain(error: BaseException) -> str:
     """What went wrong, in one line; Hydra's own multi-line messages are put in our words."""
-    if told := _told(error):
-        return told
+    if known := _told(error):
+        return known
     text = " ".join(str(part) for part in (error, error.__cause__) if part)
     if match := re.search(r"UserError raised while resolving interpolation: (.*)", text):
         return match[1]

@@ -88,8 +88,8 @@ class Search:
             key: getattr(one, "choices", None) or f"{type(one).__name__}{getattr(one, 'log', '')}"
             for key, one in self.space.items()
         }
-        told = repr((sorted(self.fixed), sorted(kinds.items())))
-        return f"aelab-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+        content = repr((sorted(self.fixed), sorted(kinds.items())))
+        return f"aelab-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
     def run(self, launch: Launch, directory: Path) -> float | None:
         """Launch trials until ``n_trials`` have a result; one that fails costs itself. Returns the lowest value."""

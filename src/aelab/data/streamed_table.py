@@ -46,8 +46,8 @@ class StreamedTable(Table):
         if self.rows:
             return
         path = user_path(self.name, self.path, "a .csv or .parquet file")
-        told = path.stat()
-        asked: tuple[Any, ...] = (str(path.resolve()), told.st_size, told.st_mtime_ns, self.columns, self.label)
+        stat = path.stat()
+        asked: tuple[Any, ...] = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, self.columns, self.label)
         asked += (self.missing, *self.categorical)
         rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f64"
         if self.known is not None and self.known.raw == "float32" and rows.with_suffix(OLDER).exists():

@@ -11,7 +11,7 @@ from aelab.errors import UserError
 from aelab.evaluation.baselines.denoisers import Restorer, WienerCoder, best, candidates
 from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.images.overlapping import by_patches
-from aelab.evaluation.images.states import strips
+from aelab.evaluation.images.states import image_rows
 from aelab.evaluation.measures.fidelity import fidelity, pictures_of, psnr, require_pictures
 from aelab.evaluation.measures.intervals import mean_score
 from aelab.evaluation.protocol import Coder, Examples, Score
@@ -60,9 +60,9 @@ class Denoising:
         self.reference: dict[float, np.ndarray] = {}  # PSNR of non-local means on whole pictures, by sigma
 
     def facts(self, data: Examples) -> dict[str, Any]:
-        told: dict[str, Any] = {"unit of sigma": "1/255", "denoised": len(self._clean(data, "test", False))}
+        facts: dict[str, Any] = {"unit of sigma": "1/255", "denoised": len(self._clean(data, "test", False))}
         whole = list(data.pictures.get("test", {}))[: self.whole_pictures]
-        return told | ({"pictures": ", ".join(whole)} if whole else {})
+        return facts | ({"pictures": ", ".join(whole)} if whole else {})
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         coder.encode(data.test.x[:1])  # which refuses what is not finite
@@ -90,8 +90,8 @@ class Denoising:
             noisy = [self._noisy(x, self.shown_sigma, number) for number, x in enumerate(clean)]
             if clean:
                 restored = [restore(x).clip(0, 1) for x in noisy]
-                told = f"sigma {self.shown_sigma:g}"
-                sheets[name] = strips({"clean": clean, f"noisy, {told}": noisy, "restored": restored})
+                facts = f"sigma {self.shown_sigma:g}"
+                sheets[name] = image_rows({"clean": clean, f"noisy, {facts}": noisy, "restored": restored})
         return sheets
 
     def _scores(self, restorer: Callable[[float, bool], Restorer], data: Examples, noisy: bool = False) -> list[Score]:

@@ -12,7 +12,7 @@ from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.images import projection
 from aelab.evaluation.images.projection import Problem
 from aelab.evaluation.images.sheets import figure_pixels
-from aelab.evaluation.images.states import strips
+from aelab.evaluation.images.states import image_rows
 from aelab.evaluation.measures.compression import Point, at_rate, code_curve, jpeg_curve, rated
 from aelab.evaluation.measures.fidelity import fidelity, pictures_of, require_pictures
 from aelab.evaluation.measures.intervals import mean_score
@@ -92,7 +92,7 @@ class ImageProcessing:
                 "known": problem.shown(),
                 "bicubic" if name == "x2" else "biharmonic": beside,
             }
-            sheets[name] = strips(rows | {"restored": self._restored(coder, data, name, problem)}, unrated="known")
+            sheets[name] = image_rows(rows | {"restored": self._restored(coder, data, name, problem)}, unrated="known")
         pca = PCACoder(data.train.x, coder.code_size)
         curves = {
             "code": self._code_curve(coder, data),

@@ -75,8 +75,8 @@ class ScoreField:
             raise UserError(f"data={data.name}: its density is not known; use data=mixture")
         noise = getattr(coder, "noise", self.std)
         if noise is None or abs(noise - self.std) > 1e-9:
-            told = "no Gaussian noise" if noise is None else f"corruption.std={noise}"
-            raise UserError(f"evaluation.score_field.std={self.std}: the run was trained with {told}; they must agree")
+            own = "no Gaussian noise" if noise is None else f"corruption.std={noise}"
+            raise UserError(f"evaluation.score_field.std={self.std}: the run was trained with {own}; they must agree")
 
 
 class ShrunkPCA:

@@ -1,4 +1,4 @@
-"""A run that is prepared: fitted, its best weights tested, and what came of it in its manifest and its mirror."""
+"""A run that is prepared: fitted, its best weights tested, and what came of it in its manifest and its wandb_run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aelab.objectives import Error
 from aelab.pretraining import is_wanted, pretrain
 from aelab.runs.manifest import Manifest
 from aelab.runs.picture_callback import keep_picture
-from aelab.tracking.wandb_run import Mirror
+from aelab.tracking.wandb_run import WandbRun
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,15 @@ log = logging.getLogger(__name__)
 def fit_and_test(
     config: DictConfig,
     directory: Path,
-    mirror: Mirror | None,
+    wandb_run: WandbRun | None,
     ready: Single | Replication,
     manifest: Manifest | None = None,
 ) -> dict[str, float]:
     """All metrics of one model, or of the replicas of a plan."""
     if isinstance(ready, Single):
-        return _fit_one(config, directory, mirror, ready, manifest)
+        return _fit_one(config, directory, wandb_run, ready, manifest)
     assert manifest is not None
-    return _fit_replicas(config, directory, mirror, ready, manifest)
+    return _fit_replicas(config, directory, wandb_run, ready, manifest)
 
 
 def units_of(error: Error) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def units_of(error: Error) -> dict[str, Any]:
 
 
 def _fit_one(
-    config: DictConfig, directory: Path, mirror: Mirror | None, ready: Single, manifest: Manifest | None
+    config: DictConfig, directory: Path, wandb_run: WandbRun | None, ready: Single, manifest: Manifest | None
 ) -> dict[str, float]:
     """Fit (from the last checkpoint where there is one) and test the best weights."""
     data, fit, trainer, model = ready.data, ready.fit, ready.fit.trainer, ready.fit.model
@@ -54,10 +54,10 @@ def _fit_one(
         units = units_of(model.error)
         manifest.update(data=data.describe(), units=units, monitor=model.monitor, parameters=size, timings=timings)
     if is_wanted(config) and manifest:  # on one device, so there is one
-        manifest.update(pretraining=pretrain(config, model, data, directory, mirror))
-    fit.follow(mirror)
-    if mirror and config.logger.watch:
-        mirror.watch(model)
+        manifest.update(pretraining=pretrain(config, model, data, directory, wandb_run))
+    fit.follow(wandb_run)
+    if wandb_run and config.logger.watch:
+        wandb_run.watch(model)
     began = time.monotonic()
     with relaunchable(trainer):
         fit.run()
@@ -71,27 +71,27 @@ def _fit_one(
         metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
-    if mirror and config.logger.upload_checkpoint:
-        mirror.upload_checkpoint(best)
+    if wandb_run and config.logger.upload_checkpoint:
+        wandb_run.upload_checkpoint(best)
     return metrics
 
 
 def _fit_replicas(
-    config: DictConfig, directory: Path, mirror: Mirror | None, replication: Replication, manifest: Manifest
+    config: DictConfig, directory: Path, wandb_run: WandbRun | None, replication: Replication, manifest: Manifest
 ) -> dict[str, float]:
     """Fit the replicas of a plan; metrics of the setting that the monitor chooses, all settings in the manifest."""
     units = units_of(instantiate("error", config.error))
     manifest.update(data=replication.data.describe(), units=units, monitor=monitor_of(config))
     began = time.monotonic()
-    fitted = replication.fit(mirror)
+    fitted = replication.fit(wandb_run)
     trained = time.monotonic()
     replication.save(fitted)
     results = setting_results(replication, fitted)
     sheets = decomposition_pictures(replication, fitted)
     paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]
-    if mirror:
-        mirror.epochs()  # those of a run that was killed after its last one
-        mirror.pictures(paths)
+    if wandb_run:
+        wandb_run.epochs()  # those of a run that was killed after its last one
+        wandb_run.pictures(paths)
     record = {
         "plan": config.replicas.name,
         "count": replication.count,

@@ -18,7 +18,7 @@ from aelab.data.module import DataModule
 from aelab.fitting.replication import Replication
 from aelab.pretraining import check_pretraining, is_wanted
 from aelab.runs.best_checkpoint import BestCheckpoint
-from aelab.runs.picture_callback import Gallery
+from aelab.runs.picture_callback import PictureCallback
 
 
 class Single(NamedTuple):
@@ -44,7 +44,7 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
         replication.check(questions)
         return replication
     data = build_data(config)
-    gallery = Gallery(directory, data, config.callbacks.pictures_every)
+    gallery = PictureCallback(directory, data, config.callbacks.pictures_every)
     fit = Fit([Member(config)], data, BestCheckpoint(directory), directory, [gallery])
     check_output(config, fit.model, data)
     check_questions(questions, config, fit.model)

@@ -36,7 +36,7 @@ from aelab.replicas.plans import Assignment, Plan, check_varied
 from aelab.runs.checkpoints import AtomicCheckpointIO
 from aelab.runs.history_file import mean_history, write_rows
 from aelab.runs.identity import resolved
-from aelab.tracking.wandb_run import Mirror
+from aelab.tracking.wandb_run import WandbRun
 
 
 class Fitted(NamedTuple):
@@ -122,14 +122,14 @@ class Replication:
 
     # --- fitting ---
 
-    def fit(self, mirror: Mirror | None) -> Fitted:
+    def fit(self, wandb_run: WandbRun | None) -> Fitted:
         """Train all chunks, in several processes where ``trainer.devices`` asks for that, and gather them."""
         write_whole(self.directory / LAYOUT, json.dumps(self.chunks))
         if self.processes > 1 and len(self.chunks) > 1:
             self._fit_in_processes()
-        parts = [self._fit_chunk(index, mirror) for index in range(len(self.chunks))]
+        parts = [self._fit_chunk(index, wandb_run) for index in range(len(self.chunks))]
         if len(self.chunks) > 1:
-            self._gather_history(mirror)
+            self._gather_history(wandb_run)
         return Fitted(
             [model for part in parts for model in part.models],
             [state for part in parts for state in part.states],
@@ -137,13 +137,13 @@ class Replication:
             {name: torch.cat([part.metrics[name] for part in parts]) for name in parts[0].metrics},
         )
 
-    def _gather_history(self, mirror: Mirror | None) -> None:
+    def _gather_history(self, wandb_run: WandbRun | None) -> None:
         """The run's own curves: means over its chunks, which each kept theirs."""
         paths = [self.chunk_directory(index) / "metrics.jsonl" for index in range(len(self.chunks))]
         rows = mean_history(paths, [len(chunk) for chunk in self.chunks])
         write_rows(self.directory / "metrics.jsonl", rows)
-        if mirror:
-            mirror.epochs()
+        if wandb_run:
+            wandb_run.epochs()
 
     def chunk_directory(self, index: int) -> Path:
         """Where a chunk keeps its checkpoints: the run's own directory where it is the only one."""
@@ -167,12 +167,12 @@ class Replication:
                     process.terminate()
                 raise
 
-    def _fit_chunk(self, index: int, mirror: Mirror | None) -> Fitted:
+    def _fit_chunk(self, index: int, wandb_run: WandbRun | None) -> Fitted:
         best = BestWeights()
         curves = [Curves(1, self.assignment.data_sets)] if self._draws_curves() else []
         members = self.members(self.chunks[index])
         fit = Fit(members, self.data, best, self.chunk_directory(index), curves)
-        fit.follow(mirror if len(self.chunks) == 1 else None)
+        fit.follow(wandb_run if len(self.chunks) == 1 else None)
         keep = [True] * len(members)
         try:
             fit.run()

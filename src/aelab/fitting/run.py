@@ -28,7 +28,7 @@ from aelab.runs.claim import Lost, claim
 from aelab.runs.identity import UNNAMED, directory_name, resolved
 from aelab.runs.manifest import Manifest, read_manifest
 from aelab.runs.start_over import done_with, must_start_over, start_over, wait_for_start_over
-from aelab.tracking.wandb_run import is_open, mirror_again, start_mirror
+from aelab.tracking.wandb_run import is_open, open_wandb_run, reopen_wandb_run
 from aelab.trained.evaluate import evaluate, evaluate_later
 
 log = logging.getLogger(__name__)
@@ -94,8 +94,8 @@ def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any
     print(f"complete already: test/error {error:.4g}{kept}  (force=true runs it again)")
     # a W&B Sweep's agent, too, asked for this run and waits to be told what came of it
     if config.logger.name != "none" and (is_open(directory) or "WANDB_SWEEP_ID" in os.environ):
-        mirror = mirror_again(config, directory, record, Path(config.paths.outputs))
-        mirror.finish(record["metrics"], 0)
+        wandb_run = reopen_wandb_run(config, directory, record, Path(config.paths.outputs))
+        wandb_run.finish(record["metrics"], 0)
     loggers = config.logger.name, record["config"]["logger"]["name"]  # of now and of then
     evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
     return _monitored(record)
@@ -129,17 +129,17 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
         start_over(directory, config.force)
     manifest = Manifest(directory, directory.name, resolved(config), overrides)
     manifest.began = began
-    mirror, metrics, exit_code, signum = None, {}, 1, None
+    wandb_run, metrics, exit_code, signum = None, {}, 1, None
     try:
         if fault:
             raise fault
         if config.logger.name != "none":
             outputs = Path(config.paths.outputs)
-            mirror = start_mirror(config, directory, manifest.record["config"], outputs)
-        metrics = fit_and_test(config, directory, mirror, ready, manifest)
+            wandb_run = open_wandb_run(config, directory, manifest.record["config"], outputs)
+        metrics = fit_and_test(config, directory, wandb_run, ready, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
-        metrics |= evaluate(directory, config.get("evaluation"), mirror)
+        metrics |= evaluate(directory, config.get("evaluation"), wandb_run)
     except (Interrupted, KeyboardInterrupt, SystemExit) as error:
         if exit_code:
             _close(manifest, "interrupted", error)
@@ -153,8 +153,8 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error
     finally:
-        if mirror:
-            mirror.finish(metrics, exit_code, signum)
+        if wandb_run:
+            wandb_run.finish(metrics, exit_code, signum)
     done_with(directory)
     print(_summary(metrics, instantiate("error", config.error).is_squared, manifest.record["timings"]["total_s"]))
     return _monitored(manifest.record)
@@ -162,9 +162,9 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
 
 def _close(manifest: Manifest, status: str, error: BaseException) -> None:
     """Record how a run ended; on a full disk, and where the run is another's by now, the line told is all there is."""
-    told = {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
+    failure = {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
     with suppress(OSError, Lost):
-        manifest.close(status, error=told)
+        manifest.close(status, error=failure)
 
 
 def _summary(metrics: dict[str, float], is_squared: bool, seconds: float) -> str:

@@ -84,16 +84,16 @@ def slots(devices: list[str], count: int, folder: Path, pause_s: float = 0.2) ->
     if count > len(devices):
         raise UserError(f"trainer.devices={count}: this process sees {len(devices)} GPUs; ask for no more than that")
     folder.mkdir(parents=True, exist_ok=True)
-    told = False
+    announced = False
     while True:
         with ExitStack() as held:
             own = _take(devices, count, folder, held)
             if own:
                 yield own
                 return
-        if not told:
+        if not announced:
             print(f"waiting for {count} of the GPUs {', '.join(devices)}, which other jobs have", flush=True)
-            told = True
+            announced = True
         time.sleep(pause_s)
 
 

@@ -17,12 +17,12 @@ def handing_on(send: Callable[[int], None]) -> Iterator[None]:
 
     What this process was told to ignore (``nohup``) it ignores as before.
     """
-    told = False
+    handed_on = False
 
     def receive(signum: int, frame: FrameType | None) -> None:
-        nonlocal told
-        if not told:
-            told = True
+        nonlocal handed_on
+        if not handed_on:
+            handed_on = True
             send(signum)
 
     before = {}

@@ -1,7 +1,7 @@
 """One LightningModule per autoencoder variant."""
 
 from aelab.models.base.autoencoder import Autoencoder, Forward
-from aelab.models.base.learner import Encoding, Terms
+from aelab.models.base.learner import Encoding, LossTerms
 from aelab.models.classic.contractive import ContractiveAutoencoder
 from aelab.models.classic.denoising import DenoisingAutoencoder
 from aelab.models.classic.semantic_hashing import SemanticHashingAutoencoder
@@ -26,10 +26,10 @@ __all__ = [
     "GatedAutoencoder",
     "JumpReLUAutoencoder",
     "KSparseAutoencoder",
+    "LossTerms",
     "ReLUL1Autoencoder",
     "SemanticHashingAutoencoder",
     "SparseAutoencoder",
-    "Terms",
     "TopKAutoencoder",
     "WeightDecayAutoencoder",
     "WinnerTakeAllAutoencoder",

@@ -27,7 +27,7 @@ from aelab.pretraining.greedy import Greedy
 from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.checkpoints import AtomicCheckpointIO, load_checkpoint
 from aelab.runs.history_file import read_rows
-from aelab.tracking.wandb_run import Mirror
+from aelab.tracking.wandb_run import WandbRun
 
 CHUNK = 4096  # examples that are encoded at once
 
@@ -79,7 +79,7 @@ def _layer(config: DictConfig, index: int, depth: int) -> Iterator[None]:
 
 
 def pretrain(
-    config: DictConfig, model: Autoencoder, data: DataModule, directory: Path, mirror: Mirror | None = None
+    config: DictConfig, model: Autoencoder, data: DataModule, directory: Path, wandb_run: WandbRun | None = None
 ) -> dict[str, Any]:
     """Give ``model`` the weights of layers trained one by one; what the manifest says of them.
 
@@ -98,8 +98,8 @@ def pretrain(
         if not path.exists():
             with _layer(config, index, depth):
                 _train_layer(plan, config, network, states, data, path)
-        if mirror:
-            mirror.layers()
+        if wandb_run:
+            wandb_run.layers()
         checkpoint = load_checkpoint(path)
         states.append(checkpoint["state_dict"])
         layers.append(checkpoint["figures"])

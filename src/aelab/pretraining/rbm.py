@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aelab.errors import UserError
-from aelab.models import Autoencoder, Encoding, Forward, Terms
+from aelab.models import Autoencoder, Encoding, Forward, LossTerms
 from aelab.objectives.randomness import Generators, normal, uniform
 
 
@@ -67,13 +67,13 @@ class RBM(Autoencoder):
         bias = self.network.decoder_biases[0].unsqueeze(-2)
         return -(v * bias).sum(-1) if self.binary_visible else (v - bias).square().sum(-1) / 2
 
-    def objective(self, x: Tensor, generator: Generators = None) -> Terms:
+    def objective(self, x: Tensor, generator: Generators = None) -> LossTerms:
         total = self.network.encode(x)
         end, output = self.chain(x, total.detach(), generator)
         divergence = (self._free_energy(x, total) - self.free_energy(end)).mean(-1)
         error, penalty = self.error(output, x).mean(-1), self._penalty()
         encoding = Encoding(self.code_activation(total))
-        return Terms(divergence + self.weight * penalty, error, {"penalty": penalty}, encoding)
+        return LossTerms(divergence + self.weight * penalty, error, {"penalty": penalty}, encoding)
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         return {"penalty": self._penalty()}

@@ -71,9 +71,9 @@ def describe(x: Sequence[float], means: Sequence[float], errors: Sequence[float]
     peaks = find_peaks(x, means, errors)
     if not peaks:
         return f"{metric} against {key}: no peak by the rule of {STANDARD_ERRORS:g} standard errors."
-    told = [
+    places = [
         f"{p.value:.3g} at {p.x:g}, above {p.left[1]:.3g} at {p.left[0]:g} and {p.right[1]:.3g} at {p.right[0]:g}, "
         f"by {p.standard_errors:.1f} standard errors"
         for p in peaks
     ]
-    return f"{metric} against {key}: {len(peaks)} peak{'s' * (len(peaks) > 1)}: {'; '.join(told)}."
+    return f"{metric} against {key}: {len(peaks)} peak{'s' * (len(peaks) > 1)}: {'; '.join(places)}."

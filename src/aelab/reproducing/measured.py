@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aelab.comparison.groups import t_interval
-from aelab.comparison.runs import Run, finite, read_runs
+from aelab.comparison.runs import RunRecord, finite, read_runs
 from aelab.reproducing.paper import Choice, Paper, picks
 from aelab.runs.manifest import read_manifest
 
@@ -57,7 +57,7 @@ def measure(recipe: Recipe, paper: Paper) -> Measured | None:
     return summarize(found, paper, tuple(recipe.ids())) if found else None
 
 
-def summarize(found: Sequence[Run], paper: Paper, expected: tuple[str, ...]) -> Measured:
+def summarize(found: Sequence[RunRecord], paper: Paper, expected: tuple[str, ...]) -> Measured:
     """What complete runs say to the paper's questions."""
     manifests = {run.run_id: read_manifest(run.directory) or {} for run in found}
     asked = [answer(metric, choice, found) for metric, choice in paper.questions()]
@@ -74,7 +74,7 @@ def summarize(found: Sequence[Run], paper: Paper, expected: tuple[str, ...]) -> 
     )
 
 
-def _complete(recipe: Recipe) -> list[Run]:
+def _complete(recipe: Recipe) -> list[RunRecord]:
     """The complete runs of the recipe, with its own seeds or others; one for each setting of varied fits."""
     found = [run for path in sorted(recipe.directory.glob("*/manifest.json")) for run in read_runs(path.parent)]
     allowed = set(recipe.ids())
@@ -83,7 +83,7 @@ def _complete(recipe: Recipe) -> list[Run]:
     return [run for run in found if run.complete and run.run_id in allowed]
 
 
-def answer(metric: str, choice: Choice, runs: Sequence[Run]) -> Answer | None:
+def answer(metric: str, choice: Choice, runs: Sequence[RunRecord]) -> Answer | None:
     """The mean over runs, with the t-interval over seeds, or the run's own where there is only one run."""
     picked = [run for run in runs if picks(choice, run.config) and metric in run.metrics]
     if not picked:

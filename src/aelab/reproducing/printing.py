@@ -24,8 +24,8 @@ def print_list(entries: Iterable[Entry]) -> None:
 
 
 def _state(entry: Entry) -> str:
-    told = entry.state if entry.measured is None else f"{entry.state}, {entry.measured.date}"
-    return f"{told}, {count(len(entry.red), 'figure')} off" if entry.red else told
+    state = entry.state if entry.measured is None else f"{entry.state}, {entry.measured.date}"
+    return f"{state}, {count(len(entry.red), 'figure')} off" if entry.red else state
 
 
 def print_rows(entry: Entry) -> None:

@@ -130,13 +130,13 @@ def _began(process: str) -> str:
 
 def _machine() -> str:
     """One boot of one machine and, of containers, one room of process numbers."""
-    told = [platform.node()]
+    words = [platform.node()]
     for path, read in (("/proc/sys/kernel/random/boot_id", _text), ("/proc/self/ns/pid", os.readlink)):
         try:
-            told.append(read(path).strip())
+            words.append(read(path).strip())
         except OSError:
             continue
-    return " ".join(told)
+    return " ".join(words)
 
 
 def _text(path: str) -> str:

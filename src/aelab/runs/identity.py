@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aelab.errors import UserError
-from aelab.runs.identity_keys import IRRELEVANT, LATER
+from aelab.runs.identity_keys import LATER, NOT_IDENTIFYING
 
 UNNAMED = "refused"  # the directory, for a moment, of a config that no run can be named after
 
@@ -58,7 +58,7 @@ def run_id(config: DictConfig) -> str:
     """
     check_place(config)
     plain = resolved(config)
-    for dotted in IRRELEVANT:
+    for dotted in NOT_IDENTIFYING:
         *parents, last = dotted.split(".")
         node = plain
         for parent in parents:

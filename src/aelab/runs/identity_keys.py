@@ -1,7 +1,7 @@
 """Config keys that cannot change a result: they neither name a run nor tell two runs apart."""
 
 # What cannot change the result: where things lie, who watches, and which machine does the work.
-IRRELEVANT = (
+NOT_IDENTIFYING = (
     "callbacks.name",
     "callbacks.pictures_every",
     "data.cache",

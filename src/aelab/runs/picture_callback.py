@@ -18,7 +18,7 @@ from aelab.runs.pictures import epoch_pictures
 SCATTERED = 1000
 
 
-class Gallery(Callback):
+class PictureCallback(Callback):
     """Keeps the latest pictures of a run as PNG in ``directory``/pictures, and for W&B those of every shown epoch.
 
     ``every``: epochs between reconstructions; 0 only at the end, from the best weights.

@@ -166,8 +166,8 @@ _NAMES = {str: "text", int: "an integer", float: "a number", bool: "true or fals
 
 
 def _misfit(node: Any, where: str, wanted: str) -> str:
-    told = json.dumps(node)
-    return f"{where.rstrip('.')} is {told if len(told) < 60 else told[:60] + '...'}, not {wanted}"
+    found = json.dumps(node)
+    return f"{where.rstrip('.')} is {found if len(found) < 60 else found[:60] + '...'}, not {wanted}"
 
 
 def _texts(node: Any) -> Iterator[str]:

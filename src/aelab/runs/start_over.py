@@ -37,8 +37,8 @@ def submission() -> str:
 
 def must_start_over(directory: Path, force: bool) -> bool:
     """Whether ``force`` is given and this submission has not started the run over, or who began to was killed."""
-    told = _read(directory / NOTE)
-    return told == _UNDER_WAY or (force and told != submission())
+    noted = _read(directory / NOTE)
+    return noted == _UNDER_WAY or (force and noted != submission())
 
 
 def start_over(directory: Path, force: bool) -> None:

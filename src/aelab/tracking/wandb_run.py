@@ -16,7 +16,7 @@ from aelab.runs.wandb_note import FILE, Note
 from aelab.tracking.wandb_client import close_run, open_run
 
 
-class Mirror:
+class WandbRun:
     """A run's rows of metrics, pictures and final metrics in W&B.
 
     A process that is killed takes the last rows with it that W&B's client had not written or sent yet. So a run
@@ -24,7 +24,7 @@ class Mirror:
     and online those that the server lacks, which are the rows from ``starting_step`` on, as a row of metrics is the
     same and has the same place whenever it is logged. Either way there is one history with every epoch once.
 
-    Nothing here raises: a tracker that fails costs the rest of the mirror, never the run.
+    Nothing here raises: a tracker that fails costs the rest of the wandb_run, never the run.
     """
 
     def __init__(self, run: Any, directory: Path) -> None:
@@ -144,7 +144,7 @@ def is_open(directory: Path) -> bool:
     return Note(directory / FILE).is_open()
 
 
-def start_mirror(config: DictConfig, directory: Path, plain: dict[str, Any], outputs: Path) -> Mirror:
+def open_wandb_run(config: DictConfig, directory: Path, plain: dict[str, Any], outputs: Path) -> WandbRun:
     """Open the W&B run of a run, in the place of the one that mirrored its directory before.
 
     ``plain``: the config as W&B is to show it. ``outputs``: where ``wandb/`` lies.
@@ -161,14 +161,14 @@ def start_mirror(config: DictConfig, directory: Path, plain: dict[str, Any], out
         notes=config.logger.notes,
         config=plain,
     )
-    return Mirror(run, directory)
+    return WandbRun(run, directory)
 
 
-def mirror_again(config: DictConfig, directory: Path, record: Mapping[str, Any], outputs: Path) -> Mirror:
+def reopen_wandb_run(config: DictConfig, directory: Path, record: Mapping[str, Any], outputs: Path) -> WandbRun:
     """The W&B run of a finished run, opened again with all that it held."""
-    mirror = start_mirror(config, directory, record["config"], outputs)
-    mirror.again(record)
+    wandb_run = open_wandb_run(config, directory, record["config"], outputs)
+    wandb_run.again(record)
     if config.logger.upload_checkpoint:
-        mirror.upload_checkpoint(directory / "checkpoints" / "best.ckpt")
-    mirror.summary(record["metrics"])
-    return mirror
+        wandb_run.upload_checkpoint(directory / "checkpoints" / "best.ckpt")
+    wandb_run.summary(record["metrics"])
+    return wandb_run

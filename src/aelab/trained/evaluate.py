@@ -23,14 +23,14 @@ from aelab.machines.atomic_files import write_whole
 from aelab.runs import pictures
 from aelab.runs.identity import recorded
 from aelab.runs.record import FILE, open_record
-from aelab.tracking.wandb_run import Mirror, mirror_again
+from aelab.tracking.wandb_run import WandbRun, reopen_wandb_run
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
 
 _baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
 
 
 def evaluate(
-    directory: Path, wanted: Mapping[str, DictConfig] | None, mirror: Mirror | None = None, force: bool = False
+    directory: Path, wanted: Mapping[str, DictConfig] | None, wandb_run: WandbRun | None = None, force: bool = False
 ) -> dict[str, float]:
     """Measure, print and record the evaluations that a complete run lacks; the metrics they gave.
 
@@ -57,7 +57,7 @@ def evaluate(
         if name in missing:
             with _named(name):
                 entry = _measure(name, question, _plain(wanted[name]), record, data, settings)
-                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, mirror)
+                _keep_pictures(directory, name, question, settings[_best_setting(record)], data, wandb_run)
                 done[name] = entry  # last, since what has its entry is not done again
                 _keep_metrics(name, record)
                 write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
@@ -76,12 +76,12 @@ def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wan
     config = recorded(directory, record)
     if config.logger.name == "none":
         raise UserError(f"{directory}: trained with logger=none, so it has no W&B run to add to")
-    mirror = mirror_again(config, directory, record, _outputs(directory, config.sweep))
+    wandb_run = reopen_wandb_run(config, directory, record, _outputs(directory, config.sweep))
     metrics: dict[str, float] = {}
     try:
-        metrics = evaluate(directory, wanted, mirror, force)
+        metrics = evaluate(directory, wanted, wandb_run, force)
     finally:
-        mirror.finish(metrics, 0)
+        wandb_run.finish(metrics, 0)
 
 
 def _outputs(directory: Path, sweep: str) -> Path:
@@ -111,8 +111,8 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        told = "" if str(error).startswith("evaluation.") else f"evaluation={name}: "
-        raise UserError(f"{told}{error}") from error
+        words = "" if str(error).startswith("evaluation.") else f"evaluation={name}: "
+        raise UserError(f"{words}{error}") from error
 
 
 def _method(record: Mapping[str, Any]) -> str:
@@ -137,8 +137,8 @@ def _measure(
         own = rows(_method(record), scores) + _baseline_rows(name, question, config, record, data, coders[0])
         found += own if setting is None else [row | {"setting": index, "values": setting["values"]} for row in own]
     facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
-    told = getattr(question, "facts", None)
-    facts |= told(data) if told else {}
+    words = getattr(question, "facts", None)
+    facts |= words(data) if words else {}
     entry = {"config": config, "rows": found, "facts": facts}
     if hasattr(question, "curves"):
         with waiting(f"{name}: curves"):
@@ -194,7 +194,12 @@ def _keep_metrics(name: str, record: dict[str, Any]) -> None:
 
 
 def _keep_pictures(
-    directory: Path, name: str, question: Evaluation, coders: list[TrainedCoder], data: Examples, mirror: Mirror | None
+    directory: Path,
+    name: str,
+    question: Evaluation,
+    coders: list[TrainedCoder],
+    data: Examples,
+    wandb_run: WandbRun | None,
 ) -> None:
     """Pictures of the first replica, as PNG and in W&B."""
     with waiting(f"{name}: pictures"):
@@ -202,8 +207,8 @@ def _keep_pictures(
     paths = {picture: directory / "pictures" / f"{name}_{picture}.png" for picture in sheets}
     for picture, pixels in sheets.items():
         pictures.save_png(paths[picture], pixels)
-    if mirror:
-        mirror.pictures(list(paths.values()))
+    if wandb_run:
+        wandb_run.pictures(list(paths.values()))
 
 
 def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
@@ -216,14 +221,14 @@ def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
         varied = "".join(f"  {key}={value}" for key, value in values.items())
         replicas = max(row.get("replicas") or 1 for row in entry["rows"])
         over = f"mean and 95 % interval over {replicas} replicas; " if replicas > 1 else ""
-        told = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
+        words = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
         drawn = Table(box=None, header_style="bold", pad_edge=False)
         for column, heading in enumerate(lines[0]):
             drawn.add_column(terminal.text(heading), justify="right" if column else "left")
         for line in lines[1:]:
             drawn.add_row(*map(terminal.text, line))
         screen.print()
-        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{told})", "bold"))
+        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{words})", "bold"))
         screen.print(drawn)
 
 

@@ -103,9 +103,9 @@ def _bar(axes: Axes, theme: Theme, row: int, group: Group, parts: bool) -> None:
         axes.barh(row, found.mean, height=0.6, color=theme.colours[0])
     if found.half:
         axes.errorbar(found.mean, row, xerr=found.half, color=theme.ink, linewidth=1.2, capsize=2.5)
-    told = estimate(found.mean, found.half)
+    label = estimate(found.mean, found.half)
     beside = axes.get_yaxis_transform()
-    value = axes.annotate(told, (1.0, row), (8, 0), beside, "offset points", va="center", size=9)
+    value = axes.annotate(label, (1.0, row), (8, 0), beside, "offset points", va="center", size=9)
     value.set_annotation_clip(False)
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from aelab.comparison.figures.bars import error_bars
-from aelab.comparison.figures.error_curve import error_against
+from aelab.comparison.figures.error_curve import error_curve
 from aelab.comparison.figures.evaluation_curves import evaluated_curves
 from aelab.comparison.figures.figure import Drawing, SavedFigure, numeric_keys, save
 from aelab.comparison.figures.tradeoff import tradeoff
 from aelab.comparison.figures.training_curves import training_curves
 from aelab.comparison.groups import Comparison, Group
-from aelab.comparison.runs import Run
+from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import choices, differing_keys
 from aelab.comparison.wording import plain, shown
 
@@ -33,11 +33,11 @@ def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
 def drawings(comparison: Comparison) -> Iterator[Drawing]:
     """The figures of each problem (data and error): bias and variance, then the error, then the curves."""
     problems = comparison.problems()
-    told = [key for key in ("data", "error") if key in comparison.keys]
-    unfinished: dict[str, list[Run]] = {}
+    keys = [key for key in ("data", "error") if key in comparison.keys]
+    unfinished: dict[str, list[RunRecord]] = {}
     for run in comparison.unfinished:
         if run.config:
-            unfinished.setdefault(", ".join(shown(run.config.get(key)) for key in told), []).append(run)
+            unfinished.setdefault(", ".join(shown(run.config.get(key)) for key in keys), []).append(run)
     for problem in dict.fromkeys([*problems, *unfinished]):
         groups, rest = problems.get(problem, []), unfinished.get(problem, [])
         for drawing in _of_one_problem(groups, rest, comparison.keys):
@@ -48,14 +48,14 @@ def drawings(comparison: Comparison) -> Iterator[Drawing]:
 
 def _of_one_problem(
     groups: Sequence[Group],
-    unfinished: Sequence[Run],
+    unfinished: Sequence[RunRecord],
     keys: Sequence[str],
 ) -> Iterator[Drawing]:
     complete = [group.runs[0] for group in groups]
     swept = _differing(keys, complete)
     numeric = numeric_keys(groups, swept)[:_MOST_KEYS]
     found = [tradeoff(groups, key, swept) for key in numeric]
-    found += [error_against(groups, key, swept) for key in numeric]
+    found += [error_curve(groups, key, swept) for key in numeric]
     if not numeric:
         found.append(error_bars(groups, swept))
     found.append(training_curves(groups, unfinished, _differing(keys, [*complete, *unfinished])))
@@ -63,6 +63,6 @@ def _of_one_problem(
     yield from (drawing for drawing in found if drawing is not None)
 
 
-def _differing(keys: Sequence[str], runs: Sequence[Run]) -> list[str]:
+def _differing(keys: Sequence[str], runs: Sequence[RunRecord]) -> list[str]:
     here = differing_keys(choices(runs))
     return [key for key in keys if key in here]

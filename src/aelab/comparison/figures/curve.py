@@ -24,17 +24,21 @@ def read_curves(manifest: dict[str, Any], setting: int) -> dict[str, Curve]:
     for evaluation, entry in evaluations.items() if isinstance(evaluations, dict) else ():
         listed = entry.get("curves") if isinstance(entry, dict) else None
         curves = listed[setting] if isinstance(listed, list) and setting < len(listed) else None
-        for name, told in curves.items() if isinstance(curves, dict) else ():
-            if curve := _curve(told):
+        for name, recorded in curves.items() if isinstance(curves, dict) else ():
+            if curve := _curve(recorded):
                 found[f"{evaluation}/{name}"] = curve
     return found
 
 
-def _curve(told: Any) -> Curve | None:
-    if not isinstance(told, dict) or not isinstance(told.get("x"), list) or not isinstance(told.get("y"), list):
+def _curve(recorded: Any) -> Curve | None:
+    if (
+        not isinstance(recorded, dict)
+        or not isinstance(recorded.get("x"), list)
+        or not isinstance(recorded.get("y"), list)
+    ):
         return None
-    points = tuple((x, y) for x, y in zip(told["x"], told["y"], strict=False) if _drawable(x) and _drawable(y))
-    words = (plain(str(told.get(key, ""))) for key in ("x_name", "y_name", "logarithmic"))
+    points = tuple((x, y) for x, y in zip(recorded["x"], recorded["y"], strict=False) if _drawable(x) and _drawable(y))
+    words = (plain(str(recorded.get(key, ""))) for key in ("x_name", "y_name", "logarithmic"))
     return Curve(points, *words) if points else None
 
 

@@ -43,7 +43,7 @@ class Panel(NamedTuple):
 Look = dict[str, tuple[str, str]]
 
 
-def error_against(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing | None:
+def error_curve(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing | None:
     """Test error against `key`: one line per variant, one panel for each value of whatever else differs."""
     first, *rest = list(factors(other for other in keys if other != key).values()) or [[]]
     everything = [

@@ -26,9 +26,9 @@ def _drawing(name: str, groups: Sequence[Group], keys: Sequence[str]) -> Drawing
     found = [(group.label(keys), _mean(group, name)) for group in drawn]
     if not found:
         return None
-    told = drawn[0].runs[0].curves[name]
+    curve_shown = drawn[0].runs[0].curves[name]
     rows = [
-        numbers("", label, (told.x_name, x), name, Estimate(y, None, len(group.runs)))
+        numbers("", label, (curve_shown.x_name, x), name, Estimate(y, None, len(group.runs)))
         for group, (label, points) in zip(drawn, found, strict=True)
         for x, y in points
     ]
@@ -38,11 +38,11 @@ def _drawing(name: str, groups: Sequence[Group], keys: Sequence[str]) -> Drawing
     ordered = len(keys) == 1 and bool(numeric_keys(groups, keys))
 
     def paint(theme: Theme, title: str) -> Figure:
-        return _paint(theme, title, found, told, ordered)
+        return _paint(theme, title, found, curve_shown, ordered)
 
     evaluation, _, curve = name.partition("/")
     title = f"{evaluation.replace('_', ' ').capitalize()}: {curve.replace('_', ' ')}"
-    return Drawing(f"{evaluation}-{curve}", title, caption.strip(), rows, paint, x=told.x_name)
+    return Drawing(f"{evaluation}-{curve}", title, caption.strip(), rows, paint, x=curve_shown.x_name)
 
 
 def _mean(group: Group, name: str) -> Points:
@@ -52,17 +52,17 @@ def _mean(group: Group, name: str) -> Points:
     return [(x, sum(points[x] for points in by_seed) / len(by_seed)) for x in common]
 
 
-def _paint(theme: Theme, title: str, found: Sequence[tuple[str, Points]], told: Curve, ordered: bool) -> Figure:
-    figure, (axes, *_) = panels(1, title, told.y_name)
+def _paint(theme: Theme, title: str, found: Sequence[tuple[str, Points]], curve_shown: Curve, ordered: bool) -> Figure:
+    figure, (axes, *_) = panels(1, title, curve_shown.y_name)
     palette: Sequence[str] = theme.ordered(len(found)) if ordered else theme.colours
     for index, (label, points) in enumerate(found):
         colour = palette[index % len(palette)]
         axes.plot(*zip(*points, strict=True), color=colour, label=plain(label, 40))
-    if "x" in told.logarithmic:
+    if "x" in curve_shown.logarithmic:
         log_rightwards(axes)
-    if "y" in told.logarithmic:
+    if "y" in curve_shown.logarithmic:
         log_upwards(axes)
-    axes.set_xlabel(plain(told.x_name), size=9.5)
+    axes.set_xlabel(plain(curve_shown.x_name), size=9.5)
     if any(label for label, _ in found):
         figure.set_figheight(4.4 + 0.14 * len(found))
         figure.legend(loc="outside lower center", ncols=2)

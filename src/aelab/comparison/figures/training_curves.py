@@ -12,7 +12,7 @@ from aelab.comparison.figures.figure import Drawing, leading, numbers, numeric_k
 from aelab.comparison.figures.scale import log_upwards, spans_decades
 from aelab.comparison.figures.style import PANELS, Theme, label_ends, name_panel, panels
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.runs import Run, finite
+from aelab.comparison.runs import RunRecord, finite
 from aelab.comparison.swept import factors
 from aelab.comparison.wording import count, plain
 
@@ -33,7 +33,7 @@ Panels = list[tuple[str, list[Line]]]
 
 def training_curves(
     groups: Sequence[Group],
-    unfinished: Sequence[Run],
+    unfinished: Sequence[RunRecord],
     keys: Sequence[str],
 ) -> Drawing | None:
     """One line per configuration, mean over seeds; one panel per variant if more than the variant differs.

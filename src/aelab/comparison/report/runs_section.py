@@ -6,7 +6,7 @@ from html import escape
 
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.report.embedding import embed
-from aelab.comparison.runs import Run, finite
+from aelab.comparison.runs import RunRecord, finite
 from aelab.comparison.swept import choices, differing_keys
 from aelab.comparison.table import tabulate, visible
 from aelab.comparison.wording import ABSENT, count, duration, number, plain, plain_lines, shown
@@ -55,7 +55,7 @@ def run_sections(comparison: Comparison) -> str:
     return f"<section>\n<h2>Runs</h2>\n{note}{''.join(sections)}</section>"
 
 
-def _section(run: Run, keys: Sequence[str], body: str, unfolded: bool) -> str:
+def _section(run: RunRecord, keys: Sequence[str], body: str, unfolded: bool) -> str:
     error = run.metrics.get("test/error")
     value = number(error) if run.complete and finite(error) else run.status
     wrong = "" if run.status in ("complete", "running") else " wrong"
@@ -66,7 +66,7 @@ def _section(run: Run, keys: Sequence[str], body: str, unfolded: bool) -> str:
     )
 
 
-def _body(run: Run, differences: dict[str, str], pictures: str) -> str:
+def _body(run: RunRecord, differences: dict[str, str], pictures: str) -> str:
     parts = [
         f'<p class="quiet">{escape(_facts(run))}</p>\n',
         f'<p class="wrong">{escape(run.failure)}</p>\n' if run.failure else "",
@@ -79,13 +79,13 @@ def _body(run: Run, differences: dict[str, str], pictures: str) -> str:
     return "".join(parts)
 
 
-def _name(run: Run, keys: Sequence[str]) -> str:
+def _name(run: RunRecord, keys: Sequence[str]) -> str:
     seed = "" if run.seed is None else f"seed {shown(run.seed)}"
-    told = (Group((run,)).label(keys or ["model"]), seed)
-    return ", ".join(part for part in told if part) or plain(run.run_id)
+    parts = (Group((run,)).label(keys or ["model"]), seed)
+    return ", ".join(part for part in parts if part) or plain(run.run_id)
 
 
-def _facts(run: Run) -> str:
+def _facts(run: RunRecord) -> str:
     facts = [run.run_id, run.status]
     if finite(run.parameters):
         facts.append(f"{run.parameters:,.0f} parameters")
@@ -94,7 +94,7 @@ def _facts(run: Run) -> str:
     return " · ".join(plain(fact) for fact in facts)
 
 
-def _differences(runs: Sequence[Run]) -> dict[int, dict[str, str]]:
+def _differences(runs: Sequence[RunRecord]) -> dict[int, dict[str, str]]:
     """Each run's values of all keys that differ between any, even of those that follow from another."""
     known = [run for run in runs if run.config]
     chosen = choices(known)
@@ -103,7 +103,7 @@ def _differences(runs: Sequence[Run]) -> dict[int, dict[str, str]]:
     return {id(run): {key: one.get(key, ABSENT) for key in keys} for run, one in pairs}
 
 
-def _pictures(run: Run, limit: int) -> str:
+def _pictures(run: RunRecord, limit: int) -> str:
     figures = []
     for name in sorted(run.pictures(), key=_place):
         stem, content = name.removesuffix(".png"), run.picture(name)
@@ -132,14 +132,14 @@ def _pairs(title: str, pairs: dict[str, str]) -> str:
     return f'<h3>{title}</h3>\n<div class="scroll"><table><tbody>{rows}</tbody></table></div>\n'
 
 
-def _command(run: Run) -> str:
+def _command(run: RunRecord) -> str:
     if run.status == "unreadable":
         return ""
     command = " ".join(["python scripts/train.py", *(shlex.quote(plain(one)) for one in run.overrides)])
     return f"<h3>Command</h3>\n<pre>{escape(command)}</pre>\n"
 
 
-def _trace(run: Run) -> str:
+def _trace(run: RunRecord) -> str:
     if not run.trace:
         return ""
     cut = "…\n" if len(run.trace) > _TRACE else ""

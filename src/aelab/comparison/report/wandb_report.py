@@ -47,9 +47,9 @@ def push_report(spec: Spec, logged: Logged, note: Path) -> tuple[str, str]:
 
 def _before(note: Path, logged: Logged) -> dict[str, str]:
     with suppress(OSError, ValueError):
-        told = json.loads(note.read_text())
-        if (told["entity"], told["project"]) == (logged.entity, logged.project):
-            return dict(told)
+        known = json.loads(note.read_text())
+        if (known["entity"], known["project"]) == (logged.entity, logged.project):
+            return dict(known)
     return {}
 
 
@@ -95,8 +95,8 @@ def _of_summary(spec: Spec) -> str:
 
 def _literal(words: Iterable[str]) -> str:
     """A list of strings in W&B's language of filters, which knows neither quotes nor = within them, but escapes."""
-    told = ("".join(c if c.isalnum() or c in "_-./ " else f"\\U{ord(c):08x}" for c in word) for word in words)
-    return "[" + ", ".join(f"'{word}'" for word in told) + "]"
+    known = ("".join(c if c.isalnum() or c in "_-./ " else f"\\U{ord(c):08x}" for c in word) for word in words)
+    return "[" + ", ".join(f"'{word}'" for word in known) + "]"
 
 
 def _panels(section: Section) -> list[Any]:

@@ -8,7 +8,7 @@ from aelab.comparison.figures.figure import SavedFigure, numeric_keys
 from aelab.comparison.figures.scale import scale_of
 from aelab.comparison.groups import Comparison
 from aelab.comparison.report.wandb_summary import Chart, charts, picture_key, summary_id
-from aelab.comparison.runs import Run, finite
+from aelab.comparison.runs import RunRecord, finite
 from aelab.comparison.swept import short_names
 from aelab.comparison.wording import count
 from aelab.runs.manifest import read_manifest
@@ -75,8 +75,8 @@ def report_spec(comparison: Comparison, figures: Sequence[SavedFigure]) -> Spec:
 def _text(comparison: Comparison) -> str:
     directories = {run.directory for run in comparison.runs}
     unfinished = {run.directory for run in comparison.unfinished}
-    told = f"{count(len(directories), 'run')}, {len(directories - unfinished)} complete."
-    return f"{told} They differ in {', '.join(comparison.keys)}." if comparison.keys else told
+    status = f"{count(len(directories), 'run')}, {len(directories - unfinished)} complete."
+    return f"{status} They differ in {', '.join(comparison.keys)}." if comparison.keys else status
 
 
 def _tradeoff(comparison: Comparison) -> Section:
@@ -114,7 +114,7 @@ def _settings(comparison: Comparison) -> Section:
     return Section("Settings", "", tuple(panels))
 
 
-def _pictures(runs: Iterable[Run]) -> Section:
+def _pictures(runs: Iterable[RunRecord]) -> Section:
     found = sorted({f"pictures/{name.removesuffix('.png')}" for run in runs for name in run.pictures()})
     return Section("Pictures", "", tuple(Panel("media", name.partition("/")[2], media=(name,)) for name in found))
 
@@ -134,7 +134,7 @@ def _is_logarithmic(comparison: Comparison, key: str) -> bool:
     return min(values) > 0 and scale_of(values).base > 0
 
 
-def _is_list(key: str, run: Run) -> bool:
+def _is_list(key: str, run: RunRecord) -> bool:
     """Whether what is a number here, the width of a single layer, is a list in W&B, which has no axis for it."""
     node: Any = read_manifest(run.directory) or {}
     for part in ("config", *key.split(".")):
@@ -142,7 +142,7 @@ def _is_list(key: str, run: Run) -> bool:
     return isinstance(node, list)
 
 
-def _in_wandb(key: str, runs: Iterable[Run]) -> str:
+def _in_wandb(key: str, runs: Iterable[RunRecord]) -> str:
     """A group stands for its name here and is a table in W&B."""
     named = "." not in key and any(isinstance(run.config.get(key), str) for run in runs)
     return f"{key}.name" if named else key

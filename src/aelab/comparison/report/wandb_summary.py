@@ -75,8 +75,8 @@ def summary_id(sweep: str) -> str:
 def _content(comparison: Comparison, figures: Sequence[SavedFigure], directory: Path) -> dict[str, Any]:
     import wandb
 
-    told = rows(comparison, directory)
-    content: dict[str, Any] = {"comparison": _table(list(told[0]), [list(row.values()) for row in told])}
+    table = rows(comparison, directory)
+    content: dict[str, Any] = {"comparison": _table(list(table[0]), [list(row.values()) for row in table])}
     for figure in figures:
         content[picture_key(figure)] = wandb.Image(str(figure.light), caption=figure.drawing.caption)
         for chart in charts(figure):

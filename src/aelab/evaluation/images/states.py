@@ -13,7 +13,7 @@ from aelab.evaluation.measures.fidelity import psnr
 SHOWN = 128  # pixels of a side, of pictures that are larger the middle
 
 
-def strips(rows: Mapping[str, Sequence[np.ndarray]], unrated: str = "") -> np.ndarray:
+def image_rows(rows: Mapping[str, Sequence[np.ndarray]], unrated: str = "") -> np.ndarray:
     """Pictures ``[C, H, W]`` in named rows, the first of them clean: uint8 ``[height, width, 3]``.
 
     Below every other picture, but those of the row ``unrated``, stands its PSNR in dB, of the whole of it.

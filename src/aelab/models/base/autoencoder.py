@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.base.learner import Encoding, Learner, Measured, Terms
+from aelab.models.base.learner import Encoding, EvaluationTerms, Learner, LossTerms
 from aelab.networks import Network
 from aelab.networks.activations import activation
 from aelab.objectives import NoCorruption, SquaredError
@@ -71,13 +71,13 @@ class Autoencoder(Learner):
 
     # --- the template and its hooks ---
 
-    def objective(self, x: Tensor, generator: Generators = None) -> Terms:
+    def objective(self, x: Tensor, generator: Generators = None) -> LossTerms:
         seen = self.corrupt(x, generator)
         encoding = self.infer(seen, generator)
         forward = Forward(x, seen, encoding, self.output(encoding.code))
         error = self.error(forward.output, x).mean(-1)
         penalties = self.penalties(forward, generator)
-        return Terms(self._loss(error, penalties), error, _named(penalties, error), encoding)
+        return LossTerms(self._loss(error, penalties), error, _named(penalties, error), encoding)
 
     def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
         """What the encoder sees in training instead of x."""
@@ -121,13 +121,13 @@ class Autoencoder(Learner):
             loss = loss + self.factor(name, penalty) * penalty
         return loss
 
-    def measured(self, x: Tensor) -> Measured:
+    def evaluate(self, x: Tensor) -> EvaluationTerms:
         encoding = self.infer(x)
         forward = Forward(x, x, encoding, self.output(encoding.code))
         error = self.error(forward.output, x)
         beside = self.error.beside(forward.output, x)
         mean_error, penalties = error.mean(-1), self.penalties(forward)
-        return Measured(error, beside, self._loss(mean_error, penalties), _named(penalties, mean_error))
+        return EvaluationTerms(error, beside, self._loss(mean_error, penalties), _named(penalties, mean_error))
 
     # --- use ---
 

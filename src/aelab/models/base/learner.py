@@ -36,7 +36,7 @@ class Encoding(NamedTuple):
         return Encoding(self.code.detach(), {name: part.detach() for name, part in self.parts.items()})
 
 
-class Terms(NamedTuple):
+class LossTerms(NamedTuple):
     """What one batch costs, each ``[...]``: ``loss = error + sum of factor * penalty``, and its encoding.
 
     ``penalties``: unweighted, by name; the variant knows their factors.
@@ -48,7 +48,7 @@ class Terms(NamedTuple):
     encoding: Encoding
 
 
-class Measured(NamedTuple):
+class EvaluationTerms(NamedTuple):
     """What examples cost outside training: the ``error`` of each, ``[..., B]``, what stands ``beside`` it by name (see
     ``Error.beside``), ``[..., B]``; means ``[...]``."""
 
@@ -90,7 +90,7 @@ class Learner(pl.LightningModule):
         self.step_means = StepMeans()
         self.metrics = {part: ReconstructionMetrics() for part in PARTS}
 
-    def objective(self, x: Tensor, generator: Generators = None) -> Terms:
+    def objective(self, x: Tensor, generator: Generators = None) -> LossTerms:
         """Loss of x ``[..., B, D]``; depends on parameters, x and the generator only."""
         raise NotImplementedError
 
@@ -100,7 +100,7 @@ class Learner(pl.LightningModule):
         Of several processes each sees its share of the batch: what is kept goes through ``across``.
         """
 
-    def measured(self, x: Tensor) -> Measured:
+    def evaluate(self, x: Tensor) -> EvaluationTerms:
         """What x ``[..., B, D]`` costs in evaluation mode."""
         raise NotImplementedError
 
@@ -177,13 +177,13 @@ class Learner(pl.LightningModule):
                 scheduler.step(self.latest[self.monitor].nanmean())
 
     def validation_step(self, x: Tensor, batch_idx: int) -> None:
-        self.metrics["val"].update(x, self.measured(x))
+        self.metrics["val"].update(x, self.evaluate(x))
 
     def on_validation_epoch_end(self) -> None:
         self._log("val", self.metrics["val"].compute(self._sum_over_processes))
 
     def test_step(self, x: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.metrics[PARTS[dataloader_idx]].update(x, self.measured(x))
+        self.metrics[PARTS[dataloader_idx]].update(x, self.evaluate(x))
 
     def on_test_epoch_end(self) -> None:
         for part in PARTS:

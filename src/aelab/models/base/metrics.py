@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from aelab.models.base.learner import Measured
+    from aelab.models.base.learner import EvaluationTerms
 
 Reduce = Callable[[Tensor], Tensor]
 
@@ -89,7 +89,7 @@ class ReconstructionMetrics:
         self.count = 0
         self.sums: dict[str, Tensor] = {}
 
-    def update(self, x: Tensor, measured: Measured) -> None:
+    def update(self, x: Tensor, measured: EvaluationTerms) -> None:
         """x ``[B, D]`` and what it costs."""
         count = x.shape[-2]
         self.count += count
