@@ -151,7 +151,10 @@ def test_networks_of_numbers_are_refused(network: str, variant: str) -> None:
     [
         (("error=categorical",), "error=categorical data=digits: the train part has values like .*; use error=squared"),
         (("error=categorical", *WORDS), "error=categorical network=mlp: the error takes a logit for each symbol"),
-        ((*LETTERS, *WORDS), "error=squared network=letters: the error takes one number .*; use error=categorical, or"),
+        (
+            (*LETTERS, *WORDS),
+            "an error of numbers, and the data are symbols; use error=categorical",
+        ),
         ((*SYMBOLS, "corruption=gaussian"), "error=categorical corruption=gaussian: .* use corruption=masking"),
         ((*SYMBOLS, "+network.symbols=3"), r"the decoder gives \[6, 3\] logits .* 6 symbols from 0 to 3; .*\[6, 4\]"),
         ((*SYMBOLS, "error.padding=-1"), "error.padding=-1: symbols count from 0; use error.padding=0, or null"),

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from aelab.data.module import PARTS, DataModule
+from aelab.data.preprocessing import SYMBOLS
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Evaluation
 from aelab.models import Autoencoder
@@ -21,7 +22,7 @@ LOOKED_THROUGH = 10_000  # examples of a part
 
 
 def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str]) -> None:
-    """UserError where values of parts of the data cannot be the targets of an error."""
+    """UserError where the data, or values of some of their parts, cannot be the targets of an error."""
     for part in parts if error.data_range or error.kind == "symbols" else ():
         x = data.examples(part, limit=LOOKED_THROUGH)
         if error.kind == "symbols":
@@ -35,6 +36,12 @@ def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str])
                 f"error={error.name} data={name}: the {part} part has values from {low:.4g} to {high:.4g}, outside "
                 f"[{lowest:g}, {highest:g}]; use error=squared, or rescale the data"
             )
+    kind = data.preprocessing.kind
+    if (kind == SYMBOLS) != (error.kind == "symbols"):
+        others = " or ".join(f"error={key}" for key, one in ERRORS.items() if one.kind != error.kind)
+        raise UserError(
+            f"error={error.name} data={name}: an error of {error.kind}, and the data are {kind}; use {others}"
+        )
 
 
 def _check_symbols(error: Error, which: str, x: Tensor) -> None:
