@@ -27,13 +27,18 @@ class OptunaSweeper(Sweeper):
         seed: int,
         params: Mapping[str, Any] | None,
     ) -> None:
-        self.n_trials, self.n_jobs, self.storage = n_trials, n_jobs, storage
-        self.sampler, self.seed, self.params = sampler, seed, params
+        self.n_trials = n_trials
+        self.n_jobs = n_jobs
+        self.storage = storage
+        self.sampler = sampler
+        self.seed = seed
+        self.params = params
         self.launcher: Launcher
         self.launched = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context, self.config = hydra_context, config
+        self.hydra_context = hydra_context
+        self.config = config
         self.loader = hydra_context.config_loader
         self.directory = Path(config.hydra.sweep.dir)
         self.launcher = Plugins.instance().instantiate_launcher(

@@ -29,7 +29,10 @@ from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.trained.coder import TrainedCoder
 
 TABLES = Path("data", "adbench")
-TIMED, EPOCHS, BATCH = ("cardio", "pendigits"), 10, 32  # of the comparison in time; the last two are PyOD's defaults
+# of the comparison in time; the last two are PyOD's defaults
+TIMED = ("cardio", "pendigits")
+EPOCHS = 10
+BATCH = 32
 SEEDS = range(5)  # of the splits
 PYOD = "PyOD AutoEncoder"
 
@@ -58,7 +61,8 @@ def benchmark(rounds: int) -> list[Row]:
 def _in_time(table: str, rounds: int) -> list[Row]:
     """Seconds of a fit, with validation and checkpoints, and the scores of the test part."""
     overrides = [f"trainer.max_epochs={EPOCHS}", f"data.batch_size={BATCH}"]
-    one, several = _split(table, 0, *overrides, "replicas=none"), _split(table, 0, *overrides)
+    one = _split(table, 0, *overrides, "replicas=none")
+    several = _split(table, 0, *overrides)
     count = several.config.replicas.count
     against = (PYOD,) if find_spec("pyod") else ()
     cases = [
@@ -150,7 +154,8 @@ def _area(split: Split, scores: list[np.ndarray]) -> float:
 
 def _row(group: str, name: str, areas: list[float] | np.ndarray, seconds: float = 0.0) -> Row:
     """The mean over splits with its t-interval; splits share rows, so it is a little too narrow."""
-    mean, n = float(np.mean(areas)), len(areas)
+    mean = float(np.mean(areas))
+    n = len(areas)
     half = float(stdtrit(n - 1, 0.975) * np.std(areas, ddof=1) / np.sqrt(n))
     note = f"AUROC {mean:.3f} ({mean - half:.3f} to {mean + half:.3f})"
     row = {"name": f"AUROC, {group}: {name}", "median_s": seconds, "ratio": None, "against": None, "n": n}

@@ -78,7 +78,8 @@ def memory(count: int) -> Row:
 def grown(count: int) -> tuple[float, float]:
     """CPU seconds of a decomposition, and the MB it takes at its peak."""
     torch.set_num_threads(1)
-    models, x = replicas(count), torch.rand(EXAMPLES, 784)
+    models = replicas(count)
+    x = torch.rand(EXAMPLES, 784)
     stream(models, x[:2])
     PEAK.write_text("5")  # the peak starts again from what is in use
     before = peak_kb()

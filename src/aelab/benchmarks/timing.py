@@ -38,7 +38,8 @@ def measure(group: str, cases: Sequence[Case], rounds: int) -> list[Row]:
 
 
 def _row(group: str, name: str, against: str | None, seconds: dict[str, list[float]]) -> Row:
-    own, ratio = seconds[name], None
+    own = seconds[name]
+    ratio = None
     if against:
         ratio = statistics.median(mine / other for mine, other in zip(own, seconds[against], strict=True))
     return {

@@ -78,7 +78,8 @@ def peers(x: Tensor, sizes: tuple[int, ...], batch_size: int, epochs: int, again
 def scikit_learn(x: Tensor, sizes: tuple[int, ...], batch_size: int, epochs: int) -> Run:
     from sklearn.neural_network import MLPRegressor
 
-    values, steps = x.numpy(), -(-len(x) // batch_size)
+    values = x.numpy()
+    steps = -(-len(x) // batch_size)
     widths = (*sizes[1:], *sizes[-2:0:-1])
 
     def run() -> float:

@@ -30,7 +30,8 @@ def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str])
         if error.data_range is None:
             continue
         lowest, highest = error.data_range
-        low, high = x.min().item(), x.max().item()
+        low = x.min().item()
+        high = x.max().item()
         if low < lowest or high > highest:
             raise UserError(
                 f"error={error.name} data={name}: the {part} part has values from {low:.4g} to {high:.4g}, outside "
@@ -97,7 +98,8 @@ def check_output(config: DictConfig, model: Autoencoder, data: DataModule) -> No
 
 def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, model: Autoencoder) -> None:
     """UserError for the first evaluation, by name, that a model cannot answer whatever it learns."""
-    symbols, network = model.error.kind == "symbols", f"network={config.network.name}"
+    symbols = model.error.kind == "symbols"
+    network = f"network={config.network.name}"
     without = {
         "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
         "filters": model.network.filters() is None and f"{network}: draws the first layer, and this one has no filters",

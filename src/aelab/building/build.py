@@ -116,7 +116,8 @@ def searches(config: DictConfig) -> bool:
     """Whether the optimiser evaluates the loss of a batch several times; UserError where that cannot be."""
     if not str(config.optimizer._target_).endswith(SEARCHING):
         return False
-    trainer, chosen = config.trainer, f"optimizer={config.optimizer.name}"
+    trainer = config.trainer
+    chosen = f"optimizer={config.optimizer.name}"
     for key, plain in {"devices": 1, "num_nodes": 1, "gradient_clip_val": None}.items():
         if trainer[key] != plain:
             fix = "null" if plain is None else plain

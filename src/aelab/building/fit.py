@@ -76,7 +76,8 @@ class Fit:
         check_optimizer(config, self.lone[0])
         self.model = self._together()
         steps = joined_steps(config, data)
-        self.model.searching, self.model.automatic_optimization = searches(config), steps == 1
+        self.model.searching = searches(config)
+        self.model.automatic_optimization = steps == 1
         self.data = self._view(data, steps)
         self.best = best
         self.directory = directory

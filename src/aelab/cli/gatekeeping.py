@@ -48,7 +48,8 @@ def check_hydra(config: DictConfig, name: str | None) -> None:
     path = conf_dir() / f"{name}.yaml"
     if not path.is_file() or not is_rank_zero():  # the processes that Lightning starts are told rank 0's
         return
-    usual, raw = OmegaConf.load(path), OmegaConf.create(OmegaConf.to_container(config, resolve=False))
+    usual = OmegaConf.load(path)
+    raw = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
     for key in PLACES:
         value, own = (_unresolved(node, key) for node in (raw, usual))
         if value != own and not (key == "hydra.job.chdir" and not value):

@@ -47,7 +47,9 @@ class Jobs:
     def __init__(self, count: int, context: HydraContext, config: DictConfig, task: TaskFunction) -> None:
         if count < 1:
             raise UserError(f"hydra.launcher.n_jobs={count}: must be at least 1")
-        self.context, self.config, self.task = context, config, task
+        self.context = context
+        self.config = config
+        self.task = task
         self.directory = Path(config.paths.outputs) / config.sweep
         self.count = count
         self.died_before: set[tuple[str, ...]] | None = None

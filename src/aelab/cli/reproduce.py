@@ -130,7 +130,8 @@ def _under_outputs(name: str, size: str, paper: Paper) -> Measured | None:
 
 def _understood(words: Sequence[str], papers: dict[str, Paper]) -> tuple[str, str, list[str]]:
     """Name, size and overrides."""
-    (name, *more), overrides = [word for word in words if "=" not in word] or [""], [w for w in words if "=" in w]
+    (name, *more) = [word for word in words if "=" not in word] or [""]
+    overrides = [w for w in words if "=" in w]
     if not name or more:
         raise UserError(f"{' '.join(words)}: name one experiment, then key=value")
     if name not in papers:

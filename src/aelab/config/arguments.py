@@ -92,7 +92,8 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _fits_one(value: Any, hint: Any) -> bool:
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    origin = typing.get_origin(hint)
+    inner = typing.get_args(hint)
     if hint in _SIMPLE or hint is _NOTHING:
         return type(value) is hint or (type(value) is int and hint is float)
     if origin is typing.Literal:
@@ -115,7 +116,8 @@ def _is_null(hint: Any) -> bool:
 
 
 def _named_one(hint: Any) -> str:
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    origin = typing.get_origin(hint)
+    inner = typing.get_args(hint)
     if hint is _NOTHING:
         return "null"
     if origin is typing.Literal:

@@ -122,7 +122,8 @@ def check_keys(config: DictConfig, name: str) -> None:
 def _check_size(typed: Sequence[str]) -> None:
     """``size=paper`` without a recipe, or with one that has no such size, would change nothing."""
     choices = dict(override.lstrip("+").partition("=")[::2] for override in typed)
-    size, recipe = choices.get("size", "null"), choices.get("experiment", "null")
+    size = choices.get("size", "null")
+    recipe = choices.get("experiment", "null")
     files = [path for folder in _folders() for path in (folder / "size" / size).glob("*.yaml")]
     recipes = sorted(path.stem for path in files)
     if size == "null" or recipe in recipes:
@@ -193,7 +194,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_length(trainer: Mapping[str, Any]) -> None:
     """How long to train: an end there must be, and, before it, an epoch that is validated."""
-    epochs, every = trainer["max_epochs"], trainer["check_val_every_n_epoch"]
+    epochs = trainer["max_epochs"]
+    every = trainer["check_val_every_n_epoch"]
     ends = trainer.get("max_steps", -1) not in (-1, None) or trainer.get("max_time") is not None
     if epochs is None or epochs == -1:
         if not ends:

@@ -43,7 +43,9 @@ def explain(error: BaseException) -> str:
             return f"{given}: unknown to the {group} of the defaults; where {group} itself is swept write ++{given}"
         return f"{given}: unknown key{_nearest(key, list(_known_keys()))}; --cfg job shows them all"
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
-        group, name, options = match[1], match[2], match[3].split("Config search path")[0].split()
+        group = match[1]
+        name = match[2]
+        options = match[3].split("Config search path")[0].split()
         return f"{group}={name}: no such choice{_nearest(name, options)}; choose one of {', '.join(options)}"
     if match := re.search(r"In 'hydra/launcher/(\w+)'.*Could not load 'hydra/launcher/(\w+)'", text, re.S):
         extra = _EXTRAS.get(match[2], match[2])

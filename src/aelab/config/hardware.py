@@ -25,10 +25,12 @@ ACCELERATORS = ("cpu", "gpu", "cuda", "mps", "tpu", "auto")
 
 def check_devices(trainer: Mapping[str, Any]) -> None:
     """Raise UserError where the devices that a trainer is to use are not there, or other machines cannot know of it."""
-    accelerator, devices = trainer["accelerator"], trainer["devices"]
+    accelerator = trainer["accelerator"]
+    devices = trainer["devices"]
     if accelerator not in ACCELERATORS:
         raise UserError(f"trainer.accelerator={shown(accelerator)}: choose one of {', '.join(ACCELERATORS)}")
-    given, count = f"trainer.devices={shown(devices)}", _count(accelerator)
+    given = f"trainer.devices={shown(devices)}"
+    count = _count(accelerator)
     if count == 0:
         raise UserError(f"trainer.accelerator={accelerator}: there is none here that PyTorch can use; use trainer=cpu")
     wanted = _listed(devices)
@@ -50,7 +52,8 @@ def _count(accelerator: str) -> int | None:
     """How many devices of that kind there are; None for processes on cores, which are as many as one wants."""
     import torch
 
-    cuda, mps = torch.cuda.device_count(), int(torch.backends.mps.is_available())
+    cuda = torch.cuda.device_count()
+    mps = int(torch.backends.mps.is_available())
     found = {"cpu": None, "gpu": cuda or mps, "cuda": cuda, "mps": mps, "auto": cuda or mps or None}
     if accelerator != "tpu":
         return found[accelerator]

@@ -34,7 +34,8 @@ def composing() -> Iterator[None]:
     from hydra.core.global_hydra import GlobalHydra
 
     with _composing:
-        outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+        outer = GlobalHydra.instance().hydra
+        GlobalHydra.instance().hydra = None
         try:
             with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
                 yield

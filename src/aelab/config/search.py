@@ -31,7 +31,9 @@ def distribution(override: Override) -> BaseDistribution:
     """
     value: Any = override.value()
     if isinstance(value, RangeSweep):
-        start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
+        start = float(value.start or 0)
+        stop = float(value.stop or 0)
+        step = float(value.step)
         steps = math.ceil(round((stop - start) / step, 9)) - 1
         if steps < 0:
             raise UserError(f"{override.input_line}: the range is empty")
@@ -75,7 +77,10 @@ class Search:
                 "hydra/sweeper=optuna: nothing to search; give ranges such as 'network.code_size=range(2,64)' or "
                 "'optimizer.lr=tag(log,interval(1e-4,1e-2))'"
             )
-        self.n_trials, self.n_jobs, self.sampler, self.seed = n_trials, n_jobs, sampler, seed
+        self.n_trials = n_trials
+        self.n_jobs = n_jobs
+        self.sampler = sampler
+        self.seed = seed
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study = optuna.create_study(
             study_name=self._name(), storage=_storage(storage), direction="minimize", load_if_exists=True

@@ -47,10 +47,14 @@ def _fit_one(
     config: DictConfig, directory: Path, wandb_run: WandbRun | None, ready: Single, manifest: Manifest | None
 ) -> dict[str, float]:
     """Fit (from the last checkpoint where there is one) and test the best weights."""
-    data, fit, trainer, model = ready.data, ready.fit, ready.fit.trainer, ready.fit.model
+    data = ready.data
+    fit = ready.fit
+    trainer = ready.fit.trainer
+    model = ready.fit.model
     best = directory / "checkpoints" / "best.ckpt"
     if manifest:
-        size, timings = count_parameters(model), {"data_s": ready.seconds}
+        size = count_parameters(model)
+        timings = {"data_s": ready.seconds}
         units = units_of(model.error)
         manifest.update(data=data.describe(), units=units, monitor=model.monitor, parameters=size, timings=timings)
     if is_wanted(config) and manifest:  # on one device, so there is one

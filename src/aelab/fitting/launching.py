@@ -33,7 +33,8 @@ def relaunchable(trainer: pl.Trainer) -> Iterator[None]:
         return
     import __main__
 
-    argv, spec = list(sys.argv), getattr(__main__, "__spec__", None)
+    argv = list(sys.argv)
+    spec = getattr(__main__, "__spec__", None)
     sys.argv[:] = _command(HydraConfig.get())
     __main__.__spec__ = find_spec("aelab.__main__")  # by its path Python would take aelab/sklearn.py for scikit-learn
     try:

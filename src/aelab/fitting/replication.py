@@ -94,7 +94,8 @@ class Replication:
     def check(self, questions: Mapping[str, Evaluation]) -> None:
         """Raise UserError where the model of any setting, or a trainer, cannot be built, or not answer a question."""
         for member in range(0, len(self.settings) * self.count, self.count):
-            config, model = self._member_config(member), self._build(member)
+            config = self._member_config(member)
+            model = self._build(member)
             check_ranges(resolved(config))
             check_optimizer(config, model)
             check_output(config, model, self.data)

@@ -89,7 +89,8 @@ def _run(config: DictConfig, directory: Path, overrides: list[str], wait: bool) 
 
 def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any]) -> float:
     """Train nothing; finish what a kill after the last test left undone, and what is asked in addition."""
-    error, best = record["metrics"]["test/error"], directory / "checkpoints" / "best.ckpt"
+    error = record["metrics"]["test/error"]
+    best = directory / "checkpoints" / "best.ckpt"
     kept = "" if best.is_file() else f"; but its weights, {best}, are gone"
     print(f"complete already: test/error {error:.4g}{kept}  (force=true runs it again)")
     # a W&B Sweep's agent, too, asked for this run and waits to be told what came of it
@@ -118,7 +119,8 @@ def _joined(config: DictConfig, directory: Path, overrides: list[str]) -> float:
 
 def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_over: bool) -> float:
     """Fit and test with every outcome written to the manifest and to W&B, a UserError before the fit aside."""
-    began, fault = time.monotonic(), None
+    began = time.monotonic()
+    fault = None
     try:
         ready = prepare(config, directory, overrides, fresh=starts_over)
     except UserError:
@@ -129,7 +131,10 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
         start_over(directory, config.force)
     manifest = Manifest(directory, directory.name, resolved(config), overrides)
     manifest.began = began
-    wandb_run, metrics, exit_code, signum = None, {}, 1, None
+    wandb_run = None
+    metrics = {}
+    exit_code = 1
+    signum = None
     try:
         if fault:
             raise fault

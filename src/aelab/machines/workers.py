@@ -26,7 +26,8 @@ class Workers:
     """
 
     def __init__(self, count: int, work: Callable[[Any], Any]) -> None:
-        self.count, self.work = count, work
+        self.count = count
+        self.work = work
         self.team: list[Worker] = []
         self.signum: int | None = None
         self.deadline: float | None = None
@@ -51,7 +52,8 @@ class Workers:
                 for worker in self._busy():
                     answer = worker.answer()
                     if answer is not None:
-                        job, worker.job = worker.job, None
+                        job = worker.job
+                        worker.job = None
                         if not isinstance(answer, Done):
                             self._leave(worker)
                         ends(job, answer)

@@ -98,7 +98,8 @@ def pca(network: Network, x: Tensor) -> None:
     inputs = x.shape[1]  # of the next layer, less units beyond the dimension
     for index, layer in enumerate(network.encoder_layers):
         mean, directions, _ = fit_pca(x[:, :inputs])
-        mean, directions = mean.to(x), directions[: layer.weight.shape[0]].to(x)
+        mean = mean.to(x)
+        directions = directions[: layer.weight.shape[0]].to(x)
         count = len(directions)
         layer.weight[: None if network.tied else count] = 0
         layer.weight[:count, :inputs] = directions

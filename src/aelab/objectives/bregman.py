@@ -63,7 +63,8 @@ def _bernoulli_loss(logits: Tensor, target: Tensor) -> Tensor:
 def _bernoulli_divergence(logits: Tensor, centre: Tensor) -> Tensor:
     """KL(sigmoid(centre) || sigmoid(logits)) = A(z) - A(c) - A'(c) (z - c), in nats."""
     sign = torch.where(centre > 0, -1.0, 1.0).to(centre)  # outcomes swapped for the same reason: c <= 0
-    logits, centre = logits * sign, centre * sign
+    logits = logits * sign
+    centre = centre * sign
     return softplus(logits).sub_(softplus(centre)).addcmul_(torch.sigmoid(centre), logits - centre, value=-1)
 
 

@@ -52,7 +52,8 @@ class BoltzmannStack(Greedy):
         self.std = std
 
     def check(self, config: DictConfig) -> None:
-        name, code = config.network.activation, config.model.code_activation
+        name = config.network.activation
+        code = config.model.code_activation
         if config.network.hidden and name != "sigmoid":
             raise UserError(
                 f"pretraining=rbm network.activation={name}: hidden units of an RBM are logistic; use "

@@ -40,7 +40,8 @@ class Greedy:
 
     def check(self, config: DictConfig) -> None:
         """Raises UserError where the run's network cannot be trained like this."""
-        name, hidden = config.network.activation, config.network.hidden
+        name = config.network.activation
+        hidden = config.network.hidden
         error: Error = instantiate("error", config.error)
         if hidden and error.data_range == (0, 1) and name != "sigmoid":
             raise UserError(

@@ -89,7 +89,8 @@ def pretrain(
     """
     network = model.network
     plan = check_pretraining(config, network)
-    began, depth = time.monotonic(), len(network.encoder_layers)
+    began = time.monotonic()
+    depth = len(network.encoder_layers)
     assert isinstance(network, MLP)
     states: list[State] = []
     layers = []
@@ -129,7 +130,8 @@ def _train_layer(
     plan: Greedy, config: DictConfig, network: MLP, below: list[State], data: DataModule, path: Path
 ) -> None:
     """Train the layer above ``below`` and write its checkpoint to ``path``."""
-    index, directory = len(below), path.with_suffix("")
+    index = len(below)
+    directory = path.with_suffix("")
     layer = layer_config(plan, config, index)
     source = _Codes(data, _codes(data, below, network)) if below else copy.copy(data)
     source.batch_size = plan.batch_size or data.batch_size
@@ -187,7 +189,8 @@ def unroll(network: MLP, states: list[State]) -> None:
     depth = len(states)
     for index, state in enumerate(states):
         own = {name.removeprefix("network."): value for name, value in state.items()}
-        encoder, mirrored = network.encoder_layers[index], depth - 1 - index
+        encoder = network.encoder_layers[index]
+        mirrored = depth - 1 - index
         encoder.weight.copy_(own["encoder_layers.0.weight"])
         encoder.bias.copy_(own["encoder_layers.0.bias"])
         tied = "decoder_biases.0" in own

@@ -71,7 +71,8 @@ class RBM(Autoencoder):
         total = self.network.encode(x)
         end, output = self.chain(x, total.detach(), generator)
         divergence = (self._free_energy(x, total) - self.free_energy(end)).mean(-1)
-        error, penalty = self.error(output, x).mean(-1), self._penalty()
+        error = self.error(output, x).mean(-1)
+        penalty = self._penalty()
         encoding = Encoding(self.code_activation(total))
         return LossTerms(divergence + self.weight * penalty, error, {"penalty": penalty}, encoding)
 

@@ -33,7 +33,9 @@ class Claim:
     """What the owner of a directory has of it: the open lock and a heartbeat."""
 
     def __init__(self, directory: Path, lock: IO[str], heartbeat: Heartbeat) -> None:
-        self.directory, self.lock, self.heartbeat = directory, lock, heartbeat
+        self.directory = directory
+        self.lock = lock
+        self.heartbeat = heartbeat
 
     def check(self) -> None:
         """Raise Lost where the lock was removed, or another process has taken the directory in spite of it."""

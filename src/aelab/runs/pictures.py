@@ -33,7 +33,8 @@ def tiles(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     rows = math.ceil(count / columns)
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 128, np.uint8)
     for index, image in enumerate(images):
-        top, left = (index // columns) * (height + gap) + gap, (index % columns) * (width + gap) + gap
+        top = (index // columns) * (height + gap) + gap
+        left = (index % columns) * (width + gap) + gap
         sheet[top : top + height, left : left + width] = image
     return sheet
 
@@ -78,7 +79,8 @@ def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.
         axes.hist(code[:, 0].numpy(), bins=40, color="#4477aa")
         axes.set(xlabel="code value", ylabel="test examples")
     else:
-        plane, names = code, ("code value 1", "code value 2")
+        plane = code
+        names = ("code value 1", "code value 2")
         if code.shape[1] > 2:
             centred = code - code.mean(0)
             plane = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].mT

@@ -33,7 +33,8 @@ class Needs(NamedTuple):
     more: dict[str, Any] = {}  # noqa: RUF012
 
 
-NUMBER, SCALAR = (int, float), (str, int, float, bool)
+NUMBER = (int, float)
+SCALAR = (str, int, float, bool)
 ROW = Needs(
     {"method": str, "metric": str, "value": NUMBER},
     {"low": NUMBER, "high": NUMBER, "replicas": int, "setting": int, "values": Each(SCALAR)},
@@ -129,7 +130,8 @@ def _reason(error: BaseException) -> str:
 
 
 def _depth(node: Any) -> int:
-    depth, level = 0, [node]
+    depth = 0
+    level = [node]
     while level and depth <= DEPTH:
         inner = [value.values() if isinstance(value, dict) else value for value in level]
         level = [one for some in inner for one in some if isinstance(one, dict | list)]

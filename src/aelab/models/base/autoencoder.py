@@ -126,7 +126,8 @@ class Autoencoder(Learner):
         forward = Forward(x, x, encoding, self.output(encoding.code))
         error = self.error(forward.output, x)
         beside = self.error.beside(forward.output, x)
-        mean_error, penalties = error.mean(-1), self.penalties(forward)
+        mean_error = error.mean(-1)
+        penalties = self.penalties(forward)
         return EvaluationTerms(error, beside, self._loss(mean_error, penalties), _named(penalties, mean_error))
 
     # --- use ---

@@ -129,7 +129,9 @@ class Learner(pl.LightningModule):
             return self._searched_loss(batch) if self.searching else self._training_loss(batch)
         optimizer: Any = self.optimizers()
         # Lightning's own step costs as much as a small network's; these two calls keep its step count
-        before, step, after = optimizer._on_before_step, optimizer.optimizer.step, optimizer._on_after_step
+        before = optimizer._on_before_step
+        step = optimizer.optimizer.step
+        after = optimizer._on_after_step
         parameters = list(self.parameters())
         for x in batch:
             for parameter in parameters:  # zero_grad, without its record for a profiler

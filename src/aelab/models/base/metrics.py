@@ -46,7 +46,8 @@ class StepMeans:
                 room[..., : self.gathered] = kept[..., : self.gathered]
                 self.kept[name] = kept = room
             kept[..., self.gathered : count] = new
-        self.recent, self.gathered = {}, count
+        self.recent = {}
+        self.gathered = count
 
     def _values(self) -> dict[str, Tensor]:
         """Every value of each name, ``[..., batches]``."""
@@ -59,7 +60,9 @@ class StepMeans:
         return {"counts": list(self.counts), "values": {name: x.clone() for name, x in self._values().items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.counts, self.recent, self.kept = list(state["counts"]), {}, dict(state["values"])
+        self.counts = list(state["counts"])
+        self.recent = {}
+        self.kept = dict(state["values"])
         self.gathered = len(self.counts)
 
     def compute(self, reduce: Reduce) -> dict[str, Tensor]:

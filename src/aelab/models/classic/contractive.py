@@ -52,7 +52,8 @@ class ContractiveAutoencoder(Autoencoder):
         return seen.detach().requires_grad_() if self._estimates() else seen
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
-        seen, code = forward.seen, forward.encoding.code
+        seen = forward.seen
+        code = forward.encoding.code
         if self._estimates():
             return {"penalty": jacobian.probe_estimate(code, seen, self.probes, generator)}
         return {"penalty": self.exact_penalty(seen, code)}
