@@ -83,7 +83,7 @@ def test_loss_is_the_error_and_every_penalty_by_its_factor(variant: str, setting
     assert_close(measured.loss, measured.error.mean() + weighted(model, measured.penalties), rtol=1e-12, atol=1e-12)
     metrics = ReconstructionMetrics()
     metrics.update(x, measured)
-    assert set(metrics.compute(lambda value: value)) == {"error", "mse", "fvu", "loss", *measured.penalties}
+    assert set(metrics.compute(lambda value: value)) == {"error", "mse", "fvu", "loss", "penalty", *measured.penalties}
 
 
 @pytest.mark.parametrize("variant, settings", SETTINGS, ids=[f"{v} {s or ''}" for v, s in SETTINGS])
