@@ -31,8 +31,8 @@ test-slow: $(STAMP)  ## the long checks, some 10 minutes on 2 cores, and those t
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(slow or gpu) and not slurm and not ray"
 
 test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started, where SLURM is installed
-	sh tests/one_machine_slurm.sh
-	$(BIN)/python -m pytest -rs -m slurm tests/test_slurm_cluster.py
+	sh tests/support/one_machine_slurm.sh
+	$(BIN)/python -m pytest -rs -m slurm tests/end_to_end/test_slurm_cluster.py
 
 # Ray's launcher needs an old cloudpickle, so it gets an environment of its own.
 RAY := .venv-ray
@@ -42,7 +42,7 @@ $(RAY)/.installed: pyproject.toml $(STAMP)
 	touch $(RAY)/.installed
 
 test-ray: $(RAY)/.installed  ## a sweep on a Ray cluster of this machine, in .venv-ray
-	$(RAY)/bin/python -m pytest -rs -m ray tests/test_ray.py
+	$(RAY)/bin/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
 
 lint: $(STAMP)  ## ruff: style and format
 	$(BIN)/ruff check $(SOURCES)

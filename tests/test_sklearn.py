@@ -10,8 +10,8 @@ import hydra
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import compose_tiny
 from hydra.core.global_hydra import GlobalHydra
+from run_files import directory_of
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
-from test_runs import directory_of
+from tiny_runs import compose_tiny
 
 import aelab
 from aelab.config.objects import conf_dir

@@ -14,6 +14,7 @@ from aelab.models.dictionary.top_k import BatchTopKAutoencoder, TopKAutoencoder
 from aelab.models.sparse.k_sparse import KSparseAutoencoder
 from aelab.models.sparse.penalized import SparseAutoencoder
 from aelab.models.sparse.winner_take_all import WinnerTakeAllAutoencoder
+from aelab.models.variational.vae import VariationalAutoencoder
 
 __all__ = [
     "Autoencoder",
@@ -31,6 +32,7 @@ __all__ = [
     "SemanticHashingAutoencoder",
     "SparseAutoencoder",
     "TopKAutoencoder",
+    "VariationalAutoencoder",
     "WeightDecayAutoencoder",
     "WinnerTakeAllAutoencoder",
 ]

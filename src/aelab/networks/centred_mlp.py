@@ -40,9 +40,9 @@ class CentredMLP(MLP):
         """Of the example less its mean, which is no feature but a value of the code."""
         return super().features(x - x.mean(-1, keepdim=True))
 
-    def encode(self, x: Tensor) -> Tensor:
+    def code_of(self, features: Tensor, x: Tensor) -> Tensor:
         mean = x.mean(-1, keepdim=True)
-        code = self.encoder_layers[-1](self.features(x))
+        code = self.encoder_layers[-1](features)
         return torch.cat([mean.expand(*code.shape[:-1], 1), code], -1)
 
     def decode(self, code: Tensor) -> Tensor:

@@ -61,9 +61,12 @@ class Conv(Network):
             x = self.activation(halve(x, layer.weight, layer.bias))
         return x.flatten(-3)
 
-    def encode(self, x: Tensor) -> Tensor:
-        code: Tensor = self.encoder_layers[-1](self.features(x))
+    def code_of(self, features: Tensor, x: Tensor) -> Tensor:
+        code: Tensor = self.encoder_layers[-1](features)
         return code
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.code_of(self.features(x), x)
 
     def decode(self, code: Tensor) -> Tensor:
         first, *convolutions = self._decoder()

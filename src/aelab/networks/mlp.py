@@ -45,9 +45,12 @@ class MLP(Network):
             x = self.activation(layer(x))
         return x
 
-    def encode(self, x: Tensor) -> Tensor:
-        code: Tensor = self.encoder_layers[-1](self.features(x))
+    def code_of(self, features: Tensor, x: Tensor) -> Tensor:
+        code: Tensor = self.encoder_layers[-1](features)
         return code
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.code_of(self.features(x), x)
 
     def decode(self, code: Tensor) -> Tensor:
         *hidden, last = self._decoder()

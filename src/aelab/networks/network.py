@@ -59,6 +59,15 @@ class Network(nn.Module):
         """Inputs ``[..., B, D]`` to what the layer that makes the code is given, ``[..., B, width]``."""
         raise NotImplementedError
 
+    @property
+    def features_size(self) -> int:
+        """Width of the features."""
+        return int(self.encoder_layers[-1].weight.shape[-1])
+
+    def code_of(self, features: Tensor, x: Tensor) -> Tensor:
+        """The code ``[..., B, code_size]`` of inputs x whose features are known already."""
+        return self.encode(x)
+
     def encode(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 

@@ -77,7 +77,7 @@ class Autoencoder(Learner):
         forward = Forward(x, seen, encoding, self.output(encoding.code))
         error = self.error(forward.output, x).mean(-1)
         penalties = self.penalties(forward, generator)
-        return LossTerms(self._loss(error, penalties), error, _named(penalties, error), encoding)
+        return LossTerms(self._loss(error, penalties), error, penalties, encoding)
 
     def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
         """What the encoder sees in training instead of x."""
@@ -128,7 +128,7 @@ class Autoencoder(Learner):
         beside = self.error.beside(forward.output, x)
         mean_error = error.mean(-1)
         penalties = self.penalties(forward)
-        return EvaluationTerms(error, beside, self._loss(mean_error, penalties), _named(penalties, mean_error))
+        return EvaluationTerms(error, beside, self._loss(mean_error, penalties), penalties)
 
     # --- use ---
 
@@ -146,8 +146,3 @@ class Autoencoder(Learner):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.reconstruct(x)
-
-
-def _named(penalties: Mapping[str, Tensor], error: Tensor) -> Mapping[str, Tensor]:
-    """With one called ``penalty`` in any case, so that all variants have that metric."""
-    return penalties if "penalty" in penalties else {"penalty": torch.zeros_like(error), **penalties}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from aelab.errors import DivergedError, UserError
-from aelab.models.base.metrics import ReconstructionMetrics, StepMeans
+from aelab.models.base.metrics import ReconstructionMetrics, StepMeans, with_penalty
 from aelab.objectives.randomness import NOISE, Generators, generators_of, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
@@ -153,14 +153,15 @@ class Learner(pl.LightningModule):
 
     def _training_loss(self, x: Tensor) -> Tensor:
         terms = self.objective(x, self.generator)
-        self.observe(terms.encoding.detach())
+        if type(self).observe is not Learner.observe:  # a step of a small network is short
+            self.observe(terms.encoding.detach())
         self.step_means.update(x.shape[-2], error=terms.error, loss=terms.loss, **terms.penalties)
         return terms.loss.sum() if terms.loss.ndim else terms.loss
 
     def on_train_epoch_end(self) -> None:
         if not self.step_means.counts:  # resumed behind the epoch's last batch
             return
-        means = self.step_means.compute(self._sum_over_processes)
+        means = with_penalty(self.step_means.compute(self._sum_over_processes))
         error = self.latest.get(self.monitor, means["error"])  # the last step of an epoch shows only there
         if not (means["loss"].isfinite() & error.isfinite()).any():
             raise DivergedError(

@@ -116,12 +116,19 @@ class ReconstructionMetrics:
         count = reduce(torch.tensor(self.count, dtype=torch.float64, device=sums["error"].device))
         self.__init__()  # type: ignore[misc]
         penalties = {name: value / count for name, value in _under("penalties/", sums).items()}
-        return {
-            "error": sums["error"] / count,
-            **_compared(_under("beside/", sums), sums, count),
-            "loss": sums["loss"] / count,
-            **penalties,
-        }
+        return with_penalty(
+            {
+                "error": sums["error"] / count,
+                **_compared(_under("beside/", sums), sums, count),
+                "loss": sums["loss"] / count,
+                **penalties,
+            }
+        )
+
+
+def with_penalty(metrics: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With a ``penalty`` of 0 where a variant has none of that name, so that all variants have that metric."""
+    return metrics if "penalty" in metrics else {**metrics, "penalty": torch.zeros_like(metrics["error"])}
 
 
 def _under(prefix: str, sums: Mapping[str, Tensor]) -> dict[str, Tensor]:
