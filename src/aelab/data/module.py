@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
 PARTS = ("train", "val", "test")
+PLACES = ("path", "cache")  # settings that name the user's files, which a run finds from any directory
 CHUNK = 4096  # examples that are prepared at a time
 
 
@@ -102,6 +104,15 @@ class DataModule(pl.LightningDataModule):
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))
 
+    def say(self, line: str) -> None:
+        """Tell the user how their data are read; once, and not again when a run's data are read anew."""
+        if self.known is None and self.fetches:
+            print(f"data={self.name}: {line}", flush=True)
+
+    def say_all(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.say(line)
+
     def state_dict(self) -> dict[str, Any]:
         """The preprocessing, so that a checkpoint holds all that using the model takes."""
         return self.preprocessing.plain()
@@ -170,8 +181,11 @@ class DataModule(pl.LightningDataModule):
         return "use a data set with labels"
 
     def describe(self) -> dict[str, Any]:
-        """Sizes, shape and content fingerprints for the manifest."""
-        return {
+        """Sizes, shape, content fingerprints and where the user's files lie, for the manifest."""
+        places = {
+            key: os.path.abspath(os.path.expanduser(place)) for key in PLACES if (place := getattr(self, key, None))
+        }
+        return places | {
             "shape": list(self.shape),
             "sizes": {part: self.size(part) for part in PARTS},
             "fingerprints": {part: self.fingerprint(part) for part in PARTS},

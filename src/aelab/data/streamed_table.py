@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,15 @@ from aelab.data.batches.loader import Batches, EpochOrder
 from aelab.data.batches.pieces import Pieces
 from aelab.data.batches.row_file import OLDER, RowFile, beside, write_rows
 from aelab.data.batches.splits import fingerprint
-from aelab.data.files.user_files import pick, user_path
+from aelab.data.files.user_files import user_path
 from aelab.data.preprocessing import NUMBERS, Preprocessing
 from aelab.data.source import check_finite
 from aelab.data.table import Table
 from aelab.data.tables.columns import Columns
-from aelab.data.tables.frames import as_labels, read_chunks
+from aelab.data.tables.frames import WANTED
+from aelab.data.tables.labels import LabelType
+from aelab.data.tables.parts import files_below
+from aelab.data.tables.reading import TableFile
 from aelab.errors import UserError
 
 CHUNK = 8 * 2**20  # bytes of double precision that are held at a time
@@ -45,10 +47,11 @@ class StreamedTable(Table):
     def setup(self, stage: str | None = None) -> None:
         if self.rows:
             return
-        path = user_path(self.name, self.path, "a .csv or .parquet file")
-        stat = path.stat()
-        asked: tuple[Any, ...] = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, self.columns, self.label)
+        path = user_path(self.name, self.path, WANTED)
+        asked: tuple[Any, ...] = (str(path.resolve()), *_state(path), self.columns, self.label)
         asked += (self.missing, *self.categorical)
+        if self.format.given():
+            asked += (self.format,)
         rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f64"
         if self.known is not None and self.known.raw == "float32" and rows.with_suffix(OLDER).exists():
             rows = rows.with_suffix(OLDER)
@@ -57,9 +60,7 @@ class StreamedTable(Table):
                 raise UserError(
                     f"data.cache={self.cache}: the rows of {path} are not there; train once more to write them"
                 )
-            print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
-            columns = self._streamed_columns(path)
-            write_rows(rows, self._chunks(path, columns), columns.plain())
+            self._write(path, rows)
         self.file = RowFile(rows)
         self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(self.file.about or []))
         self.shape = (self.file.columns,)
@@ -69,29 +70,50 @@ class StreamedTable(Table):
                 self.labels[part] = self.file.labels[chosen]
         self._fit(self._train, self.fills)
 
-    def _frames(self, path: Path) -> Iterator[tuple[pd.DataFrame, list[str], str | None]]:
-        """The table, some rows at a time, with the columns that are wanted and that of the labels."""
-        for frame in read_chunks(path, CHUNK):
-            label = None if self.label is None else pick("data.label", self.label, frame.columns)
-            columns = self._wanted(frame, label)
-            yield self._without_gaps(frame[[*columns, label] if label else columns]), columns, label
+    def _write(self, path: Path, rows: Path) -> None:
+        """Read the table twice: what its columns are, and its rows as values."""
+        table = self._opened(path)
+        columns, label = self._wanted(table)
+        survey, labels = self._survey(table, columns, label), LabelType(table.as_numbers)
 
-    def _streamed_columns(self, path: Path) -> Columns:
-        frames = self._frames(path)
-        first, columns, _ = next(frames, (None, [], None))
-        if first is None:
-            raise UserError(f"data={self.name}: no example in {path}; at least 2 are needed")
-        if not self.categorical and self.missing != "indicator":  # then the first rows tell all
-            return self._columns([first], columns)
-        return self._columns(chain([first], (frame for frame, _, _ in frames)), columns)
+        def seen() -> Iterator[pd.DataFrame]:
+            for frame in self._frames(table, CHUNK, columns, label):
+                whole = self._whole_rows(survey.see(frame), label)
+                if label is not None:
+                    labels.see(whole[label])
+                yield whole
 
-    def _chunks(self, path: Path, columns: Columns) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        found = self._columns(seen(), columns)
+        self._check(survey, path, label)
+        self.say_all(table.said)
+        print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
+        write_rows(rows, self._chunks(path, table, found, columns, label, labels), found.plain())
+
+    def _columns(self, frames: Iterable[pd.DataFrame], columns: Sequence[str]) -> Columns:
+        frames = iter(frames)
+        found = super()._columns(frames, columns)
+        for _ in frames:  # what is known already has looked at none of them
+            pass
+        return found
+
+    def _chunks(
+        self,
+        path: Path,
+        table: TableFile,
+        found: Columns,
+        columns: Sequence[str],
+        label: str | None,
+        labels: LabelType,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         first = 0
-        for frame, _, label in self._frames(path):
-            x = columns.values(frame)
+        for read in self._frames(table, CHUNK, columns, label):
+            frame = self._whole_rows(read, label)
+            if frame.empty:
+                continue
+            x = found.values(frame)
             check_finite(x, self.name, nan_too=not self.fills, first=first)
             first += len(x)
-            yield x, None if label is None else as_labels(frame[label])
+            yield x, None if label is None else labels.values(frame[label])
         if first < 2:
             raise UserError(f"data={self.name}: {first} example(s) in {path}; at least 2 are needed")
 
@@ -147,3 +169,9 @@ class RowLoader(Batches):
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self.table.take(self.part, rows) for rows in super().__iter__())
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes where a file does, or one of a folder."""
+    stats = [file.stat() for file in (files_below(path) if path.is_dir() else [path])]
+    return tuple(number for stat in stats for number in (stat.st_size, stat.st_mtime_ns))

@@ -1,18 +1,25 @@
-"""The user's own table: CSV or Parquet, one example a row, one value a numeric column and category."""
+"""The user's own table: one example a row, one value a numeric column and category."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from aelab.config.pasted import pasted
 from aelab.data.files.user_files import pick, user_path
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import NUMBERS
 from aelab.data.source import Source
 from aelab.data.tables.columns import Columns, fit_columns
-from aelab.data.tables.frames import as_labels, odd_one_out, read_frame
+from aelab.data.tables.format import Format, Missing
+from aelab.data.tables.frames import WANTED, open_table
+from aelab.data.tables.labels import LabelType
+from aelab.data.tables.reading import TableFile
+from aelab.data.tables.saved_index import is_saved_index
+from aelab.data.tables.survey import Survey
 from aelab.errors import UserError
 
 
@@ -23,7 +30,7 @@ class Table(DataModule):
     0 or 1 for each (see columns.py); all others must be numeric. ``label``: column of the labels, or of the target
     of a regression; it is never an input. ``missing``: values that are not there are an ``error``, ``drop`` their
     row, take the ``mean`` of their column over the training part, or, ``indicator``, the mean and beside the column
-    a value that is 1 where it had none.
+    a value that is 1 where it had none. ``separator`` to ``thousands``: how the file is written (see format.py).
     """
 
     unused: tuple[str, ...] = ()
@@ -36,6 +43,13 @@ class Table(DataModule):
         missing: str = "error",
         standardize: bool = True,
         categorical: Sequence[str | int] | str | int | None = None,
+        separator: str | None = None,
+        decimal: str | None = None,
+        header: str | None = None,
+        encoding: str | None = None,
+        comment: str | None = None,
+        missing_values: Sequence[Missing] | Missing | None = None,
+        thousands: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(standardize=standardize, **settings)
@@ -43,23 +57,59 @@ class Table(DataModule):
         self.categorical = [categorical] if isinstance(categorical, (str, int)) else categorical or []
         self.label = None if label is None else str(label)
         self.missing = pick("data.missing", missing, self.missing_choices)
+        self.format = Format.of(
+            separator, missing_values, decimal=decimal, header=header, encoding=encoding, comment=comment,
+            thousands=thousands,
+        )  # fmt: skip
 
     def label_advice(self) -> str:
         return "name their column with data.label=<column>"
 
     def read(self) -> Source:
-        path = user_path(self.name, self.path, "a .csv or .parquet file")
-        frame = read_frame(path)
-        label = None if self.label is None else pick("data.label", self.label, frame.columns)
-        columns = self._wanted(frame, label)
-        if empty := [c for c in columns if frame[c].isna().all()]:
+        path = user_path(self.name, self.path, WANTED)
+        table = self._opened(path)
+        columns, label = self._wanted(table)
+        survey, labels = self._survey(table, columns, label), LabelType(table.as_numbers)
+        [frame] = self._frames(table, None, columns, label)
+        survey.see(frame)
+        self._check(survey, path, label)
+        if empty := [c for c in survey.names_of("empty") if c != label]:
             raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
-        frame = self._without_gaps(frame[[*columns, label] if label else columns])
+        frame = self._whole_rows(frame, label)
         if frame.empty:
             raise UserError(f"data={self.name}: every row of {path} has a gap; use data.missing=mean")
         values = self._columns([frame], columns)
-        labels = None if label is None else as_labels(frame[label])
-        return Source(values.values(frame), labels, fill_missing=self.fills, kind=NUMBERS, columns=values)
+        if label is not None:
+            labels.see(frame[label])
+        self.say_all(table.said)
+        return Source(
+            values.values(frame), None if label is None else labels.values(frame[label]), fill_missing=self.fills,
+            kind=NUMBERS, columns=values,
+        )  # fmt: skip
+
+    def _opened(self, path: Path) -> TableFile:
+        return open_table(path, self.format)
+
+    def _frames(
+        self, table: TableFile, size: int | None, columns: Sequence[str], label: str | None
+    ) -> Iterator[pd.DataFrame]:
+        """The columns that are wanted and that of the labels, whole or about ``size`` bytes at a time."""
+        exact = {*map(str, self.categorical), *([] if label is None else [label])}
+        return table.frames(size, [*columns, label] if label else columns, exact)
+
+    def _survey(self, table: TableFile, columns: Sequence[str], label: str | None) -> Survey:
+        named = {*map(str, self.categorical), *([] if label is None else [label])}
+        return Survey(table, [*columns, label] if label else columns, named)
+
+    def _check(self, survey: Survey, path: Path, label: str | None) -> None:
+        """Raise UserError where a whole table, as it was seen, cannot be used."""
+        if not survey.rows:
+            raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
+        survey.check_numbers(self.name, list(map(str, self.categorical)), label)
+        survey.check_gaps(self.name, self.missing, label)
+
+    def _whole_rows(self, frame: pd.DataFrame, label: str | None) -> pd.DataFrame:
+        return frame.dropna() if self.missing == "drop" else frame
 
     @property
     def fills(self) -> bool:
@@ -77,40 +127,46 @@ class Table(DataModule):
         columns = self.preprocessing.columns
         return super().describe() | ({} if columns is None else {"columns": columns.names})
 
-    def _wanted(self, frame: pd.DataFrame, label: str | None) -> list[str]:
-        """The columns that are asked for; UserError where one is unknown, the label, or text and not categorical."""
-        wanted = frame.columns if self.columns is None else self.columns
-        names = list(dict.fromkeys(pick("data.columns", c, frame.columns) for c in wanted))
+    def _wanted(self, table: TableFile) -> tuple[list[str], str | None]:
+        """The columns that are asked for and that of the labels; UserError where one is unknown, or both."""
+        label = None if self.label is None else pick("data.label", self.label, table.names)
+        known = None if self.known is None else self.known.columns
         if self.columns is None:
-            names = [c for c in names if c != label]
-        elif label in names:
+            left_out = self._left_out(table, label) if known is None else []
+            names = [c for c in table.names if c != label and c not in left_out]
+            if known is not None:  # of a run, which has decided what to leave out
+                names = [column.name for column in known if column.name in names]
+        else:
+            names = list(dict.fromkeys(pick("data.columns", c, table.names) for c in self.columns))
+        if self.columns is not None and label in names:
             raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
         if not names:
             raise UserError(
                 f"data.path={self.path}: no column but that of the labels, data.label={label}; an example needs a "
                 "value: add columns, or leave data.label out"
             )
-        kinds = {pick("data.categorical", c, names) for c in self.categorical}
-        numeric = {c for c in names if pd.api.types.is_numeric_dtype(frame[c])}
-        if text := [c for c in names if c not in numeric | kinds]:
-            rest = [c if c.isidentifier() else repr(c) for c in names if c in numeric and frame[c].notna().any()]
-            odd = ", ".join(f"{c} ({odd_one_out(frame[c])})" for c in text)
-            fix = f"use data.columns=[{','.join(rest)}]" if rest else "there is no column of numbers"
-            raise UserError(
-                f"data={self.name}: columns that are not numeric: {odd}; {fix}, or "
-                f"data.categorical=[{','.join(map(str, [*self.categorical, *text]))}]"
-            )
-        return names
+        for c in self.categorical:
+            pick("data.categorical", c, names)
+        return names, label
 
-    def _without_gaps(self, frame: pd.DataFrame) -> pd.DataFrame:
-        gaps = frame.isna().sum()
-        gaps = gaps[gaps > 0]
-        if self.missing == "drop":
-            return frame.dropna()  # an empty rest is refused where it is read
-        if self.missing in ("mean", "indicator"):
-            gaps = gaps[[c for c in gaps.index if c == self.label]]
-        if len(gaps):
-            counts = ", ".join(f"{column} ({n} of {len(frame)})" for column, n in gaps.items())
-            mean = " or data.missing=mean" if self.missing == "error" else ""
-            raise UserError(f"data={self.name}: missing values in {counts}; use data.missing=drop{mean}")
-        return frame
+    def _left_out(self, table: TableFile, label: str | None) -> list[str]:
+        """Columns that number the rows: an index that was saved with the table, which is no input."""
+        kept = {*map(str, self.categorical), label}
+        found = [name for name in table.set_aside if name not in kept]
+        for name in table.nameless:
+            if name in kept:
+                continue
+            others = [c for c in table.names if c not in (*table.nameless, label)]
+            if name == table.names[0] and others and is_saved_index(table, name):
+                found.append(name)
+                continue
+            raise UserError(
+                f"data.path={self.path}: column {table.names.index(name) + 1} has no name; give it one in row 1, or "
+                f"leave it out with {pasted('data.columns', others or [name])}"
+            )
+        if found:
+            self.say(
+                f"left out {', '.join(found)}, the saved index of the rows; "
+                f"{pasted('data.columns', [c for c in table.names if c != label][:20])} would take it in"
+            )
+        return found

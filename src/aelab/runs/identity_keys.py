@@ -30,6 +30,13 @@ LATER = {
     "trainer.max_time": None,
     "data.one_class": None,
     "data.categorical": None,
+    "data.separator": None,
+    "data.decimal": None,
+    "data.header": None,
+    "data.encoding": None,
+    "data.comment": None,
+    "data.missing_values": None,
+    "data.thousands": None,
     "model.decay": 0.0,
     "network.output_activation": "identity",
 }

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from aelab.building.build import build_data
-from aelab.data.module import PARTS, DataModule
+from aelab.data.module import PARTS, PLACES, DataModule
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder
@@ -107,6 +107,10 @@ def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
     known_by = manifest["data"].get("fingerprints") or {}
     if set(known_by) != set(PARTS):
         raise UserError(f"{directory}: manifest.json does not tell which data these are; train again with force=true")
+    for key in PLACES:  # as they were seen from where the run was started
+        place = manifest["data"].get(key)
+        if isinstance(place, str) and config.data.get(key) is not None and Path(place).exists():
+            config.data[key] = place
     try:
         data = build_data(config, fetch=False, known=load_run(directory).preprocessing)
     except Exception as error:  # whatever constructors and readers make of values that no run has

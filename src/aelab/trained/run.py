@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -97,6 +98,10 @@ class Run:
             columns = recorded_columns(names, frame)
         if columns is None:
             raise UserError(f"{self.directory}: this run was not trained on data=table; give it an array, not a frame")
+        data = self.manifest["config"]["data"]
+        if data.get("columns") is None and (more := columns.unknown(frame, data.get("label"))):
+            some = ", ".join(more[:10]) + (", ..." if len(more) > 10 else "")
+            warnings.warn(f"the frame has columns that the run was not trained with: {some}; left out", stacklevel=4)
         try:
             return columns.values(frame)
         except UserError as error:

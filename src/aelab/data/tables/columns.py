@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,16 +51,37 @@ class Columns(tuple[Column, ...]):
         A category that is not known is 0 in all of its column's values, and a warning names it. Raises UserError for a
         column that is absent, is not numeric, or has no category that is known.
         """
-        frame = frame.rename(columns=str)
+        frame = self._named(frame)
         found: list[np.ndarray] = []
         for column in self:
-            if column.name not in frame:
-                raise UserError(f"the frame has no column {column.name}, which the run was trained with; add it")
             series = frame[column.name]
             gaps = series.isna().to_numpy()
             found += [_numbers(series)] if column.categories is None else _one_hot(series, column, gaps)
             found += [gaps.astype(np.float64)] if column.flag else []
         return np.stack(found, 1)
+
+    def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with these columns, called as they are here; UserError where one is absent or there twice."""
+        names = [flat_name(name) for name in frame.columns]
+        places = {name.strip(): place for place, name in enumerate(names)} | {n: i for i, n in enumerate(names)}
+        wanted = {column.name: places.get(column.name, places.get(column.name.strip(), -1)) for column in self}
+        if absent := [name for name, place in wanted.items() if place < 0]:
+            other = [name for name in names if places[name] not in wanted.values()]
+            beside = f" (it has {', '.join(other[:5])}{', ...' if len(other) > 5 else ''}, which the run does not know)"
+            many = f"columns {', '.join(absent[:10])}" if len(absent) > 1 else f"column {absent[0]}"
+            raise UserError(
+                f"the frame has no {many}{', ...' if len(absent) > 10 else ''}, which the run was trained with"
+                f"{beside if other else ''}; add {'them' if len(absent) > 1 else 'it'}"
+            )
+        if twice := [name for name in wanted if names.count(name) > 1]:
+            raise UserError(f"the frame has two columns called {twice[0]}; leave one of them out")
+        return frame.iloc[:, list(wanted.values())].set_axis(list(wanted), axis=1)
+
+    def unknown(self, frame: pd.DataFrame, label: object = None) -> list[str]:
+        """Columns of a frame that are none of these, nor its labels or a saved index."""
+        known = {*(column.name.strip() for column in self), str(label)}
+        names = [flat_name(name).strip() for name in frame.columns]
+        return [name for name in names if name not in known and not name.startswith(("Unnamed: ", "__index_level_"))]
 
     def plain(self) -> list[list[Any]]:
         """As lists and text, for a checkpoint."""
@@ -69,9 +91,16 @@ class Columns(tuple[Column, ...]):
     def of_plain(plain: Iterable[Sequence[Any]]) -> Columns:
         """What ``plain`` gave; ValueError or TypeError for anything else."""
         return Columns(
-            Column(str(name), None if kinds is None else tuple(map(str, kinds)), bool(flag))
+            Column(str(name), None if kinds is None else tuple(map(category, kinds)), bool(flag))
             for name, kinds, flag in plain
         )
+
+
+def flat_name(name: object) -> str:
+    """The name of a column as text: ``m a`` for one of two levels."""
+    if isinstance(name, tuple):
+        return " ".join(text for level in name if (text := str(level)))
+    return str(name)
 
 
 def fit_columns(
@@ -92,10 +121,16 @@ def fit_columns(
                     f"data.categorical: {name} has {len(known):,} categories or more, of at most {CATEGORIES:,}; "
                     "leave it out of data.categorical and data.columns"
                 )
-    return Columns(
+    found = Columns(
         Column(name, tuple(sorted(kinds[name])) if name in kinds else None, flag_gaps and name in gaps)
         for name in columns
     )
+    if twice := [name for name, count in Counter(found.names).items() if count > 1]:
+        raise UserError(
+            f"two values of the table would be called {twice[0]}: a column and a category or a gap of another; rename "
+            "the column"
+        )
+    return found
 
 
 def recorded_columns(names: Sequence[str], frame: pd.DataFrame) -> Columns:
@@ -123,8 +158,6 @@ def _numbers(series: pd.Series) -> np.ndarray:
     try:
         return series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        from aelab.data.tables.frames import odd_one_out
-
         raise UserError(
             f"column {series.name}: not numeric ({odd_one_out(series)}), which it was in training"
         ) from error
@@ -140,7 +173,16 @@ def _one_hot(series: pd.Series, column: Column, gaps: np.ndarray) -> list[np.nda
         if len(unknown) == len(set(names[~gaps])):
             raise UserError(f"column {column.name}: none of its categories ({some}) is known; the run knows {known}")
         warnings.warn(
-            f"column {column.name}: {some} is no category that the run knows ({known}) and counts as none of them",
+            f"column {column.name}: {some} is no category that the run knows ({known}) and counts as none of them, in "
+            f"{int(np.isin(names, unknown).sum())} of {len(names)} rows",
             stacklevel=2,
         )
     return [np.where(gaps, np.nan, names == kind).astype(np.float64) for kind in column.categories]
+
+
+def odd_one_out(column: pd.Series) -> str:
+    """The first value of a column that is not a number, for the eye."""
+    import pandas as pd
+
+    odd = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+    return repr(str(odd.iloc[0])) if len(odd) else str(column.dtype)

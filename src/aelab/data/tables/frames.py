@@ -1,81 +1,69 @@
-"""CSV and Parquet files as pandas frames."""
+"""Files as tables: which reader reads what."""
 
 from __future__ import annotations
 
-import lzma
-import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from aelab.data.files.user_files import unreadable
+from aelab.data.tables.arrow_file import ArrowFile
+from aelab.data.tables.excel_file import ExcelFile
+from aelab.data.tables.format import Format
+from aelab.data.tables.parts import Parts, files_below
+from aelab.data.tables.reading import TableFile, readable
+from aelab.data.tables.text_file import TextFile
 from aelab.errors import UserError
+from aelab.machines.regular_files import open_regular
 
-# pandas' and pyarrow's own errors are ValueErrors; the others come from what a file is packed with
-DAMAGED = (OSError, ValueError, ImportError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, MemoryError)
+TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
+PACKED = (".gz", ".bz2", ".xz", ".zip")
+ARROW = (".parquet", ".pq", ".parq", ".feather", ".arrow", ".ipc")
+EXCEL = (".xlsx", ".xlsm")
+WANTED = "a .csv, .tsv, .txt (also .gz), .parquet, .feather or .xlsx file, or a folder of parts"
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """The whole file; the names of its columns are text. UserError where it cannot be read."""
+def open_table(path: Path, format: Format) -> TableFile:
+    """The table in a file or a folder of parts; UserError where it is none or cannot be read."""
+    if not path.is_dir():
+        return _opened(path, format)
+    files = [file for file in files_below(path) if _kind(file) is not None]
+    kinds = {_kind(file) for file in files}
+    if not files:
+        raise UserError(f"data.path={path}: a folder without a table in it; name {WANTED}")
+    if len(kinds) > 1:
+        names = " and ".join(
+            sorted(file.name for file in (files[0], next(f for f in files if _kind(f) != _kind(files[0]))))
+        )
+        raise UserError(f"data.path={path}: a folder of different kinds of files ({names}); name one of them")
+    parts = [file for file in files if not _is_empty(file)]
+    if not parts:
+        raise UserError(f"data.path={path}: no rows in any of its {len(files)} files; at least 2 are needed")
+    return Parts(path, parts, lambda file: _opened(file, format))
+
+
+def _opened(path: Path, format: Format) -> TableFile:
     kind = _kind(path)
-    try:
-        frame = pd.read_parquet(path) if kind == ".parquet" else pd.read_csv(path, low_memory=False, **_comma(kind))
-    except DAMAGED as error:
-        raise unreadable(path, error) from error
-    return _filled(frame, path)
-
-
-def read_chunks(path: Path, size: int) -> Iterator[pd.DataFrame]:
-    """The same, a few rows at a time: so many that each chunk is about ``size`` bytes of float32."""
-    kind = _kind(path)
-    try:
-        if kind == ".parquet":
-            from pyarrow.parquet import ParquetFile
-
-            with ParquetFile(path, buffer_size=2**16) as file:
-                rows = max(1, size // (4 * max(1, file.metadata.num_columns)))
-                for group in range(file.num_row_groups):  # else it keeps all that it has read
-                    for batch in file.iter_batches(rows, [group], use_threads=False):
-                        yield _filled(batch.to_pandas(), path)
-            return
-        columns = len(pd.read_csv(path, nrows=0, **_comma(kind)).columns)
-        rows = max(1, size // (4 * max(1, columns)))
-        with pd.read_csv(path, chunksize=rows, **_comma(kind)) as frames:
-            for frame in frames:
-                yield _filled(frame, path)
-    except UserError:
-        raise
-    except DAMAGED as error:
-        raise unreadable(path, error) from error
-
-
-def _kind(path: Path) -> str:
-    kind = next((s for s in path.suffixes[::-1] if s in (".csv", ".tsv", ".parquet")), None)
     if kind is None:
-        raise UserError(f"data.path={path}: not a .csv (or .tsv, .csv.gz) or .parquet file; save it as one")
-    return kind
+        raise UserError(
+            f"data.path={path}: not a .csv (or .tsv, .txt, .csv.gz), .parquet, .feather or .xlsx file; save it as one"
+        )
+    with readable(path), open_regular(path) as file:
+        magic = file.read(6)
+    if kind in TEXT and magic.startswith((b"PAR1", b"ARROW1")):
+        raise UserError(
+            f"data.path={path}: a Parquet or Arrow file that is called {kind}; rename it to .parquet or .arrow"
+        )
+    if kind in ARROW:
+        return ArrowFile(path, format)
+    return ExcelFile(path, format) if kind in EXCEL else TextFile(path, format)
 
 
-def _comma(kind: str) -> dict[str, Any]:
-    return {"sep": "\t" if kind == ".tsv" else ","}
+def _kind(path: Path) -> str | None:
+    """The suffix that says what a file is, in small letters; that of a packed text table is the one before."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in (*TEXT, *ARROW, *EXCEL) else None
 
 
-def _filled(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    if frame.empty:
-        raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
-    return frame.rename(columns=str)
-
-
-def as_labels(column: pd.Series) -> np.ndarray:
-    """Numbers as they are, anything else as text, ``[N]``."""
-    return column.to_numpy() if pd.api.types.is_numeric_dtype(column) else column.to_numpy(dtype=str)
-
-
-def odd_one_out(column: pd.Series) -> str:
-    """The first value of a column that is not a number, for the eye."""
-    odd = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
-    return repr(str(odd.iloc[0])) if len(odd) else str(column.dtype)
+def _is_empty(path: Path) -> bool:
+    """Whether a part has no byte, as Spark writes where a task had no row."""
+    return path.is_file() and path.stat().st_size == 0

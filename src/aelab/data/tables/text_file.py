@@ -1,0 +1,182 @@
+"""A table as text: CSV and its like."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+import pandas as pd
+
+from aelab.config.pasted import pasted
+from aelab.data.tables.format import Format
+from aelab.data.tables.reading import readable
+from aelab.data.tables.sniffed import names_in, sniffed
+from aelab.data.tables.spelled_numbers import numbers
+from aelab.data.tables.text_lines import fields_of, open_text
+from aelab.errors import UserError
+
+SHOWN = {"\t": "tabs", "whitespace": "spaces"}
+
+
+class TextFile:
+    """Rows of fields. ``format`` is complete: what the user left open is found out.
+
+    Every row must have as many fields as there are names; what stands beyond them must be empty everywhere, as behind
+    a separator at the end of each line.
+    """
+
+    typed = False
+
+    def __init__(self, path: Path, format: Format) -> None:
+        self.path = path
+        self.format = format
+        self.set_aside: list[str] = []
+        with self._open() as file:
+            self.format = sniffed(path, file, format)
+        self.names, self.nameless, self.width = self._counted()
+        self.said = self._said(format)
+
+    @contextmanager
+    def _open(self) -> Iterator[TextIO]:
+        with readable(self.path), open_text(self.path, self.format.encoding) as file:
+            yield file
+
+    def _said(self, asked: Format) -> list[str]:
+        found = []
+        if asked.separator is None and self.format.separator not in (",", "\t"):
+            found.append(f"separated by {SHOWN.get(str(self.format.separator), repr(self.format.separator))}")
+        if asked.decimal is None and self.format.decimal == ",":
+            found.append("decimal mark ','")
+        if asked.thousands is None and self.format.thousands:
+            found.append(f"thousands marked by {self.format.thousands!r}")
+        return [f"read {self.path} as {', '.join(found)}"] if found else []
+
+    def _counted(self) -> tuple[list[str], list[str], int]:
+        """Names, those that stand for none, and the greatest number of fields; UserError where a row has others."""
+        with self._open() as file:
+            line, first = next(fields_of(file, self.format), (1, []))
+            if not first:
+                raise UserError(f"data.path={self.path}: cannot be read (it is empty); check the file or save it anew")
+            if self.format.header == "none":
+                count = whole = names_in(first)
+                file.seek(0)
+                line = 0
+            else:
+                count, whole = names_in(first), len(first)
+            width, used = self._check_rows(file, line, count, whole)
+        if used:
+            count = whole
+        if self.format.header == "none":
+            return [str(index) for index in range(count)], [], width
+        names = _distinct([name.strip() for name in first[:count]])
+        return names, [name for name, own in zip(names, first, strict=False) if not own.strip()], width
+
+    def _check_rows(self, file: TextIO, line: int, count: int, whole: int) -> tuple[int, bool]:
+        """The greatest number of fields, and whether those below empty names at the end of the header are used."""
+        separator = self.format.separator or ","
+        plain = self.format.comment is None and len(separator) == 1
+        rest: Iterator[str] = iter(file)
+        for text in rest if plain else ():
+            line += 1
+            if '"' in text or text.count(separator) != count - 1:
+                rest = chain([text], rest)
+                line -= 1
+                break
+        width, used, short = count, False, 0
+        for number, row in fields_of(rest, self.format):
+            fields = len(row)
+            if fields < count:
+                raise self._uneven(line + number, fields, count)
+            if fields > count:
+                beyond = names_in(row)
+                if beyond > whole:
+                    raise self._uneven(line + number, fields, count)
+                used = used or beyond > count
+                width = max(width, fields)
+            short = short or (line + number if fields < whole else 0)
+        if used and short:
+            raise self._uneven(short, count, whole)
+        return width, used
+
+    def _uneven(self, line: int, fields: int, count: int) -> UserError:
+        sign = str(self.format.separator)
+        many = "row" if self.format.header == "none" else "header"
+        names = "fields" if many == "row" else "names" if count != 1 else "name"
+        which = "the first row" if many == "row" else "the header"
+        fix = "give every column a name, mend the row, or delete what stands above the names"
+        if fields == 2 * count and sign == ",":
+            german = f"{pasted('data.separator', 'semicolon')} {pasted('data.decimal', ',')}"
+            fix += f"; where ',' is a decimal mark: {german}, with another sign between the fields"
+        elif count == 1:
+            fix += f"; or name the sign between the fields, like {pasted('data.separator', 'semicolon')}"
+        return UserError(
+            f"data.path={self.path}: row {line} has {fields} field{'s' * (fields != 1)} and {which} {count} {names}, "
+            f"separated by {SHOWN.get(sign, repr(sign))}; {fix}"
+        )
+
+    def frames(self, size: int | None, wanted: Sequence[str], exact: Collection[str]) -> Iterator[pd.DataFrame]:
+        """Columns of the table, whole or about ``size`` bytes of float32 at a time; those in ``exact`` as text."""
+        places = [self.names.index(name) for name in wanted]
+        grouped = self.format.thousands is not None
+        options: dict[str, Any] = {
+            "sep": r"\s+" if self.format.separator == "whitespace" else self.format.separator,
+            "decimal": self.format.decimal,
+            "comment": self.format.comment,
+            "na_values": [str(value) for value in self.format.missing_values],
+            "header": None,
+            "index_col": False,
+            "names": [*self.names, *(f"\0{index}" for index in range(self.width - len(self.names)))],
+            "usecols": places,
+            "dtype": dict.fromkeys(wanted if grouped else set(exact) & set(wanted), str),
+            "low_memory": False,
+        }
+        with self._open() as file:
+            if self.format.header != "none":
+                next(fields_of(file, self.format))
+            if size is None:
+                yield self._typed(pd.read_csv(file, **options), wanted, exact)
+                return
+            rows = max(1, size // (4 * max(1, len(self.names))))
+            with pd.read_csv(file, chunksize=rows, **options) as frames:
+                for frame in frames:
+                    yield self._typed(frame, wanted, exact)
+
+    def _typed(self, frame: pd.DataFrame, wanted: Sequence[str], exact: Collection[str]) -> pd.DataFrame:
+        frame = frame[list(wanted)]
+        for name in wanted:
+            if name in exact or pd.api.types.is_numeric_dtype(frame[name]):
+                continue
+            found = self.as_numbers(frame[name])
+            if found.notna().sum() == frame[name].notna().sum():
+                frame = frame.assign(**{name: found})
+        return frame
+
+    def as_numbers(self, column: pd.Series) -> pd.Series:
+        """Text as float64; NaN where it is no number."""
+        return numbers(column, self.format.decimal or ".", self.format.thousands)
+
+    def row(self, index: int) -> str:
+        """What a person calls example ``index``: the line of the file, counted from 1."""
+        with self._open() as file:
+            for place, (line, _) in enumerate(fields_of(file, self.format), -1 + (self.format.header == "none")):
+                if place == index:
+                    return f"row {line}"
+        return f"example {index}"
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names as pandas gives them: ``Unnamed: 0`` for none, and ``a.1`` for a second ``a``."""
+    found: list[str] = []
+    own, taken = set(names), set[str]()
+    for index, name in enumerate(names):
+        name = kept = name or f"Unnamed: {index}"
+        count = 0
+        while name in taken or (count and name in own):
+            count += 1
+            name = f"{kept}.{count}"
+        taken.add(name)
+        found.append(name)
+    return found
