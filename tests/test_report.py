@@ -30,7 +30,9 @@ def write_sweep(folder: Path, codes: tuple[int, ...] = CODES) -> Path:
     for model in ("undercomplete", "contractive"):
         for code in codes:
             bias2, variance = 40 / code, 0.4 * code
-            metrics = {
+            ends = {"test/bias2_low": bias2 - 0.2, "test/bias2_high": bias2 + 0.2}
+            ends |= {"test/variance_low": 0.8 * variance, "test/variance_high": 1.25 * variance}
+            metrics = ends | {
                 "test/error": bias2 + variance, "test/error_se": 0.2, "test/pca_error": 50 / code,
                 "test/bias2": bias2, "test/bias2_se": 0.1, "test/variance": variance, "test/variance_se": 0.1,
             }  # fmt: skip
@@ -95,8 +97,8 @@ def test_every_figure_is_kept_as_pictures_and_numbers(tmp_path: Path) -> None:
     with figures[0].csv.open() as file:
         row = next(row for row in csv.DictReader(file) if row["metric"] == "test/bias2" and row["x"] == "4.0")
     assert row["panel"] == "contractive" and float(row["mean"]) == 10
-    assert float(row["high"]) - float(row["low"]) == pytest.approx(2 * 1.959964 * 0.1)
-    assert "two-way" in figures[0].drawing.caption and "PCA" in figures[1].drawing.caption
+    assert float(row["high"]) - float(row["low"]) == pytest.approx(0.4)
+    assert "test examples and replicas" in figures[0].drawing.caption and "PCA" in figures[1].drawing.caption
 
 
 def test_choices_that_are_not_numbers_are_bars(tmp_path: Path) -> None:

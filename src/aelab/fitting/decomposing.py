@@ -47,19 +47,22 @@ def _chunk(data: DataModule) -> int:
 
 
 def setting_results(replication: Replication, fitted: Fitted) -> list[dict[str, Any]]:
-    """For every setting of the varied hyperparameters: its ``values``, ``metrics``, and which replicas diverged."""
+    """For every setting of the varied hyperparameters: its ``values``, ``metrics``, which replicas diverged, and its
+    ``units``: what was drawn independently, replicas, data sets (nested) or partitions (disjoint)."""
     pca = fitted_pca(replication.data, fitted.models[0].error)
     results = []
     for index, values in enumerate(replication.settings):
         members = list(range(index * replication.count, (index + 1) * replication.count))
         kept = [member for member in members if fitted.keep[member]]
         metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
-        metrics |= averaged(decompositions(replication, fitted, members))
+        decomposed = decompositions(replication, fitted, members)
+        metrics |= averaged(decomposed)
+        units = len(decomposed) if len(decomposed) > 1 else decomposed[0].units
         if pca is not None:
             size = values.get("network.code_size", replication.config.network.code_size)
             metrics["test/pca_error"] = pca_test_error(pca, replication.data, size)
         diverged = [member - members[0] for member in members if not fitted.keep[member]]
-        results.append({"values": values, "metrics": metrics, "diverged": diverged})
+        results.append({"values": values, "metrics": metrics, "diverged": diverged, "units": units})
     return results
 
 

@@ -97,6 +97,7 @@ def _fit_replicas(
         "count": replication.count,
         "chunks": len(replication.chunks),
         "test_inputs": config.corruption.name if replication.plan.corrupt_test else "clean",
+        "units": min(result["units"] for result in results),
         "settings": results if len(results) > 1 else [],
         "diverged": [k for k, kept in enumerate(fitted.keep) if not kept],
     }

@@ -36,7 +36,7 @@ class Needs(NamedTuple):
 NUMBER, SCALAR = (int, float), (str, int, float, bool)
 ROW = Needs(
     {"method": str, "metric": str, "value": NUMBER},
-    {"low": NUMBER, "high": NUMBER, "replicas": int, "setting": int, "values": Each(SCALAR)},
+    {"low": NUMBER, "high": NUMBER, "replicas": int, "over": str, "setting": int, "values": Each(SCALAR)},
 )
 SETTING = Needs({"values": Each(SCALAR), "metrics": Each(NUMBER)})
 SHAPE = {
@@ -58,6 +58,7 @@ SHAPE = {
     "replicas": {
         "plan": str,
         "count": int,
+        "units": int,
         "settings": [SETTING],
         "diverged": [int],
     },

@@ -10,9 +10,9 @@ from matplotlib.patheffects import withStroke
 from aelab.comparison.figures.figure import Drawing, numbers, split, unit
 from aelab.comparison.figures.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.comparison.figures.style import PANELS, Theme, name_panel, panels
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.runs import finite
-from aelab.comparison.verdict import TWO_WAY
+from aelab.comparison.verdict import TWO_WAY, few_replicas
 from aelab.comparison.wording import plain, shown
 from aelab.runs.record import is_number
 
@@ -51,7 +51,7 @@ def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing 
     halves = any(value.half for panel in found for curve in panel.curves.values() for _, value in curve)
     caption = "Ringed: the least error."
     if halves:
-        caption += f" {TWO_WAY.capitalize()}."
+        caption += f" Bands: {TWO_WAY}. {few_replicas(measured)}".rstrip()
     if len(found) < len(candidates):
         caption += f" {len(found)} of {len(candidates)} panels are drawn: those that reach the lowest errors."
     rows = [
@@ -78,7 +78,7 @@ def _curves(groups: Sequence[Group], key: str) -> dict[str, Points]:
             value = group.estimate(metric, two_way=True)
             if metric == "test/error" and value is None:
                 parts = (group.mean("test/bias2") or 0.0, group.mean("test/variance") or 0.0)
-                value = Estimate(sum(parts), None, len(group.runs))
+                value = Estimate(sum(parts), n=len(group.runs))
             if value is not None and finite(value.mean) and (metric != "test/noise" or value.mean > 0):
                 curves.setdefault(metric, []).append((float(group.value(key)), value))
     return curves
@@ -139,8 +139,8 @@ def _line(
         return
     axes.plot(places, means, "o", color=colour, markersize=3.5)
     if any(value.half for _, value in curve):
-        lows = [max(floor, value.mean - (value.half or 0.0)) for _, value in curve]
-        highs = [value.mean + (value.half or 0.0) for _, value in curve]
+        lows = [max(floor, value.mean if value.low is None else value.low) for _, value in curve]
+        highs = [value.mean if value.high is None else value.high for _, value in curve]
         axes.fill_between(places, lows, highs, color=colour, alpha=0.16, linewidth=0)
 
 
@@ -152,7 +152,7 @@ def _mark_least(axes: Axes, theme: Theme, scale: Scale, curve: Points) -> None:
     side = "left" if index == 0 else "right" if index == len(curve) - 1 else "center"
     label = axes.annotate(
         f"{value.mean:.3g} at {shown(x)}",
-        (place, value.mean + (value.half or 0.0)),
+        (place, value.mean if value.high is None else value.high),
         (0, 9),
         textcoords="offset points",
         ha=side,

@@ -10,7 +10,7 @@ from aelab.comparison.groups import Comparison
 from aelab.comparison.report.embedding import embed
 from aelab.comparison.report.runs_section import run_sections
 from aelab.comparison.table import Row, Table, tabulate, visible
-from aelab.comparison.verdict import seeds_in_words, verdict
+from aelab.comparison.verdict import TWO_WAY, few_replicas, seeds_in_words, verdict
 from aelab.comparison.wording import count, plain
 from aelab.machines.atomic_files import write_whole
 
@@ -83,8 +83,10 @@ def _below_table(comparison: Comparison, table: Table, shown_rows: int) -> str:
     notes = []
     if seeds := seeds_in_words(comparison.groups):
         notes.append(f"{seeds.capitalize()}.")
-    elif any(run.metrics.get("test/error_se") for run in comparison.runs):
-        notes.append("± half of the 95 % interval from a run's own standard error.")
+    elif any("test/error" in run.intervals for run in comparison.runs):
+        notes.append(f"±, or the ends in brackets: {TWO_WAY}.")
+    if few := few_replicas(comparison.groups):
+        notes.append(few)
     if any(row.best for row in table.rows):
         notes.append("Best: the lowest test/error of its data and kind of error.")
     if shown_rows < len(table.rows):
