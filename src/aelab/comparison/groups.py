@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from aelab.comparison.choosing import best_first
 from aelab.comparison.intervals import is_uncertainty
 from aelab.comparison.runs import UNREADABLE, RunRecord, find_runs
 from aelab.comparison.swept import choices, short_names, swept_keys
+from aelab.comparison.tasks import tasks
 from aelab.comparison.units import Units
 from aelab.comparison.wording import plain, shown
 from aelab.errors import UserError
@@ -100,12 +102,8 @@ class Comparison:
         return [run for run in self.runs if not run.complete]
 
     def problems(self) -> dict[str, list[Group]]:
-        """The groups whose errors are comparable: the same data and the same error. Best first."""
-        keys = [key for key in ("data", "error") if key in self.keys]
-        found: dict[str, list[Group]] = {}
-        for group in sorted(self.groups, key=_rank):
-            found.setdefault(", ".join(shown(group.value(key)) for key in keys), []).append(group)
-        return found
+        """The groups whose errors are comparable: the same test examples and error. Best first, by validation."""
+        return {label: best_first(groups) for label, groups in tasks(self.groups, self.keys).items()}
 
 
 def gather(directories: Iterable[Path]) -> Comparison:
@@ -197,8 +195,3 @@ def _no_formula(cell: Any) -> Any:
 def _cell(run: RunRecord, key: str) -> Any:
     value = run.config.get(key)
     return value if key not in run.config or is_number(value) else shown(value)
-
-
-def _rank(group: Group) -> tuple[bool, float]:
-    error = group.mean("test/error")
-    return (False, error) if error is not None and math.isfinite(error) else (True, 0.0)

@@ -31,7 +31,8 @@ class RunRecord:
 
     `config` is flat (dotted keys), `metrics` holds numbers only, `intervals` the 95 % intervals that the run itself
     has of some of them; `drawn` is the number of replicas (data
-    sets, partitions) that they rest on; `curves` are those of evaluations, by `<evaluation>/<curve>`.
+    sets, partitions) that they rest on; `monitor` names the metric the run is chosen by, `fingerprint` its test part;
+    `curves` are those of evaluations, by `<evaluation>/<curve>`.
     """
 
     directory: Path
@@ -44,6 +45,8 @@ class RunRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     drawn: int | None = None
+    monitor: str = "val/error"
+    fingerprint: str = ""
     parameters: float | None = None
     fit_s: float | None = None
     units: Units = UNKNOWN
@@ -97,7 +100,7 @@ def read_runs(directory: Path) -> list[RunRecord]:
         failure = misread(directory, problem)
         return [RunRecord(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
     runs = _settings(_from_manifest(directory, manifest), manifest)
-    examples = (manifest.get("data") or {}).get("sizes", {}).get("test")
+    examples = ((manifest.get("data") or {}).get("sizes") or {}).get("test")
     return [replace(run, intervals=_intervals(run, examples, manifest.get("evaluations") or {})) for run in runs]
 
 
@@ -126,6 +129,8 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> RunRecord:
         config=config,
         metrics=manifest.get("metrics") or {},
         drawn=drawn_by(manifest),
+        monitor=str(manifest.get("monitor") or "val/error"),
+        fingerprint=str(((manifest.get("data") or {}).get("fingerprints") or {}).get("test") or ""),
         parameters=manifest.get("parameters"),
         units=units_of(manifest, config.get("error")),
         fit_s=(manifest.get("timings") or {}).get("fit_s"),

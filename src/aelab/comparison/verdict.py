@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from aelab.comparison.choosing import chosen_in_words
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.intervals import FEWEST_TRUSTED
@@ -26,7 +27,7 @@ def verdict(comparison: Comparison) -> list[str]:
         sentences.append(f"{count(twice, 'run')} with a configuration and seed met before: counted once.")
     keys = [key for key in comparison.keys if key not in ("data", "error")]
     for problem, groups in comparison.problems().items():
-        sentences += _best(problem, groups[0], keys)
+        sentences += _best(problem, groups, keys)
     return sentences
 
 
@@ -45,16 +46,23 @@ def few_replicas(groups: Sequence[Group]) -> str:
     return f"With {min(few)} replicas the variance's interval is not to be trusted; 5 are enough." if few else ""
 
 
-def _best(problem: str, group: Group, keys: list[str]) -> list[str]:
+def _best(problem: str, groups: Sequence[Group], keys: list[str]) -> list[str]:
+    """The configuration chosen on validation, and what it reached on test."""
+    group = groups[0]
     error = group.estimate("test/error")
     if error is None or not finite(error.mean):
         return []
     where = f" on {problem}" if problem else ""
     which = group.label(keys) or group.label(["model"])
     seeds = f"mean of {error.n} seeds" if error.n > 1 else ""
-    aside = "; ".join(part for part in (which, seeds) if part)
+    aside = "; ".join(part for part in ("" if len(groups) > 1 else which, seeds) if part)
     value = with_ends(error.mean, error.low, error.high)
-    sentences = [f"Lowest test error{where}: {value} ({aside}){_against_pca(group, error.mean)}."]
+    chosen = (
+        f"Best by {chosen_in_words(groups)}{where}: {which}. Its test error"
+        if len(groups) > 1
+        else f"Test error{where}"
+    )
+    sentences = [f"{chosen}: {value}{aside and f' ({aside})'}{_against_pca(group, error.mean)}."]
     bias2, variance = group.mean("test/bias2"), group.mean("test/variance")
     if bias2 is not None and variance is not None:
         sentences.append(f"There, bias² is {number(bias2)} and variance {number(variance)}.")

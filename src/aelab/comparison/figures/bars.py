@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aelab.comparison.choosing import chosen_in_words
 from aelab.comparison.figures.figure import Drawing, numbers, unit
 from aelab.comparison.figures.style import Theme
 from aelab.comparison.finite import finite
@@ -24,9 +25,9 @@ def error_bars(groups: Sequence[Group], keys: Sequence[str]) -> Drawing | None:
         return None
     drawn = known[:_MOST]
     parts = all(_drawable(group.mean(part)) for group in drawn for part in _PARTS)
-    caption = _caption(drawn, parts)
+    caption = f"{_caption(drawn, parts)} Best on top, by {chosen_in_words(groups)}.".strip()
     if len(drawn) < len(known):
-        caption += f" The {_MOST} lowest of {len(known)} are drawn."
+        caption += f" The {_MOST} best of {len(known)} are drawn."
     metrics = ("test/error", *(_PARTS if parts else ()), "test/pca_error")
     rows = [
         numbers("", group.label(keys), ("", ""), metric, found)

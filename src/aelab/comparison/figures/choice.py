@@ -13,7 +13,8 @@ from aelab.comparison.figures.training_curves import training_curves
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import choices, differing_keys
-from aelab.comparison.wording import plain, shown
+from aelab.comparison.tasks import joined
+from aelab.comparison.wording import plain
 
 _MOST_KEYS = 4  # figures of each kind
 
@@ -33,11 +34,10 @@ def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
 def drawings(comparison: Comparison) -> Iterator[Drawing]:
     """The figures of each problem (data and error): bias and variance, then the error, then the curves."""
     problems = comparison.problems()
-    keys = [key for key in ("data", "error") if key in comparison.keys]
     unfinished: dict[str, list[RunRecord]] = {}
     for run in comparison.unfinished:
         if run.config:
-            unfinished.setdefault(", ".join(shown(run.config.get(key)) for key in keys), []).append(run)
+            unfinished.setdefault(joined(run, problems, comparison.keys), []).append(run)
     for problem in dict.fromkeys([*problems, *unfinished]):
         groups, rest = problems.get(problem, []), unfinished.get(problem, [])
         for drawing in _of_one_problem(groups, rest, comparison.keys):

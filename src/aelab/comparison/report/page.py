@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+from aelab.comparison.choosing import chosen_in_words
 from aelab.comparison.figures.figure import SavedFigure
 from aelab.comparison.groups import Comparison
 from aelab.comparison.report.embedding import embed
@@ -88,7 +89,10 @@ def _below_table(comparison: Comparison, table: Table, shown_rows: int) -> str:
     if few := few_replicas(comparison.groups):
         notes.append(few)
     if any(row.best for row in table.rows):
-        notes.append("Best: the lowest test/error of its data and kind of error.")
+        ways = sorted({chosen_in_words(groups) for groups in comparison.problems().values() if len(groups) > 1})
+        notes.append(
+            f"Best first, and best: by {' or '.join(ways)}, of its data and kind of error; the figures are of test."
+        )
     if shown_rows < len(table.rows):
         notes.append(f"{count(len(table.rows) - shown_rows, 'row')} more in comparison.csv.")
     return f'<p class="quiet">{escape(" ".join(notes))}</p>' if notes else ""
