@@ -45,6 +45,7 @@ class RunRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     drawn: int | None = None
+    setting: int = 0
     monitor: str = "val/error"
     fingerprint: str = ""
     parameters: float | None = None
@@ -148,6 +149,7 @@ def _settings(run: RunRecord, manifest: dict[str, Any]) -> list[RunRecord]:
             config=run.config | one["values"],
             metrics=one["metrics"],
             varied=True,
+            setting=index,
             curves=read_curves(manifest, index),
         )
         for index, one in enumerate(settings)

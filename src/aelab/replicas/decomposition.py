@@ -148,6 +148,7 @@ class Decomposer:
             count_data_sets=len(self._units) if self._nested else None,
             diverged=self._diverged,
             per_example=PerExample(error, bias2, variance),
+            left_out={name: left_out[name] - (figures["noise"] if name == "bias2" else 0.0) for name in parts},
             bias2_map=bias2_map,
             variance_map=variance_map,
         )

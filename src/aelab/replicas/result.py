@@ -1,6 +1,7 @@
 """What a bias-variance decomposition found, with its uncertainty."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -78,6 +79,8 @@ class Decomposition:
     diverged: tuple[int, ...] = ()
     """Replicas left out, as their predictions are not finite."""
     per_example: PerExample = field(repr=False)
+    left_out: Mapping[str, Tensor] = field(repr=False)
+    """By quantity: what it is without one of the U units (data sets if nested, else replicas), [U]."""
     bias2_map: Tensor = field(repr=False)
     """Averaged over examples only: the shape of one example (symbols: a value for each position). They sum to bias2."""
     variance_map: Tensor = field(repr=False)
