@@ -66,12 +66,16 @@ class Examples(NamedTuple):
 
 
 class Score(NamedTuple):
-    """One figure: its value and, where known, a 95 % confidence interval over the test examples."""
+    """One figure: its value and, where known, a 95 % confidence interval over the test examples.
+
+    ``share``: whether it lies between 0 and 1 by its nature, so that the ends of its interval do, too.
+    """
 
     metric: str
     value: float
     low: float | None = None
     high: float | None = None
+    share: bool = False
 
 
 class Curve(NamedTuple):

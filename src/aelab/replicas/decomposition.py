@@ -35,7 +35,7 @@ from torch import Tensor
 from aelab.objectives import ERRORS, Error
 from aelab.objectives.bregman import LARGEST, BregmanError, spread
 from aelab.replicas.result import Decomposition, PerExample
-from aelab.replicas.uncertainty import jackknife, leave_one_out, standard_error
+from aelab.replicas.uncertainty import jackknife, leave_one_out, log_jackknife, standard_error
 
 CHUNK_VALUES = 2**16
 """Predictions taken at a time, at least one example: 512 KiB in double precision, which stays in cache."""
@@ -133,6 +133,7 @@ class Decomposer:
             figures[name] = part.mean().item()
             figures[f"{name}_se"] = math.hypot(se_examples, se_replicas)
             figures[f"{name}_se_examples"], figures[f"{name}_se_replicas"] = se_examples, se_replicas
+        figures["variance_se_log_replicas"] = log_jackknife(left_out["variance"])
         total = figures["noise"] + figures["bias2"] + figures["variance"]
         if not abs(total - figures["error"]) <= 1e-12 * figures["error"]:
             raise RuntimeError(f"noise + bias2 + variance is {total!r}, but the error {figures['error']!r}")
@@ -147,6 +148,7 @@ class Decomposer:
             count_data_sets=len(self._units) if self._nested else None,
             diverged=self._diverged,
             per_example=PerExample(error, bias2, variance),
+            left_out={name: left_out[name] - (figures["noise"] if name == "bias2" else 0.0) for name in parts},
             bias2_map=bias2_map,
             variance_map=variance_map,
         )

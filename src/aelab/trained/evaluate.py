@@ -17,13 +17,13 @@ from aelab.building.progress import waiting
 from aelab.config.objects import questions_of
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
-from aelab.evaluation.summary import flat, rows, table
-from aelab.machines import terminal
+from aelab.evaluation.summary import flat, rows
 from aelab.machines.atomic_files import write_whole
 from aelab.runs import pictures
 from aelab.runs.identity import recorded
 from aelab.runs.record import FILE, open_record
 from aelab.tracking.wandb_run import WandbRun, reopen_wandb_run
+from aelab.trained.answers import print_answers
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
 
 _baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
@@ -62,7 +62,7 @@ def evaluate(
                 _keep_metrics(name, record)
                 write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
                 metrics |= flat(name, _best(record, entry["rows"]), _method(record))
-        _print(name, done[name], "" if name in missing else "measured already; ")
+        print_answers(name, done[name], "" if name in missing else "measured already; ")
     return metrics
 
 
@@ -209,30 +209,3 @@ def _keep_pictures(
         pictures.save_png(paths[picture], pixels)
     if wandb_run:
         wandb_run.pictures(list(paths.values()))
-
-
-def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
-    from rich.table import Table
-
-    settings = {row.get("setting"): row.get("values") or {} for row in entry["rows"]}
-    screen = terminal.console()
-    for index, values in settings.items():
-        lines = table([row for row in entry["rows"] if row.get("setting") == index])
-        varied = "".join(f"  {key}={value}" for key, value in values.items())
-        replicas = max(row.get("replicas") or 1 for row in entry["rows"])
-        over = f"mean and 95 % interval over {replicas} replicas; " if replicas > 1 else ""
-        words = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
-        drawn = Table(box=None, header_style="bold", pad_edge=False)
-        for column, heading in enumerate(lines[0]):
-            drawn.add_column(terminal.text(heading), justify="right" if column else "left")
-        for line in lines[1:]:
-            drawn.add_row(*map(terminal.text, line))
-        screen.print()
-        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{words})", "bold"))
-        screen.print(drawn)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
-    return f"{value:,}" if isinstance(value, int) else str(value)

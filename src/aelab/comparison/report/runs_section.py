@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Sequence
 from html import escape
 
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.report.embedding import embed
-from aelab.comparison.runs import RunRecord, finite
+from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import choices, differing_keys
 from aelab.comparison.table import tabulate, visible
 from aelab.comparison.wording import ABSENT, count, duration, number, plain, plain_lines, shown
