@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
-from aelab.data.batches.pieces import Pieces
+from aelab.data.batches.pieces import CHUNK, Pieces, tensors_of
 from aelab.data.batches.splits import fingerprint, only_class, shortened, split_classes, split_indices
 from aelab.data.preprocessing import PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
@@ -22,7 +22,6 @@ from aelab.objectives.randomness import seeded_generator
 
 PARTS = ("train", "val", "test")
 PLACES = ("path", "cache")  # settings that name the user's files, which a run finds from any directory
-CHUNK = 4096  # examples that are prepared at a time
 
 
 class DataModule(pl.LightningDataModule):
@@ -100,7 +99,7 @@ class DataModule(pl.LightningDataModule):
         self.preprocessing = self.known or Preprocessing(source.declared, source.columns)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
             raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
-        self._fit(lambda: _chunks(raw["train"]), source.fill_missing)
+        self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))
 
@@ -130,7 +129,7 @@ class DataModule(pl.LightningDataModule):
         if self.preprocessing.kind == PIXELS and self.preprocessing.is_plain and x.dtype == np.uint8:
             return torch.from_numpy(x)
         prepared = torch.empty(x.shape)
-        for place, chunk in zip(prepared.split(CHUNK), _chunks(x), strict=True):
+        for place, chunk in zip(prepared.split(CHUNK), tensors_of(x), strict=True):
             place.copy_(self.preprocessing(chunk))
         return prepared
 
@@ -248,10 +247,3 @@ class DataModule(pl.LightningDataModule):
         device = trainer.strategy.root_device
         self.values[part] = self.values[part].to(device)
         return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)
-
-
-def _chunks(x: np.ndarray) -> Iterator[Tensor]:
-    """Raw examples as tensors, some at a time, in a type that torch can calculate with."""
-    for start in range(0, len(x), CHUNK):
-        some = x[start : start + CHUNK]
-        yield torch.from_numpy(some if some.dtype in (np.uint8, np.float32, np.float64) else some.astype(np.float64))

@@ -34,6 +34,7 @@ from torch import Tensor
 
 from aelab.objectives import ERRORS, Error
 from aelab.objectives.bregman import LARGEST, BregmanError, spread
+from aelab.replicas.design import design
 from aelab.replicas.result import Decomposition, PerExample
 from aelab.replicas.uncertainty import jackknife, leave_one_out, log_jackknife, standard_error
 
@@ -60,7 +61,8 @@ def decompose(
 
     Raises ValueError as `Decomposer` and its `update` do.
     """
-    predictions, target = torch.as_tensor(predictions), torch.as_tensor(target)
+    predictions = torch.as_tensor(predictions)
+    target = torch.as_tensor(target)
     _check_shapes(predictions, target, _splitting(error).event)
     keep = _finite(predictions) if drop_diverged else None
     decomposer = Decomposer(error, len(predictions), groups, keep)
@@ -92,7 +94,7 @@ class Decomposer:
         self._error_name = error if isinstance(error, str) else error.name
         self._count = count_replicas
         self._nested = groups is not None
-        self._units, self._diverged = _design(count_replicas, groups, keep)
+        self._units, self._diverged = design(count_replicas, groups, keep)
         self._rows: list[Tensor] = []  # per chunk: a row per quantity, a column per example
         self._unit_sums = torch.zeros(())  # a row per quantity, a column per unit
         self._maps = torch.zeros(())  # bias2 and variance of every value, summed over examples
@@ -198,27 +200,6 @@ class Decomposer:
         for replica in sorted(self._units.flatten().tolist()):
             if not finite[replica]:
                 raise ValueError(f"the predictions of replica {replica} are not finite: drop it as diverged")
-
-
-def _design(
-    count: int, groups: Sequence[Hashable] | Tensor | None, keep: Sequence[bool] | Tensor | None
-) -> tuple[Tensor, tuple[int, ...]]:
-    """The replicas in use [U, R], U units (data sets, else replicas) of R replicas; and those not to keep."""
-    left_out = () if keep is None else tuple(k for k, kept in enumerate(keep) if not kept)
-    ids = range(count) if groups is None else groups.tolist() if isinstance(groups, Tensor) else groups
-    if len(ids) != count or (keep is not None and len(keep) != count):
-        raise ValueError(f"groups and keep must have one entry for each of the {count} replicas")
-    members: dict[Hashable, list[int]] = {}
-    for replica, unit in enumerate(ids):
-        members.setdefault(unit, []).append(replica)
-    sizes = sorted({len(replicas) for replicas in members.values()})
-    if groups is not None and (len(sizes) != 1 or sizes[0] < 2):
-        raise ValueError(f"every data set needs equally many replicas, 2 or more, but they have {sizes}")
-    units = [replicas for replicas in members.values() if not set(replicas) & set(left_out)]
-    if len(units) < 2:
-        things = "replicas" if groups is None else "data sets"
-        raise ValueError(f"the variance needs at least two {things}: {len(units)} left, without {left_out}")
-    return torch.tensor(units), left_out
 
 
 def _splitting(error: str | Error) -> BregmanError:
