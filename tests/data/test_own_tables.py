@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import compose_tiny
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from tiny_runs import compose_tiny
 
 from aelab.config.pasted import pasted
 from aelab.data.module import DataModule
@@ -295,12 +295,8 @@ def test_names_of_values_differ() -> None:
 def test_columns_of_a_new_frame() -> None:
     columns: Columns = fit_columns([pd.DataFrame({"a": [1.0], "d": ["2020-01-31"]})], ["a", "d"], {"d"}, False)
     assert columns.names == ["a", "d=2020-01-31"]
-    for when in (
-        pd.Timestamp("2020-01-31"),
-        "2020-01-31 00:00:00",
-        np.datetime64("2020-01-31"),
-        pd.Timestamp("2020-01-31").date(),
-    ):
+    day = pd.Timestamp("2020-01-31")
+    for when in (day, "2020-01-31 00:00:00", np.datetime64("2020-01-31"), day.date()):
         assert columns.values(pd.DataFrame({" a": [1], "d": [when]})).tolist() == [[1, 1]]
     with pytest.raises(UserError, match=r"no columns a, d, .*it has A, which the run does not know\); add them"):
         columns.values(pd.DataFrame({"A": [1]}))
@@ -313,13 +309,10 @@ def test_columns_of_a_new_frame() -> None:
 
 
 def test_typed_files(tmp_path: Path, kind: str, frame: pd.DataFrame) -> None:
-    files = {
-        "x.PARQUET": frame.to_parquet,
-        "x.feather": frame.to_feather,
-        "x.xlsx": lambda p: frame.to_excel(p, index=False),
-    }
-    for name, write in files.items():
-        write(tmp_path / name)
+    frame.to_parquet(tmp_path / "x.PARQUET")
+    frame.to_feather(tmp_path / "x.feather")
+    frame.to_excel(tmp_path / "x.xlsx", index=False)
+    for name in ("x.PARQUET", "x.feather", "x.xlsx"):
         np.testing.assert_allclose(values(read(kind, tmp_path, tmp_path / name)), ordered(frame), atol=1e-5)
     said = refused(kind, tmp_path, tmp_path / "x.feather", "data.separator=tab")
     assert "a Parquet or Arrow file has no such thing" in said
@@ -381,16 +374,9 @@ def test_what_a_file_holds_decides_how_it_is_unpacked(tmp_path: Path, kind: str,
     assert "a zip of 2 files" in refused(kind, tmp_path, tmp_path / "x.csv.zip")
     frame.to_parquet(tmp_path / "p.csv")
     assert "a Parquet or Arrow file that is called .csv" in refused(kind, tmp_path, tmp_path / "p.csv")
-    for name, content in (
-        ("a.xls", b"x"),
-        ("b.json", b"{}"),
-        ("c.xlsx", b"x"),
-        ("d.parquet", b"x"),
-        ("e.feather", b"x"),
-        ("f.csv", b""),
-        ("g.csv", b'a,b\n1,"2\n3,4\n' + b"5,6\n" * 99999),
-        ("h.csv", b"a\0b\0"),
-    ):
+    contents = {"a.xls": b"x", "b.json": b"{}", "c.xlsx": b"x", "d.parquet": b"x", "e.feather": b"x", "f.csv": b""}
+    contents |= {"g.csv": b'a,b\n1,"2\n3,4\n' + b"5,6\n" * 99999, "h.csv": b"a\0b\0"}
+    for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
         assert "data.path=" in refused(kind, tmp_path, tmp_path / name)
 
@@ -400,19 +386,9 @@ def test_what_a_file_holds_decides_how_it_is_unpacked(tmp_path: Path, kind: str,
 
 @pytest.mark.parametrize(
     "value",
-    [
-        ";",
-        "tab",
-        ["?"],
-        ["a b", "c'd", 'e"f', "$x", "`y`", "back\\slash", "Länge", "1.5", "null", "", "ends\\"],
-        -999,
-        None,
-        True,
-        ["!x"],
-        ['it\'s "both"'],
-        [0, 12, "007"],
-    ],
-)
+    [";", "tab", ["?"], ["a b", "c'd", 'e"f', "$x", "`y`", "back\\slash", "Länge", "1.5", "null", "", "ends\\"],
+     -999, None, True, ["!x"], ["it's \"both\""], [0, 12, "007"]],
+)  # fmt: skip
 def test_advice_can_be_pasted_into_a_shell(value: Any) -> None:
     line = pasted("data.columns", value)
     [word] = subprocess.run(["sh", "-c", f"printf '%s\\0' {line}"], capture_output=True, text=True).stdout.split("\0")[
@@ -425,15 +401,9 @@ def test_advice_can_be_pasted_into_a_shell(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("key", "said"),
-    [
-        ("decimal=;", "data.decimal="),
-        ("encoding=utf-99", "no such encoding"),
-        ("header=no", "data.header=none"),
-        ("separator=ab", "must be one sign"),
-        ("comment=ab", "must be one sign"),
-        ("thousands=x", "data.thousands="),
-    ],
-)
+    [("decimal=;", "data.decimal="), ("encoding=utf-99", "no such encoding"), ("header=no", "data.header=none"),
+     ("separator=ab", "must be one sign"), ("comment=ab", "must be one sign"), ("thousands=x", "data.thousands=")],
+)  # fmt: skip
 def test_keys_of_a_format_are_checked(tmp_path: Path, key: str, said: str) -> None:
     name, _, value = key.partition("=")
     (tmp_path / "x.csv").write_text("a\n1\n2\n")
@@ -443,7 +413,7 @@ def test_keys_of_a_format_are_checked(tmp_path: Path, key: str, said: str) -> No
 def test_a_run_finds_its_data_from_any_directory(
     tmp_path: Path, kind: str, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from test_runs import directory_of, manifest_of
+    from run_files import directory_of, manifest_of
 
     from aelab.fitting.run import run
     from aelab.trained.coder import examples_of

@@ -73,8 +73,6 @@ class Table(DataModule):
         [frame] = self._frames(table, None, columns, label)
         survey.see(frame)
         self._check(survey, path, label)
-        if empty := [c for c in survey.names_of("empty") if c != label]:
-            raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         frame = self._whole_rows(frame, label)
         if frame.empty:
             raise UserError(f"data={self.name}: every row of {path} has a gap; use data.missing=mean")
@@ -106,6 +104,8 @@ class Table(DataModule):
         if not survey.rows:
             raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
         survey.check_numbers(self.name, list(map(str, self.categorical)), label)
+        if empty := [c for c in survey.names_of("empty") if c != label]:
+            raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         survey.check_gaps(self.name, self.missing, label)
 
     def _whole_rows(self, frame: pd.DataFrame, label: str | None) -> pd.DataFrame:
