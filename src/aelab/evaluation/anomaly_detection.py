@@ -13,7 +13,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from aelab.errors import UserError
 from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.images.sheets import figure_pixels, framed_rows, histogram
-from aelab.evaluation.measures.anomaly_scores import SCORERS, Scorer
+from aelab.evaluation.measures.anomaly_scores import SCORERS, Scorer, scores_by, statistics_of
 from aelab.evaluation.measures.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.protocol import Coder, Examples, Score
 
@@ -80,6 +80,12 @@ class AnomalyDetection:
             "isolation_forest": self._scores(lambda x: -forest.score_samples(x), data),
             "lof": self._scores(lambda x: -factor.score_samples(x), data),
         }
+
+    def statistics(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
+        """What the score remembers, and its ``threshold`` ``[1]``: with them a run answers as it was evaluated."""
+        known = statistics_of(self.score, coder, data.train.x)
+        threshold = np.quantile(scores_by(self.score, coder, known, data.val.x), self.quantile)
+        return {**known, "threshold": np.array([threshold])}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         anomaly, scorer = self.anomalous(data), SCORERS[self.score](coder, data.train.x)

@@ -11,6 +11,7 @@ from torch import Tensor
 from aelab.data.module import DataModule
 from aelab.evaluation.baselines.pca import PCA, pca_errors
 from aelab.models import Autoencoder
+from aelab.replicas.measuring import predictions
 from aelab.replicas.result import Decomposition
 from aelab.runs.per_example import MOST_EXAMPLES, Contributions
 
@@ -23,7 +24,7 @@ def of_one(model: Autoencoder, data: DataModule, pca: PCA | None) -> Contributio
     if data.size("test") > MOST_EXAMPLES:
         return None
     batches = data.batches("test", model.device)
-    error = torch.cat([model.error(model.output(model.encode(x)), x).double().cpu() for x in batches])
+    error = torch.cat([model.error(predictions([model], x)[0], x).double().cpu() for x in batches])
     return Contributions({"error": error.numpy()} | of_pca(pca, data, model.network.code_size), {}, NONE)
 
 

@@ -25,6 +25,7 @@ from aelab.runs.record import FILE, open_record
 from aelab.tracking.wandb_run import WandbRun, reopen_wandb_run
 from aelab.trained.answers import print_answers
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
+from aelab.trained.scoring import keep_scoring
 
 _baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
 
@@ -56,6 +57,7 @@ def evaluate(
     for name, question in questions.items():
         if name in missing:
             with _named(name):
+                _keep_statistics(directory, question, record, settings, data)
                 entry = _measure(name, question, _plain(wanted[name]), record, data, settings)
                 _keep_pictures(directory, name, question, settings[_best_setting(record)], data, wandb_run)
                 done[name] = entry  # last, since what has its entry is not done again
@@ -146,6 +148,20 @@ def _measure(
                 _mean_curves([question.curves(coder, data) for coder in coders]) for coders in all_coders
             ]
     return entry | {"seconds": round(time.monotonic() - began, 3)}
+
+
+def _keep_statistics(
+    directory: Path, question: Evaluation, record: Mapping[str, Any], settings: list[list[TrainedCoder]], data: Examples
+) -> None:
+    """What an anomaly score remembers, of every replica of every setting; nothing of those that diverged."""
+    statistics = getattr(question, "statistics", None)
+    if statistics is None:
+        return
+    replicas = record.get("replicas") or {}
+    count, diverged = replicas.get("count") or 1, set(replicas.get("diverged") or ())
+    coders = iter([coder for coders in settings for coder in coders])
+    members = range(count * len(settings))
+    keep_scoring(directory, [{} if member in diverged else statistics(next(coders), data) for member in members])
 
 
 def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:
