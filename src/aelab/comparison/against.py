@@ -80,7 +80,8 @@ def _of_task(task: str, pairs: Sequence[tuple[Group, Group | None]], keys: Seque
             if (reference is not None or quantity == "error") and (one := measure()):
                 raw[quantity][index] = one
     adjusted = {name: dict(zip(some, holm(list(some.values())), strict=True)) for name, some in raw.items()}
-    found, without = [], []
+    found = []
+    without = []
     for index, (group, reference) in enumerate(pairs):
         label = group.label(keys) or group.label(["model"])
         intervals = {quantity: adjusted[quantity][index] for quantity in QUANTITIES if index in adjusted[quantity]}

@@ -26,7 +26,8 @@ def own_intervals(metrics: Mapping[str, float], examples: float | None, drawn: i
     """
     found: dict[str, Interval] = {}
     for name, value in metrics.items():
-        low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+        low = metrics.get(f"{name}_low")
+        high = metrics.get(f"{name}_high")
         if finite(low) and finite(high):
             found[name] = (low, high)
         elif finite(error := metrics.get(f"{name}_se")) and drawn:

@@ -35,7 +35,8 @@ class Difference(NamedTuple):
 
     def p_value(self) -> float:
         """The level at which the interval begins to hold 0; 0 where no interval but the widest does."""
-        size, least = abs(self.value), 1e-12
+        size = abs(self.value)
+        least = 1e-12
         if size == 0 or math.isnan(self.half()):
             return 1.0
         if size >= self.half(1 - least):
@@ -77,12 +78,14 @@ def _between(
     rows = np.mean(apart, axis=0)
     if len(rows) < 2:
         return None
-    value, se_examples = float(rows.mean()), float(rows.std(ddof=1) / math.sqrt(len(rows)))
+    value = float(rows.mean())
+    se_examples = float(rows.std(ddof=1) / math.sqrt(len(rows)))
     if not any(len(one.units) for pair in pairs for one in pair):  # single models
         means = np.array([each.mean() for each in apart])
         se_seeds = float(means.std(ddof=1) / math.sqrt(len(means))) if len(means) > 1 else 0.0
         return Difference(value, se_examples, len(rows), se_seeds, len(means) if len(means) > 1 else 0)
-    squares, units = 0.0, math.inf
+    squares = 0.0
+    units = math.inf
     for a, b in pairs:
         left_out = _left_out(a, b, mine, theirs)
         if left_out is None:
@@ -112,7 +115,8 @@ def holm(differences: Sequence[Difference], alpha: float = 0.05) -> list[Interva
     """
     order = sorted(range(len(differences)), key=lambda index: differences[index].p_value())
     found: dict[int, Interval] = {}
-    share, stopped = alpha / max(1, len(order)), False
+    share = alpha / max(1, len(order))
+    stopped = False
     for rank, index in enumerate(order):
         one = differences[index]
         share = share if stopped else alpha / (len(order) - rank)

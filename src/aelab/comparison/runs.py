@@ -167,7 +167,8 @@ def _intervals(run: RunRecord, examples: int | None, evaluations: dict[str, Any]
     for name, entry in evaluations.items():
         for row in entry.get("rows") or ():
             key = f"{name}/{row['metric']}" + ("" if row["method"] == run.config.get("model") else f"_{row['method']}")
-            low, high = row.get("low"), row.get("high")
+            low = row.get("low")
+            high = row.get("high")
             if row["value"] == run.metrics.get(key) and finite(low) and finite(high):
                 found[key] = (low, high)
     return found

@@ -63,7 +63,8 @@ def _best(problem: str, groups: Sequence[Group], keys: list[str]) -> list[str]:
         else f"Test error{where}"
     )
     sentences = [f"{chosen}: {value}{aside and f' ({aside})'}{_against_pca(group, error.mean)}."]
-    bias2, variance = group.mean("test/bias2"), group.mean("test/variance")
+    bias2 = group.mean("test/bias2")
+    variance = group.mean("test/variance")
     if bias2 is not None and variance is not None:
         sentences.append(f"There, bias² is {number(bias2)} and variance {number(variance)}.")
     return sentences

@@ -88,8 +88,10 @@ class AnomalyDetection:
         return {**known, "threshold": np.array([threshold])}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
-        anomaly, scorer = self.anomalous(data), SCORERS[self.score](coder, data.train.x)
-        scores, threshold = scorer(data.test.x), float(np.quantile(scorer(data.val.x), self.quantile))
+        anomaly = self.anomalous(data)
+        scorer = SCORERS[self.score](coder, data.train.x)
+        scores = scorer(data.test.x)
+        threshold = float(np.quantile(scorer(data.val.x), self.quantile))
         sheets = {"scores": figure_pixels(lambda axes: histogram(axes, scores, anomaly, threshold, self.score))}
         if len(data.shape) == 3 and data.shape[0] in (1, 3):
             order = np.argsort(-scores, kind="stable")
@@ -130,7 +132,9 @@ class AnomalyDetection:
         return wanted
 
     def _scores(self, scorer: Scorer, data: Examples) -> list[Score]:
-        anomaly, scores, val = self.anomalous(data), scorer(data.test.x), scorer(data.val.x)
+        anomaly = self.anomalous(data)
+        scores = scorer(data.test.x)
+        val = scorer(data.val.x)
         if not (np.isfinite(scores).all() and np.isfinite(val).all()):
             raise UserError("scores are NaN or infinite; train the run again with a lower optimizer.lr")
         return [

@@ -43,7 +43,9 @@ def table(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    value, low, high = row["value"], row.get("low"), row.get("high")
+    value = row["value"]
+    low = row.get("low")
+    high = row.get("high")
     if low is None or high is None or not 1e-9 * abs(value) < high - low < math.inf:
         return f"{value:.4g}"
     digits = min(6, max(0, 1 - math.floor(math.log10((high - low) / 2))))

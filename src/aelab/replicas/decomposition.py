@@ -131,10 +131,12 @@ class Decomposer:
         left_out = leave_one_out(*(self._unit_sums / examples).unbind())
         figures = {"noise": noise.mean().item(), "naive_bias2": naive_bias2.mean().item()}
         for name, part in parts.items():
-            se_examples, se_replicas = standard_error(part), jackknife(left_out[name])
+            se_examples = standard_error(part)
+            se_replicas = jackknife(left_out[name])
             figures[name] = part.mean().item()
             figures[f"{name}_se"] = math.hypot(se_examples, se_replicas)
-            figures[f"{name}_se_examples"], figures[f"{name}_se_replicas"] = se_examples, se_replicas
+            figures[f"{name}_se_examples"] = se_examples
+            figures[f"{name}_se_replicas"] = se_replicas
         figures["variance_se_log_replicas"] = log_jackknife(left_out["variance"])
         total = figures["noise"] + figures["bias2"] + figures["variance"]
         if not abs(total - figures["error"]) <= 1e-12 * figures["error"]:
@@ -158,12 +160,14 @@ class Decomposer:
     def _add(self, z: Tensor, target: Tensor) -> None:
         """z: coordinates [U, R, B, D(, V)], of U units (data sets, else replicas) of R replicas; target [B, D]."""
         error = self._error
-        loss, noise = error.loss(z, target).sum(-1), error.noise(target)
+        loss = error.loss(z, target).sum(-1)
+        noise = error.noise(target)
         centres = z.mean(1) if self._nested else z.squeeze(1)
         centre = centres.mean(0)
         between, between_correction = spread(error, centres, centre)
         correction = between_correction.mean(0)
-        naive_variance, variance_init = between.mean(0), torch.zeros_like(target)
+        naive_variance = between.mean(0)
+        variance_init = torch.zeros_like(target)
         init = init_correction = torch.zeros_like(loss)
         if self._nested:
             within, within_correction = spread(error, z.transpose(0, 1), centres)
@@ -172,7 +176,8 @@ class Decomposer:
             init_correction = within_correction.sum(-1).transpose(0, 1)
             init = within.sum(-1).transpose(0, 1) + init_correction
         naive_bias2 = error.loss(centre, target) - noise
-        bias2, variance = naive_bias2 - correction, naive_variance + correction
+        bias2 = naive_bias2 - correction
+        variance = naive_variance + correction
 
         by_value = (noise, naive_bias2, bias2, variance, variance_init)
         self._rows.append(torch.stack([loss.mean((0, 1)), *(each.sum(-1) for each in by_value)]))

@@ -34,7 +34,8 @@ class TrainedCoder(ModelCoder):
         super().__init__(model, name)
         self.activation: str = model.code_activation_name
         self.target_activation = model.aimed_activation()
-        decay, std = model.decay_of_units(), getattr(model.corruption, "std", None)
+        decay = model.decay_of_units()
+        std = getattr(model.corruption, "std", None)
         self.weight_decay = None if decay is None else decay.cpu().numpy()
         self.noise = None if std is None else float(std)
 
@@ -69,7 +70,8 @@ def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[Train
     if not isinstance(record, dict):
         return [[TrainedCoder(load_run(directory, device).model, str(directory))]]
     load_run(directory, device)  # holds the numbers below against the checkpoint
-    settings, count = max(1, len(record.get("settings") or [])), record["count"]
+    settings = max(1, len(record.get("settings") or []))
+    count = record["count"]
     diverged = set(record.get("diverged") or [])
     kept = [[m for m in range(s * count, (s + 1) * count) if m not in diverged] for s in range(settings)]
     return [

@@ -50,7 +50,8 @@ def evaluate(
     metrics: dict[str, float] = {}
     if missing:
         with waiting("reading the run and its data"):
-            data, settings = examples_of(directory, record), trained_coders(directory, record)
+            data = examples_of(directory, record)
+            settings = trained_coders(directory, record)
         for coder in [coder for coders in settings for coder in coders][:1]:
             check_questions({name: questions[name] for name in missing}, recorded(directory, record), coder.model)
             data = data._replace(kind=coder.model.error.kind)
@@ -88,7 +89,8 @@ def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wan
 
 def _outputs(directory: Path, sweep: str) -> Path:
     """The folder that holds the sweep of a run, by where the run lies: a manifest names places of its own machine."""
-    run, depth = directory.resolve(), len(Path(sweep).parts)
+    run = directory.resolve()
+    depth = len(Path(sweep).parts)
     return run.parents[depth if run.parent.parts[-depth:] == Path(sweep).parts else 1]
 
 
@@ -158,7 +160,8 @@ def _keep_statistics(
     if statistics is None:
         return
     replicas = record.get("replicas") or {}
-    count, diverged = replicas.get("count") or 1, set(replicas.get("diverged") or ())
+    count = replicas.get("count") or 1
+    diverged = set(replicas.get("diverged") or ())
     coders = iter([coder for coders in settings for coder in coders])
     members = range(count * len(settings))
     keep_scoring(directory, [{} if member in diverged else statistics(next(coders), data) for member in members])
@@ -187,7 +190,8 @@ def _baseline_rows(
 
 def _best_setting(record: Mapping[str, Any]) -> int:
     """Index of the setting with the lowest value of the run's monitor, whose metrics are the run's."""
-    settings, monitor = (record.get("replicas") or {}).get("settings"), record.get("monitor") or "val/error"
+    settings = (record.get("replicas") or {}).get("settings")
+    monitor = record.get("monitor") or "val/error"
     if not settings:
         return 0
     return int(np.nanargmin([setting["metrics"].get(monitor, np.nan) for setting in settings]))

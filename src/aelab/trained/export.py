@@ -63,7 +63,8 @@ def export(run: Run, format: str, which: str = "encoder", path: Path | None = No
     the score that the run was evaluated by. The file takes any number of examples at once. It is opened again and must
     give the run's numbers for random input, else UserError and no file.
     """
-    kind, part = pick("format", format, SUFFIXES), pick("which", which, PARTS)
+    kind = pick("format", format, SUFFIXES)
+    part = pick("which", which, PARTS)
     target = path or run.directory / "exports" / f"{part}{SUFFIXES[kind]}"
     write, read = {"onnx": (_write_onnx, _read_onnx), "torch_export": (_write_torch, _read_torch)}[kind]
     module = (ExportedScore(run) if part == "anomaly_score" else Exported(run, part)).eval()
@@ -108,7 +109,8 @@ def _shown(shape: list[int]) -> str:
 def _examples(run: Run, part: str, count: int) -> Tensor:
     """Random input: uniform as pixels, or normal about the training mean; codes are those of such examples."""
     draw = torch.Generator().manual_seed(count)
-    x, preprocessing = torch.rand(count, run.model.network.input_size, generator=draw), run.preprocessing
+    x = torch.rand(count, run.model.network.input_size, generator=draw)
+    preprocessing = run.preprocessing
     if preprocessing.offset is not None:
         x = preprocessing.restore(torch.randn(x.shape, generator=draw))
         x = x if preprocessing.needs_double else x.float()
@@ -127,7 +129,8 @@ def _difference(run: Run, part: str, exported: Callable[[np.ndarray], np.ndarray
     worst = 0.0
     for count in (1, 2, 17):  # other numbers of examples than the one that was traced
         x = _examples(run, part, count)
-        wanted, found = own(x), exported(x.numpy())
+        wanted = own(x)
+        found = exported(x.numpy())
         if wanted.shape != found.shape:
             raise UserError(
                 f"{run.directory}: the exported {part} gives {found.shape} for {wanted.shape}; nothing is kept"

@@ -128,7 +128,8 @@ class Run:
         return prepared
 
     def _from_frame(self, frame: pd.DataFrame) -> np.ndarray:
-        columns, names = self.preprocessing.columns, self.manifest["data"].get("columns")
+        columns = self.preprocessing.columns
+        names = self.manifest["data"].get("columns")
         if columns is None and names is not None:
             columns = recorded_columns(names, frame)
         if columns is None:

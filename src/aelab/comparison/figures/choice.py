@@ -58,7 +58,8 @@ def drawings(comparison: Comparison) -> Iterator[Drawing]:
         if run.config:
             unfinished.setdefault(joined(run, problems, comparison.keys), []).append(run)
     for problem in dict.fromkeys([*problems, *unfinished]):
-        groups, rest = problems.get(problem, []), unfinished.get(problem, [])
+        groups = problems.get(problem, [])
+        rest = unfinished.get(problem, [])
         for drawing in _of_one_problem(groups, rest, comparison.keys):
             yield _named(drawing, problem)
 

@@ -127,7 +127,8 @@ def _painted(drawing: Drawing, theme: Theme, with_svg: bool) -> tuple[bytes, byt
         figure.set_dpi(160)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        png, svg = io.BytesIO(), io.BytesIO()
+        png = io.BytesIO()
+        svg = io.BytesIO()
         # a palette makes a third of the size, and no eye can tell
         pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         pixels.quantize(256, dither=Image.Dither.NONE).save(png, "PNG")

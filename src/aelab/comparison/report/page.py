@@ -104,7 +104,8 @@ def _figures(figures: Sequence[SavedFigure]) -> str:
 
 
 def _figure(figure: SavedFigure, limit: int) -> str:
-    light, dark = embed(figure.light.read_bytes(), limit), embed(figure.dark.read_bytes(), limit)
+    light = embed(figure.light.read_bytes(), limit)
+    dark = embed(figure.dark.read_bytes(), limit)
     if light is None or dark is None:
         return ""
     title = escape(figure.drawing.title)

@@ -107,7 +107,8 @@ def _differences(runs: Sequence[RunRecord]) -> dict[int, dict[str, str]]:
 def _pictures(run: RunRecord, limit: int) -> str:
     figures = []
     for name in sorted(run.pictures(), key=_place):
-        stem, content = name.removesuffix(".png"), run.picture(name)
+        stem = name.removesuffix(".png")
+        content = run.picture(name)
         caption = escape(_CAPTIONS.get(stem, plain(stem).replace("_", " ").capitalize()))
         picture = embed(content, limit) if content else None
         if picture is None:

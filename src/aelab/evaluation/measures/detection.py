@@ -23,7 +23,8 @@ def auroc_score(scores: np.ndarray, anomaly: np.ndarray) -> Score:
     the logit, its standard error that of DeLong et al. 1988 by midranks (Sun & Xu 2014, eqs. 5 to 10). With fewer than
     ``FEW`` anomalies, or normal examples, where that covers 80 to 91 %, it is ``newcombe_interval``.
     """
-    high, low = scores[anomaly], scores[~anomaly]
+    high = scores[anomaly]
+    low = scores[~anomaly]
     ranks = rankdata(scores)
     above = (ranks[anomaly] - rankdata(high)) / len(low)  # share of the normal examples below each anomaly
     below = 1 - (ranks[~anomaly] - rankdata(low)) / len(high)  # share of the anomalies above each normal example
@@ -75,7 +76,8 @@ def average_precision_score(scores: np.ndarray, anomaly: np.ndarray, seed: int) 
 
 def average_precision(anomaly: np.ndarray, weights: np.ndarray, last: np.ndarray) -> float:
     """Of examples ``[N]`` in order, the highest score first, which occur ``weights`` times; ``last``: see above."""
-    flagged, right = weights.cumsum()[last], (weights * anomaly).cumsum()[last]
+    flagged = weights.cumsum()[last]
+    right = (weights * anomaly).cumsum()[last]
     rise = np.diff(right, prepend=0.0)
     return float((rise * right / np.maximum(flagged, 1)).sum() / right[-1])
 

@@ -18,7 +18,8 @@ def mean_score(metric: str, values: np.ndarray, share: bool = False) -> Score:
     if len(values) < 2:
         return Score(metric, mean, share=share)
     half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1, dtype=np.float64) / np.sqrt(len(values)))
-    low, high = mean - half, mean + half
+    low = mean - half
+    high = mean + half
     return Score(metric, mean, max(low, 0.0), min(high, 1.0), share) if share else Score(metric, mean, low, high)
 
 
