@@ -22,6 +22,7 @@ from aelab.building.fit import Fit, Member
 from aelab.config.checking import check
 from aelab.config.explain import explain
 from aelab.config.objects import composing, instantiate
+from aelab.data.arrays import has_channels_last
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import squared_errors
@@ -166,6 +167,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if self.shape is not None:
             if np.prod(self.shape) != X.shape[1]:
                 raise UserError(f"shape={tuple(self.shape)}: X has {X.shape[1]} values an example")
+            if has_channels_last(self.shape):
+                first = (self.shape[2], *self.shape[:2])
+                raise UserError(f"shape={tuple(self.shape)}: channels come first; transpose the images, shape={first}")
             X = X.reshape(len(X), *self.shape)
         data = InMemory(X, **{key: config.data[key] for key in kept})
         data.setup()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from aelab.data.files.array_files import dense, is_sparse, parts_named
 from aelab.data.files.user_files import pick, unreadable, user_path
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import NUMBERS, PIXELS
@@ -21,7 +23,8 @@ class Arrays(DataModule):
     uint8 counts as 0..255 and is scaled to [0, 1]; every other real type is taken as it is. Images from 0 to 1 are
     pixels, too: what is encoded later may be uint8.
     ``key``: the array of the .npz (``x``, ``X`` or the only one). ``label``: its labels ``[N]`` (``y`` if it
-    is there). ``channels_last``: images are ``[N, H, W, C]``.
+    is there). Without them ``x_train``, ``x_test``, ``y_train``, ... are the parts. A sparse matrix of SciPy becomes
+    a dense one. ``channels_last``: images are ``[N, H, W, C]``.
     """
 
     unused = ()
@@ -43,26 +46,65 @@ class Arrays(DataModule):
         if labels is not None:
             if labels.size != len(x):
                 raise UserError(f"data.label: {labels.shape} labels for {len(x)} examples in {path}")
-            labels = labels.reshape(-1)
+            labels = as_text(labels.reshape(-1))
         values = self._shaped(as_values(x, path))
         return Source(values, labels, kind=_kind(values))
 
     def _load(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-        if path.suffix not in (".npy", ".npz"):
-            raise UserError(f"data.path={path}: not a .npy or .npz file; write it with np.save or np.savez")
+        if path.suffix.lower() not in (".npy", ".npz"):
+            raise UserError(f"data.path={path}: not a .npy or .npz file; {_advice(path)}")
         try:
             with open_regular(path) as file:
                 content = np.load(file, allow_pickle=False)
                 if isinstance(content, np.ndarray):
-                    if self.key or self.label:
-                        raise UserError("data.key, data.label: a .npy holds one array; use an .npz for several")
-                    return np.atleast_1d(content), None
+                    return self._alone(path, content, file)
+                if is_sparse(content.files):
+                    self._refuse_names("a sparse matrix is alone in its file; leave them out")
+                    x = dense(content, path)
+                    self.say(f"read a sparse matrix of {x.shape[0]} x {x.shape[1]}")
+                    return x, None
+                if self.key is None and self.label is None and (parts := parts_named(content.files)):
+                    return self._in_parts(path, content, parts)
                 key, label = self._keys(content.files)
                 return np.atleast_1d(content[key]), None if label is None else content[label]
         except UserError:
             raise
         except Exception as error:  # a damaged header leads numpy to anything, an array of exabytes included
             raise unreadable(path, error) from error
+
+    def _alone(self, path: Path, x: np.ndarray, file: BinaryIO) -> tuple[np.ndarray, None]:
+        self._refuse_names("a .npy holds one array; use an .npz for several")
+        if rest := file.read(6):
+            what = "a second array" if rest == b"\x93NUMPY" else "something else"
+            raise UserError(
+                f"data.path={path}: behind an array of shape {list(x.shape)} stands {what}, which would be lost; save "
+                "several with np.savez"
+            )
+        return np.atleast_1d(x), None
+
+    def _refuse_names(self, why: str) -> None:
+        if self.key or self.label:
+            raise UserError(f"data.key, data.label: {why}")
+
+    def _in_parts(
+        self, path: Path, content: Mapping[str, np.ndarray], parts: dict[str, tuple[str, str | None]]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """All parts, one behind the other, and what belongs to which."""
+        found = {part: np.atleast_1d(content[x]) for part, (x, _) in parts.items()}
+        shapes = {part: list(x.shape[1:]) for part, x in found.items()}
+        if any(shape != shapes["train"] for shape in shapes.values()):
+            raise UserError(f"data.path={path}: its parts have examples of different shapes ({shapes}); make them one")
+        labels = [None if y is None else as_text(content[y].reshape(-1)) for _, y in parts.values()]
+        for x, y, (name, _) in zip(found.values(), labels, parts.values(), strict=True):
+            if y is not None and len(y) != len(x):
+                raise UserError(f"data.path={path}: {len(y)} labels for the {len(x)} examples of {name}")
+        known = [y for y in labels if y is not None]
+        if known and len(known) < len(labels):
+            lacking = [parts[part][0] for part, y in zip(parts, labels, strict=True) if y is None]
+            raise UserError(f"data.path={path}: labels for some parts and none for {', '.join(lacking)}")
+        self.given = np.repeat(list(found), [len(x) for x in found.values()])
+        self.say(f"parts as they are in {path.name}: " + ", ".join(f"{part} {len(x)}" for part, x in found.items()))
+        return np.concatenate(list(found.values())), np.concatenate(known) if known else None
 
     def _keys(self, names: list[str]) -> tuple[str, str | None]:
         default = "y" if "y" in names else None
@@ -79,8 +121,41 @@ class Arrays(DataModule):
         if self.channels_last:
             if x.ndim != 4:
                 raise UserError(f"data.channels_last=true: images must be [N, H, W, C], not {list(x.shape)}")
+            if has_channels_last(np.moveaxis(x, 1, -1).shape[1:]) and x.shape[2] == x.shape[3]:
+                raise UserError(
+                    f"data.channels_last=true: {list(x.shape)} looks like [N, C, H, W]; leave data.channels_last out"
+                )
             return np.moveaxis(x, -1, 1)
+        if x.ndim == 4 and has_channels_last(x.shape[1:]):
+            raise UserError(
+                f"data.path={self.path}: images {list(x.shape)} look like [N, H, W, C]; use data.channels_last=true, "
+                "or save them as [N, values] where they are no images"
+            )
         return x[:, None] if x.ndim in (1, 3) else x
+
+
+def has_channels_last(shape: Sequence[int]) -> bool:
+    """Whether an image is ``[H, W, C]``: few channels behind many rows and columns."""
+    return len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) > 4
+
+
+def as_text(labels: np.ndarray) -> np.ndarray:
+    """Labels in bytes as text, so that they compare with what is typed; others as they are."""
+    if labels.dtype.kind != "S":
+        return labels
+    try:
+        return np.char.decode(labels, "utf-8")
+    except UnicodeDecodeError:
+        return np.char.decode(labels, "latin-1")
+
+
+def _advice(path: Path) -> str:
+    """What else reads such a file."""
+    if path.is_dir():
+        return "a folder of pictures is read by data=image_folder"
+    if {suffix.lower() for suffix in path.suffixes} & {".csv", ".tsv", ".txt", ".parquet", ".feather", ".xlsx"}:
+        return "data=table reads it"
+    return "write it with np.save or np.savez"
 
 
 def _kind(x: np.ndarray) -> str:

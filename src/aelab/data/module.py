@@ -14,7 +14,7 @@ from torch import Tensor
 
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import CHUNK, Pieces, tensors_of
-from aelab.data.batches.splits import fingerprint, only_class, shortened, split_classes, split_indices
+from aelab.data.batches.splits import fingerprint, only_class, shortened, split_classes, split_given, split_indices
 from aelab.data.preprocessing import PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.errors import UserError
@@ -78,6 +78,7 @@ class DataModule(pl.LightningDataModule):
         self.labels: dict[str, np.ndarray] = {}
         self.pictures: dict[str, dict[str, np.ndarray]] = {}
         self.shape: tuple[int, ...] = ()
+        self.given: np.ndarray | None = None  # the part of each example, where the user's files say so
         self.known: Preprocessing | None = None  # of a run whose data these are
         self.preprocessing = Preprocessing()
 
@@ -103,14 +104,10 @@ class DataModule(pl.LightningDataModule):
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))
 
-    def say(self, line: str) -> None:
+    def say(self, *lines: str) -> None:
         """Tell the user how their data are read; once, and not again when a run's data are read anew."""
-        if self.known is None and self.fetches:
+        for line in lines if self.known is None and self.fetches else ():
             print(f"data={self.name}: {line}", flush=True)
-
-    def say_all(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            self.say(line)
 
     def state_dict(self) -> dict[str, Any]:
         """The preprocessing, so that a checkpoint holds all that using the model takes."""
@@ -135,10 +132,12 @@ class DataModule(pl.LightningDataModule):
 
     def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
         how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
-        if self.one_class is None and not self.stratified:
+        if self.one_class is None and not self.stratified and self.given is None:
             return dict(zip(PARTS, split_indices(count, *how, self.train_size), strict=True))
-        known = labels if self.stratified else None
-        rows = split_indices(count, *how) if known is None else split_classes(known, *how)
+        if self.given is not None:
+            rows = split_given(self.given, *how)
+        else:
+            rows = split_classes(labels, *how) if self.stratified and labels is not None else split_indices(count, *how)
         if self.one_class is not None:
             rows = only_class(rows, labels, self.one_class, self.name)
         return dict(zip(PARTS, shortened(rows, self.train_size, self.split_seed), strict=True))

@@ -112,6 +112,9 @@ class Run:
         if hasattr(x, "columns"):
             x = self._from_frame(cast("pd.DataFrame", x))
         values = torch.as_tensor(x)
+        last = (*self.shape[1:], self.shape[0]) if len(self.shape) == 3 else None
+        if self.manifest["config"]["data"].get("channels_last") and values.shape[1:] == last != self.shape:
+            values = values.movedim(-1, 1)  # as the run's own array has them
         size = self.model.network.input_size
         if not values.ndim or _without_ones(values.shape[1:]) not in ((size,), _without_ones(self.shape)):
             raise UserError(

@@ -48,6 +48,20 @@ def split_classes(labels: np.ndarray, val_fraction: float, test_fraction: float,
     return train, val, test
 
 
+def split_given(parts: np.ndarray, val_fraction: float, test_fraction: float, seed: int) -> Rows:
+    """The rows that are ``train``, ``val`` and ``test`` in ``parts`` ``[N]``; a part that lacks is drawn from training.
+
+    Raises UserError where nothing would be left to train on.
+    """
+    train, val, test = (np.flatnonzero(parts == part) for part in ("train", "val", "test"))
+    if len(val) and len(test):
+        return train, val, test
+    drawn = split_indices(len(train), 0 if len(val) else val_fraction, 0 if len(test) else test_fraction, seed)
+    if len(val):  # of which one row at least was drawn
+        drawn = (np.sort(np.concatenate(drawn[:2])), drawn[1][:0], drawn[2])
+    return train[drawn[0]], val if len(val) else train[drawn[1]], test if len(test) else train[drawn[2]]
+
+
 def only_class(split: Rows, labels: np.ndarray | None, wanted: object, name: str) -> Rows:
     """The training and validation rows whose label is ``wanted``, as text, and all test rows.
 

@@ -1,0 +1,73 @@
+"""What an ``.npz`` holds, by the names in it: parts of a data set, or a sparse matrix of SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aelab.errors import UserError
+
+LARGEST = 2**31  # values of a sparse matrix that is made dense
+PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val"}
+PARTS |= {"test": "test", "testing": "test"}
+EXAMPLES = ("", "x", "data", "images", "features", "inputs")
+LABELS = ("y", "label", "labels", "target", "targets")
+
+
+def parts_named(names: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """``train``, ``val``, ``test`` and the names of their examples and labels; none where they are not named so.
+
+    Raises UserError where a part has two arrays of examples, or a part without any has labels.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name in names:
+        words = name.lower().split("_")
+        parts = [word for word in words if word in PARTS]
+        rest = "_".join(word for word in words if word not in PARTS)
+        if len(parts) != 1 or rest not in (*EXAMPLES, *LABELS):
+            continue
+        part, kind = PARTS[parts[0]], "y" if rest in LABELS else "x"
+        if kind in found.setdefault(part, {}):
+            both = f"{found[part][kind]}, {name}"
+            raise UserError(f"data.key: {both} would both be of the {part} part; name one array with data.key")
+        found[part][kind] = name
+    if "x" not in found.get("train", {}) or len(found) < 2:
+        return {}
+    for own in found.values():
+        if "x" not in own:
+            raise UserError(f"data.key: {own['y']} has no examples beside it; name one array with data.key")
+    return {part: (found[part]["x"], found[part].get("y")) for part in ("train", "val", "test") if part in found}
+
+
+def is_sparse(names: Sequence[str]) -> bool:
+    """Whether these are the names that ``scipy.sparse.save_npz`` gives."""
+    return {"format", "shape", "data"} <= set(names)
+
+
+def dense(content: Any, path: Path) -> np.ndarray:
+    """The sparse matrix in an ``.npz`` with all its zeros; UserError where that would be too large."""
+    from scipy import sparse
+
+    shape = tuple(int(size) for size in content["shape"])
+    if len(shape) != 2 or min(shape) < 0 or shape[0] * shape[1] > LARGEST:
+        raise UserError(
+            f"data.path={path}: a sparse matrix of {' x '.join(map(str, shape))}, too large to be made dense; leave "
+            "columns out, or reduce it first, as sklearn.decomposition.TruncatedSVD does"
+        )
+    kind = content["format"].item()
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if kind == "coo":
+        matrix = sparse.coo_matrix((content["data"], (content["row"], content["col"])), shape=shape)
+    elif kind == "dia":
+        matrix = sparse.dia_matrix((content["data"], content["offsets"]), shape=shape)
+    else:
+        made = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "bsr": sparse.bsr_matrix}.get(kind)
+        if made is None:
+            raise UserError(f"data.path={path}: a sparse matrix in the format {kind}; save it as csr")
+        matrix = made((content["data"], content["indices"], content["indptr"]), shape=shape)
+    if hasattr(matrix, "check_format"):
+        matrix.check_format(full_check=True)  # an index beyond the matrix would be written outside of it
+    return np.asarray(matrix.toarray())
