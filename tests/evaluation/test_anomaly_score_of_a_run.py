@@ -78,8 +78,11 @@ def test_statistics_that_are_gone_or_strange_are_said_to_be(compose: Composer) -
     directory, _, x, _ = trained(compose, *asked)
     with np.load(directory / FILE) as arrays:
         kept = dict(arrays)
-    for strange in ({"0.mean": kept["0.mean"][:-1]}, {"0.threshold": np.array([np.nan])}, {"0.precision": np.ones(3)}):
-        np.savez(directory / FILE, **(kept | strange))
+    first = "0.mahalanobis."
+    odd = {"mean": kept[f"{first}mean"][:-1], "threshold": np.array([np.nan]), "precision": np.ones(3)}
+    another = {name.replace("mahalanobis", "error"): values for name, values in kept.items()}
+    for strange in (*(kept | {first + name: values} for name, values in odd.items()), another):
+        np.savez(directory / FILE, **strange)
         with pytest.raises(UserError, match=r"what its anomaly score .* force=true"):
             aelab.load_run(directory).anomaly_score(x)
     (directory / FILE).unlink()

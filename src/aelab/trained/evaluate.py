@@ -164,7 +164,8 @@ def _keep_statistics(
     diverged = set(replicas.get("diverged") or ())
     coders = iter([coder for coders in settings for coder in coders])
     members = range(count * len(settings))
-    keep_scoring(directory, [{} if member in diverged else statistics(next(coders), data) for member in members])
+    kept = [{} if member in diverged else statistics(next(coders), data) for member in members]
+    keep_scoring(directory, question.score, kept)  # type: ignore[attr-defined]
 
 
 def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:

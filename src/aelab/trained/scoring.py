@@ -37,10 +37,13 @@ class Scoring(NamedTuple):
     threshold: float
 
 
-def keep_scoring(directory: Path, members: Sequence[Mapping[str, np.ndarray]]) -> None:
-    """Keep the statistics and thresholds of a run's members, in the order of its settings and replicas."""
+def keep_scoring(directory: Path, score: str, members: Sequence[Mapping[str, np.ndarray]]) -> None:
+    """Keep the statistics and thresholds of a run's members, in the order of its settings and replicas.
+
+    Each is called by the ``score``, too: after a kill on the way to the manifest the two may be of different ones.
+    """
     content = io.BytesIO()
-    arrays = {f"{index}.{name}": values for index, one in enumerate(members) for name, values in one.items()}
+    arrays = {f"{index}.{score}.{name}": values for index, one in enumerate(members) for name, values in one.items()}
     np.savez(content, allow_pickle=False, **arrays)
     write_whole(directory / FILE, content.getvalue())
 
@@ -57,7 +60,7 @@ def kept_scoring(directory: Path, manifest: Mapping[str, Any], member: int, code
     fix = f"measure it again: python scripts/evaluate.py run={directory} evaluation={EVALUATION} force=true"
     if score not in SCORERS:
         raise UserError(f"{directory}: {EVALUATION} has score={score}, which no evaluation has; {fix}")
-    arrays = _read(directory, member)
+    arrays = _read(directory, f"{member}.{score}")
     names = (*NEEDED[score], "threshold")
     if not all(name in arrays and _fits(arrays[name], SHAPES[name], code_size) for name in names):
         raise UserError(f"{directory}: what its anomaly score ({score}) remembers is not in {FILE}; {fix}")
@@ -65,14 +68,14 @@ def kept_scoring(directory: Path, manifest: Mapping[str, Any], member: int, code
     return Scoring(score, statistics, float(arrays["threshold"][0]))
 
 
-def _read(directory: Path, member: int) -> dict[str, np.ndarray]:
+def _read(directory: Path, prefix: str) -> dict[str, np.ndarray]:
     try:
         content = io.BytesIO(read_inside(directory, FILE, limit=LIMIT))
         with zipfile.ZipFile(content) as archive:
             if sum(info.file_size for info in archive.infolist()) > LIMIT:
                 return {}
         with np.load(content, allow_pickle=False) as arrays:
-            return {name: arrays[f"{member}.{name}"] for name in SHAPES if f"{member}.{name}" in arrays}
+            return {name: arrays[f"{prefix}.{name}"] for name in SHAPES if f"{prefix}.{name}" in arrays}
     except (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile):
         return {}
 
