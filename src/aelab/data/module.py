@@ -105,14 +105,10 @@ class DataModule(pl.LightningDataModule):
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))
 
-    def say(self, line: str) -> None:
-        """Tell the user how their data are read; once, and not again when a run's data are read anew."""
-        if self.known is None and self.fetches:
+    def say(self, *lines: str) -> None:
+        """Tell the user how their data are read, but not again when a run's data are read anew."""
+        for line in lines if self.known is None and self.fetches else ():
             print(f"data={self.name}: {line}", flush=True)
-
-    def say_all(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            self.say(line)
 
     def state_dict(self) -> dict[str, Any]:
         """The preprocessing, so that a checkpoint holds all that using the model takes."""

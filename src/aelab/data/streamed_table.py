@@ -85,7 +85,7 @@ class StreamedTable(Table):
 
         found = self._columns(seen(), columns)
         self._check(survey, path, label)
-        self.say_all(table.said)
+        self.say(*table.said)
         print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
         write_rows(rows, self._chunks(path, table, found, columns, label, labels), found.plain())
 

@@ -79,7 +79,7 @@ class Table(DataModule):
         values = self._columns([frame], columns)
         if label is not None:
             labels.see(frame[label])
-        self.say_all(table.said)
+        self.say(*table.said)
         return Source(
             values.values(frame), None if label is None else labels.values(frame[label]), fill_missing=self.fills,
             kind=NUMBERS, columns=values,
