@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import ImageColor
 from torch import Tensor
 
+from aelab.config.pasted import pasted
 from aelab.data.batches.image_loader import ImageFiles, ImageLoader, RowArrays
 from aelab.data.batches.loader import EpochOrder
 from aelab.data.batches.pieces import Pieces
 from aelab.data.batches.splits import fingerprint
-from aelab.data.files.images import find_images
-from aelab.data.files.user_files import user_path
+from aelab.data.files.images import PAGE, file_of, pages
+from aelab.data.files.picture_labels import table_labels
+from aelab.data.files.picture_tree import Tree, counted, paged, picture_tree
+from aelab.data.files.user_files import pick, user_path
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import PIXELS, Preprocessing
 from aelab.errors import UserError
@@ -25,8 +29,9 @@ class ImageFolder(DataModule):
     """Images (3, S, S), or (1, S, S) in ``grayscale``, of the files under ``data.path`` at any depth.
 
     They stream as uint8 and are scaled to [0, 1] on the training device. A file's label is the folder it
-    lies in, where there is more than one. ``image_size``: S. ``num_workers``: processes that decode; null
-    for one a core, 8 at most.
+    lies in, where there is more than one; or ``labels``, a table that names the files. Folders ``train``, ``val`` and
+    ``test`` are the parts. ``image_size``: S. ``num_workers``: processes that decode; null for one a core, 8 at most.
+    ``background``: the colour behind what is transparent. ``pages``: ``first`` or ``all`` of a file that has several.
     """
 
     evaluation_batch_size = 256
@@ -35,7 +40,14 @@ class ImageFolder(DataModule):
     unused = ()
 
     def __init__(
-        self, image_size: int = 64, grayscale: bool = False, num_workers: int | None = None, **settings: Any
+        self,
+        image_size: int = 64,
+        grayscale: bool = False,
+        num_workers: int | None = None,
+        background: str = "white",
+        pages: str | None = None,
+        labels: str | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(**settings)
         if image_size < 1:
@@ -44,6 +56,14 @@ class ImageFolder(DataModule):
             raise UserError(f"data.num_workers={num_workers}: must be 0 or more, or null")
         if self.standardize:
             raise UserError("data.standardize=true: images that stream are not standardised; leave it out")
+        try:
+            ImageColor.getrgb(background)
+        except ValueError as error:
+            advice = pasted("data.background", "#808080")
+            raise UserError(f"data.background={background}: no colour; use white, black or {advice}") from error
+        self.background = background
+        self.pages = None if pages is None else pick("data.pages", pages, ("first", "all"))
+        self.labels_table = labels
         self.image_size = image_size
         self.grayscale = grayscale
         self.num_workers = min(8, usable_cores()) if num_workers is None else num_workers
@@ -58,22 +78,52 @@ class ImageFolder(DataModule):
         if self.files:
             return
         self.folder = user_path(self.name, self.path, "a folder of images")
-        files = np.array(find_images(self.folder))
-        if len(files) < 2:
-            raise UserError(f"data.path={self.path}: {len(files)} image(s) in it; name a folder of 2 or more")
-        labels = np.array([Path(self.folder.resolve(), file).parent.name for file in files])
+        if self.folder.is_file():
+            raise UserError(f"data.path={self.path}: a file; {_advice(self.folder)}")
+        tree = picture_tree(self.folder)
+        if len(tree.files) < 2:
+            counts = [pages(self.folder / file) for file in tree.files] if self.pages == "all" else [1]
+            if sum(counts) < 2:
+                beside = f" ({'; '.join(tree.said)})" if tree.said else ""
+                raise UserError(
+                    f"data.path={self.path}: {len(tree.files)} image(s) in it; name a folder of 2 or more{beside}"
+                )
+        files, labels = self._examples(tree)
         self.shape = (1 if self.grayscale else 3, self.image_size, self.image_size)
+        self.say(*tree.said)
         for part, rows in self._split(len(files), labels).items():
             self.files[part] = files[rows]
             if (labels != labels[0]).any():
                 self.labels[part] = labels[rows]
+
+    def _examples(self, tree: Tree) -> tuple[np.ndarray, np.ndarray]:
+        """Files, or pages of files, and their labels; which part each is of goes to ``given``."""
+        labels: list[str | None] = list(tree.labels())
+        if self.labels_table is not None:
+            labels = list(table_labels(self.folder, self.labels_table, tree.files))
+            lacking = [file for file, label in zip(tree.files, labels, strict=True) if label is None]
+            if lacking:
+                tree.said.append(f"left out {len(lacking)} pictures without a label, such as {lacking[0]}")
+        rows, files = [], []
+        for row, (file, count) in enumerate(zip(tree.files, paged(tree, self.pages), strict=True)):
+            if labels[row] is not None:
+                rows += [row] * count
+                files += [file] if count == 1 else [f"{file}{PAGE}{page}" for page in range(count)]
+        if len(files) < 2:
+            raise UserError(f"data.path={self.path}: {len(files)} image(s) with a label in it; 2 or more are needed")
+        known = np.array([labels[row] for row in rows])
+        if tree.parts is not None:
+            self.given = np.array(tree.parts)[rows]
+        if (known != known[0]).any():
+            tree.said.append(counted(known.tolist()))
+        return np.array(files), known
 
     def size(self, part: str) -> int:
         return len(self.files[part])
 
     def fingerprint(self, part: str) -> str:
         """16 hex digits that name the part's files, their sizes and times of change."""
-        stats = ((file, os.stat(self.folder / file)) for file in self.files[part])
+        stats = ((file, os.stat(self.folder / file_of(file))) for file in self.files[part])
         lines = "\n".join(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)
         return fingerprint(np.frombuffer(os.fsencode(lines), np.uint8))
 
@@ -102,8 +152,20 @@ class ImageFolder(DataModule):
         return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu)
 
     def _stream(self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False) -> ImageLoader:
-        images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale)
+        images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale, self.background)
         return ImageLoader(images, batches, self.num_workers, persistent, pinned)
+
+
+def _advice(path: Path) -> str:
+    """What to do with a file where a folder is wanted."""
+    suffix = path.suffix.lower()
+    if suffix in (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".xz", ".bz2"):
+        return "unpack it and name the folder"
+    if suffix in (".npy", ".npz"):
+        return "data=arrays reads it"
+    if suffix in (".csv", ".tsv", ".parquet", ".feather", ".xlsx"):
+        return "data=table reads it"
+    return f"name the folder that it lies in, {pasted('data.path', str(path.parent))}"
 
 
 def usable_cores() -> int:

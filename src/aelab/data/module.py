@@ -105,7 +105,7 @@ class DataModule(pl.LightningDataModule):
             self.values[part] = self._stored(raw.pop(part))
 
     def say(self, *lines: str) -> None:
-        """Tell the user how their data are read; once, and not again when a run's data are read anew."""
+        """Tell the user how their data are read, but not again when a run's data are read anew."""
         for line in lines if self.known is None and self.fetches else ():
             print(f"data={self.name}: {line}", flush=True)
 

@@ -37,6 +37,9 @@ LATER = {
     "data.comment": None,
     "data.missing_values": None,
     "data.thousands": None,
+    "data.background": "white",
+    "data.pages": None,
+    "data.labels": None,
     "model.decay": 0.0,
     "network.output_activation": "identity",
 }

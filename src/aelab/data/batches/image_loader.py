@@ -23,11 +23,12 @@ class ImageFiles(Dataset):
     A UserError is returned, not raised, since DataLoader would bury its message in a worker's traceback.
     """
 
-    def __init__(self, folder: Path, files: np.ndarray, size: int, grayscale: bool) -> None:
+    def __init__(self, folder: Path, files: np.ndarray, size: int, grayscale: bool, background: str = "white") -> None:
         self.folder = str(folder)
         self.files = files  # an array of text: a list would be copied to every worker, name by name
         self.size = size
         self.grayscale = grayscale
+        self.background = background
 
     def __len__(self) -> int:
         return len(self.files)
@@ -37,7 +38,8 @@ class ImageFiles(Dataset):
         images = np.empty((len(once), (1 if self.grayscale else 3) * self.size**2), np.uint8)
         try:
             for image, file in zip(images, self.files[once], strict=True):
-                image[:] = decode(os.path.join(self.folder, file), self.size, self.grayscale).reshape(-1)
+                path = os.path.join(self.folder, file)
+                image[:] = decode(path, self.size, self.grayscale, self.background).reshape(-1)
         except UserError as error:
             return error
         return torch.from_numpy(images[place.reshape(rows.shape)])
