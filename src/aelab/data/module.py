@@ -12,17 +12,18 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from aelab.data.batches.chunks import CHUNK, chunks_of
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import Pieces
 from aelab.data.batches.splits import fingerprint, only_class, shortened, split_classes, split_given, split_indices
-from aelab.data.preprocessing import PIXELS, SYMBOLS, Preprocessing, unit
+from aelab.data.flat_values import flat_values
+from aelab.data.preprocessing import NUMBERS, PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
 PARTS = ("train", "val", "test")
 PLACES = ("path", "cache")  # settings that name the user's files, which a run finds from any directory
-CHUNK = 4096  # examples that are prepared at a time
 
 
 class DataModule(pl.LightningDataModule):
@@ -101,7 +102,7 @@ class DataModule(pl.LightningDataModule):
         self.preprocessing = self.known or Preprocessing(source.declared, source.columns)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
             raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
-        self._fit(lambda: _chunks(raw["train"]), source.fill_missing)
+        self._fit(lambda: chunks_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))
 
@@ -119,6 +120,9 @@ class DataModule(pl.LightningDataModule):
             self.preprocessing.fit(chunks, fills, self.standardize, self.one_scale)
         except UserError as error:
             raise UserError(f"data={self.name}: {error}") from error
+        if self.path is not None and self.preprocessing.kind == NUMBERS and self.known is None:
+            columns = self.preprocessing.columns
+            self.say(*flat_values(chunks(), columns.names if columns else None, self.standardize))
 
     def _stored(self, x: np.ndarray) -> Tensor:
         """Raw examples ``[n, D]`` as they stay in memory: pixels in a byte each, everything else prepared."""
@@ -127,7 +131,7 @@ class DataModule(pl.LightningDataModule):
         if self.preprocessing.kind == PIXELS and self.preprocessing.is_plain and x.dtype == np.uint8:
             return torch.from_numpy(x)
         prepared = torch.empty(x.shape)
-        for place, chunk in zip(prepared.split(CHUNK), _chunks(x), strict=True):
+        for place, chunk in zip(prepared.split(CHUNK), chunks_of(x), strict=True):
             place.copy_(self.preprocessing(chunk))
         return prepared
 
@@ -247,10 +251,3 @@ class DataModule(pl.LightningDataModule):
         device = trainer.strategy.root_device
         self.values[part] = self.values[part].to(device)
         return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)
-
-
-def _chunks(x: np.ndarray) -> Iterator[Tensor]:
-    """Raw examples as tensors, some at a time, in a type that torch can calculate with."""
-    for start in range(0, len(x), CHUNK):
-        some = x[start : start + CHUNK]
-        yield torch.from_numpy(some if some.dtype in (np.uint8, np.float32, np.float64) else some.astype(np.float64))
