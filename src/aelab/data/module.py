@@ -108,8 +108,8 @@ class DataModule(pl.LightningDataModule):
 
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""
-        for line in lines if self.known is None and self.fetches else ():
-            print(f"data={self.name}: {line}", flush=True)
+        if self.known is None and self.fetches:
+            print(*(f"data={self.name}: {line}\n" for line in lines), sep="", end="", flush=True)
 
     def state_dict(self) -> dict[str, Any]:
         """The preprocessing, so that a checkpoint holds all that using the model takes."""
@@ -137,12 +137,14 @@ class DataModule(pl.LightningDataModule):
 
     def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
         how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
-        if self.one_class is None and not self.stratified and self.given is None:
-            return dict(zip(PARTS, split_indices(count, *how, self.train_size), strict=True))
         if self.given is not None:
             rows = split_given(self.given, *how)
+        elif self.stratified and labels is not None:
+            rows = split_classes(labels, *how)
+        elif self.one_class is None and not self.stratified:
+            return dict(zip(PARTS, split_indices(count, *how, self.train_size), strict=True))
         else:
-            rows = split_classes(labels, *how) if self.stratified and labels is not None else split_indices(count, *how)
+            rows = split_indices(count, *how)
         if self.one_class is not None:
             rows = only_class(rows, labels, self.one_class, self.name)
         return dict(zip(PARTS, shortened(rows, self.train_size, self.split_seed), strict=True))
