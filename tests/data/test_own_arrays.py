@@ -163,3 +163,18 @@ def test_files_in_capitals_and_of_other_kinds(tmp_path: Path) -> None:
     for name, said in (("x.csv", "data=table reads it"), ("x.mat", "np.save"), ("folder", "data=image_folder")):
         (tmp_path / name).mkdir() if name == "folder" else (tmp_path / name).write_text("")
         assert said in refused(tmp_path / name)
+
+
+def test_values_that_tell_nothing_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 8))
+    x[:, 0] += 1.7e9
+    x[:, 2] = 3
+    np.save(tmp_path / "x.npy", x)
+    read(tmp_path / "x.npy")
+    said = capsys.readouterr().out
+    assert "value 0: float32 has steps of 128 there" in said and "value 2 is the same in every training example" in said
+    read(tmp_path / "x.npy", standardize=True)
+    assert "float32" not in capsys.readouterr().out
+    np.save(tmp_path / "x.npy", x[:, 3:])
+    read(tmp_path / "x.npy")
+    assert not capsys.readouterr().out

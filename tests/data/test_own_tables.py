@@ -427,3 +427,11 @@ def test_a_run_finds_its_data_from_any_directory(
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert manifest_of(config)["data"]["path"] == str(tmp_path / "x.csv")
     assert examples_of(directory_of(config), manifest_of(config)).train.x.shape[1] == 3
+
+
+def test_columns_that_tell_nothing_are_named(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    times = pd.DataFrame({"t": 1.7e9 + np.arange(60), "k": 3, "v": np.arange(60) % 7})
+    times.to_csv(tmp_path / "x.csv", index=False)
+    read(kind, tmp_path, tmp_path / "x.csv", "data.standardize=false")
+    said = capsys.readouterr().out
+    assert "column t: float32 has steps of 128 there" in said and "column k is the same in every" in said

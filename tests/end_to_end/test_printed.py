@@ -19,7 +19,7 @@ from aelab.comparison.groups import write_csv
 from aelab.errors import DivergedError, UserError
 from aelab.machines import terminal
 from aelab.runs.identity import check_place, run_id
-from aelab.trained.evaluate import _print
+from aelab.trained.answers import print_answers
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CONTROLS = "".join(map(chr, [*range(32), *range(127, 160), 0x200E, 0x202A, 0x202E, 0x2066, 0x2069, 0x2028, 0xFEFF]))
@@ -79,7 +79,7 @@ def test_no_text_of_a_run_reaches_the_terminal(status: str, tmp_path: Path) -> N
 
 def test_the_tables_of_evaluations_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"method": ESCAPE, "metric": f"m{ESCAPE}", "value": 1.0, "setting": 0, "values": {ESCAPE: ESCAPE}}
-    _print(f"name{ESCAPE}", {"rows": [row], "facts": {ESCAPE: ESCAPE}}, ESCAPE)
+    print_answers(f"name{ESCAPE}", {"rows": [row], "facts": {ESCAPE: ESCAPE}}, ESCAPE)
     assert clean(capsys.readouterr().out)
 
 

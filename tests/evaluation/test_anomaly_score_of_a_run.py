@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Composer
 from numpy.testing import assert_allclose
+from tiny_runs import Composer
 
 import aelab
 from aelab.building.build import build_data

@@ -39,7 +39,7 @@ def test_scores_are_those_of_scikit_learn_and_scipy() -> None:
     assert score.value == pytest.approx(mean_squared_log_error(y, predicted))
     ordered = spearman_score("spearman", np.log1p(predicted), np.log1p(y))
     assert ordered.value == pytest.approx(spearmanr(predicted, y).statistic)
-    assert spearman_score("spearman", np.ones(5), np.arange(5.0)) == ("spearman", 0.0, None, None)
+    assert spearman_score("spearman", np.ones(5), np.arange(5.0))[:4] == ("spearman", 0.0, None, None)
     assert spearman_score("spearman", np.arange(3.0), np.arange(3.0)).low is None
 
 
