@@ -15,7 +15,7 @@ from torch import Tensor
 from aelab.data.batches.chunks import CHUNK, chunks_of
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import Pieces
-from aelab.data.batches.splits import fingerprint, only_class, shortened, split_classes, split_given, split_indices
+from aelab.data.batches.splits import fingerprint, split_rows
 from aelab.data.flat_values import flat_values
 from aelab.data.preprocessing import NUMBERS, PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
@@ -137,17 +137,9 @@ class DataModule(pl.LightningDataModule):
 
     def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
         how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
-        if self.given is not None:
-            rows = split_given(self.given, *how)
-        elif self.stratified and labels is not None:
-            rows = split_classes(labels, *how)
-        elif self.one_class is None and not self.stratified:
-            return dict(zip(PARTS, split_indices(count, *how, self.train_size), strict=True))
-        else:
-            rows = split_indices(count, *how)
-        if self.one_class is not None:
-            rows = only_class(rows, labels, self.one_class, self.name)
-        return dict(zip(PARTS, shortened(rows, self.train_size, self.split_seed), strict=True))
+        known = labels if self.stratified else None
+        rows = split_rows(count, how, self.train_size, self.given, known, self.one_class, labels, self.name)
+        return dict(zip(PARTS, rows, strict=True))
 
     def _take(self, part: str, x: np.ndarray, labels: np.ndarray | None, raw: dict[str, np.ndarray]) -> None:
         raw[part] = np.ascontiguousarray(x.reshape(len(x), -1))
