@@ -31,6 +31,7 @@ from aelab.pretraining import is_wanted, pretrain
 from aelab.replicas.best import BestWeights
 
 CHUNK = 4096  # examples that are encoded at once
+QUANTILE = 0.95  # of the validation part's errors, as in evaluation.anomaly_detection
 FLOATS = (np.float64, np.float32)
 
 
@@ -45,8 +46,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ``scripts/train.py``: ``["corruption=gaussian", "data.train_size=50"]``. ``random_state``: an integer is ``seed``.
 
     Trains in float32; answers are computed in float64 and have the dtype of the input. Fitted: ``config_``, the whole
-    config as plain containers; ``weights_``; ``validation_error_``, per example; ``n_features_in_``,
-    ``feature_names_in_``.
+    config as plain containers; ``weights_``; ``validation_error_``, per example; ``threshold_`` of ``is_anomaly``;
+    ``n_features_in_``, ``feature_names_in_``.
 
     Raises UserError, a ValueError, where the config cannot be built.
     """
@@ -100,6 +101,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._shape = data.shape
         self._preprocessing = data.preprocessing
         self._restore()
+        held_out = data.examples("val").cpu().double()
+        errors = squared_errors(held_out.numpy(), self._chunked(self._model.reconstruct, held_out))
+        self.threshold_ = float(np.quantile(errors, QUANTILE))
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -122,6 +126,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Minus the squared error of each example, ``[N]``, summed over values: the lower, the more anomalous."""
         values = self._scaled(self._validated(X))
         return -squared_errors(values.numpy(), self._chunked(self._model.reconstruct, values))
+
+    def is_anomaly(self, X: Any) -> np.ndarray:
+        """Which examples have an error above ``threshold_``, bool ``[N]``: 95 % of the validation part's are below."""
+        return -self.score_samples(X) > self.threshold_
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean of ``score_samples``: 0 is a perfect reconstruction, greater is better."""

@@ -87,22 +87,22 @@ def test_seeds_are_one_group_with_a_t_interval(tmp_path: Path) -> None:
     assert tabulate(gather([tmp_path])).rows[0].cells == ["undercomplete", "3", "2.0 ± 2.5"]
 
 
-def test_a_single_run_has_the_interval_of_its_own_standard_error(tmp_path: Path) -> None:
-    metrics = {"test/error": 5.0, "test/error_se": 0.5, "test/bias2": 3.0}
+def test_a_single_run_has_the_interval_of_its_own(tmp_path: Path) -> None:
+    metrics = {"test/error": 5.0, "test/error_low": 4.0, "test/error_high": 7.0, "test/bias2": 3.0}
     (run,) = read_runs(write_run(tmp_path / "a", metrics=metrics))
     found = Group((run,)).estimate("test/error")
-    assert found is not None and found.half == pytest.approx(0.98, abs=1e-3)
+    assert found is not None and (found.low, found.high) == (4.0, 7.0)
     bias2 = Group((run,)).estimate("test/bias2")
     assert bias2 is not None and bias2.half is None
 
 
 def test_two_way_intervals_are_not_shrunk_by_seeds_that_share_the_test_examples(tmp_path: Path) -> None:
     for seed in (0, 1):
-        metrics = {"test/bias2": 3.0 + seed, "test/bias2_se": 1.0}
+        metrics = {"test/bias2": 3.0 + seed, "test/bias2_low": 2.0 + seed, "test/bias2_high": 5.0 + seed}
         write_run(tmp_path / f"s{seed}", metrics=metrics, seed=seed)
     (group,) = gather([tmp_path]).groups
     found = group.estimate("test/bias2", two_way=True)
-    assert found is not None and (found.mean, found.half) == (3.5, pytest.approx(1.959964))
+    assert found is not None and (found.mean, found.low, found.high) == (3.5, 2.5, 5.5)
 
 
 def test_intervals_of_less_than_two_numbers_do_not_exist() -> None:

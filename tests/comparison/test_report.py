@@ -61,8 +61,8 @@ def test_every_figure_is_kept_as_pictures_and_numbers(tmp_path: Path) -> None:
     with figures[0].csv.open() as file:
         row = next(row for row in csv.DictReader(file) if row["metric"] == "test/bias2" and row["x"] == "4.0")
     assert row["panel"] == "contractive" and float(row["mean"]) == 10
-    assert float(row["high"]) - float(row["low"]) == pytest.approx(2 * 1.959964 * 0.1)
-    assert "two-way" in figures[0].drawing.caption and "PCA" in figures[1].drawing.caption
+    assert float(row["high"]) - float(row["low"]) == pytest.approx(0.4)
+    assert "test examples and replicas" in figures[0].drawing.caption and "PCA" in figures[1].drawing.caption
 
 
 def test_choices_that_are_not_numbers_are_bars(tmp_path: Path) -> None:

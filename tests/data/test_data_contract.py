@@ -125,5 +125,5 @@ def imported_at_once(module: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_data_set_does_without_what_others_need(name: str) -> None:
     heavy = {"pandas", "pyarrow", "sklearn", "scipy", "mlxtend", "torchvision", "PIL"}
-    own = {"table": {"pandas"}, "streamed_table": {"pandas"}, "movies": {"pandas"}, "image_folder": {"PIL"}}
+    own = {"table": {"pandas"}, "streamed_table": {"pandas"}, "movies": {"pandas"}}
     assert imported_at_once(name) & heavy == own.get(name, set())

@@ -96,7 +96,7 @@ def test_distances_to_the_nearest_codes_are_exact() -> None:
 
 def test_area_and_its_interval_by_pairs() -> None:
     """DeLong's variance from the table of all pairs (DeLong et al. 1988, eqs. 3 to 5), ties included."""
-    scores, anomaly = draws(40).round(1), np.arange(40) % 3 == 0
+    scores, anomaly = draws(160).round(1), np.arange(160) % 3 == 0
     high, low = scores[anomaly], scores[~anomaly]
     wins = (high[:, None] > low) + 0.5 * (high[:, None] == low)
     assert (wins == 0.5).sum() > 0
@@ -143,8 +143,8 @@ def test_bootstrap_samples_are_weights_of_scikit_learns_average_precision(monkey
 
 def test_a_perfect_score_has_no_spread_to_tell_of() -> None:
     anomaly = np.arange(10) > 6
-    for score in (auroc_score(anomaly * 1.0, anomaly), average_precision_score(anomaly * 1.0, anomaly, 0)):
-        assert (score.value, score.low, score.high) == (1, None, None)
+    score = average_precision_score(anomaly * 1.0, anomaly, 0)
+    assert (score.value, score.low, score.high) == (1, None, None)
 
 
 def test_rates_above_a_threshold() -> None:

@@ -48,7 +48,7 @@ def examples(**changes: object) -> Examples:
 def test_rows_over_replicas_are_means_with_t_intervals() -> None:
     scores = [[Score("a", 1.0, 0.0, 2.0)], [Score("a", 2.0)], [Score("a", 6.0)]]
     [row] = rows("net", scores)
-    half = t(2).ppf(0.975) * np.std([1, 2, 6], ddof=1) / np.sqrt(3)
+    half = np.hypot(1.0, t(2).ppf(0.975) * np.std([1, 2, 6], ddof=1) / np.sqrt(3))  # over examples, over replicas
     assert (row["value"], row["replicas"]) == (3.0, 3)
     assert_allclose([row["low"], row["high"]], [3 - half, 3 + half])
     [alone] = rows("pca", scores[:1])

@@ -82,11 +82,14 @@ def test_what_two_replicas_cannot_tell_is_nan_and_not_logged(error: str) -> None
 def test_metrics_are_named_as_they_are_logged() -> None:
     predictions, target = random_problem()
     suffixes = ("", "_se", "_se_examples", "_se_replicas")
+    ends = ("_low", "_high")
     names = ["error", "bias2", "variance", "variance_data", "variance_init"]
     nested = decompose(predictions, target, groups=NESTED)
-    assert nested.metrics() == {f"test/{n}{s}": getattr(nested, n + s) for n in names for s in suffixes}
+    intervals = {f"test/{n}{end}": value for n in names for end, value in zip(ends, nested.interval(n), strict=True)}
+    values = {f"test/{n}{s}": getattr(nested, n + s) for n in names for s in suffixes}
+    assert nested.metrics() == values | intervals
     grey = decompose(predictions, target, "cross_entropy")
-    assert set(grey.metrics("val/")) == {f"val/{n}{s}" for n in names[:3] for s in suffixes} | {"val/noise"}
+    assert set(grey.metrics("val/")) == {f"val/{n}{s}" for n in names[:3] for s in suffixes + ends} | {"val/noise"}
     binary = decompose(predictions, target.round(), "cross_entropy")
     assert binary.metrics()["test/noise"] == 0
 
@@ -94,10 +97,10 @@ def test_metrics_are_named_as_they_are_logged() -> None:
 def test_interval_takes_a_t_quantile_for_each_part() -> None:
     predictions, target = random_problem(5, examples=30)
     result = decompose(predictions, target)
-    low, high = result.interval("variance")
+    low, high = result.interval("bias2")
     # From a table: .975 at 29 and 4 degrees of freedom, then .95 at 29 and 3.
-    half = math.hypot(2.0452 * result.variance_se_examples, 2.7764 * result.variance_se_replicas)
-    assert (low + high) / 2 == pytest.approx(result.variance, rel=1e-12)
+    half = math.hypot(2.0452 * result.bias2_se_examples, 2.7764 * result.bias2_se_replicas)
+    assert (low + high) / 2 == pytest.approx(result.bias2, rel=1e-12)
     assert (high - low) / 2 == pytest.approx(half, rel=1e-4)
     nested = decompose(*random_problem(), "squared", NESTED)
     assert nested.variance_data_se_examples is not None and nested.variance_data_se_replicas is not None

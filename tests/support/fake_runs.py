@@ -79,7 +79,9 @@ def write_sweep(folder: Path, codes: Sequence[int] = CODES) -> Path:
     for model in ("undercomplete", "contractive"):
         for code in codes:
             bias2, variance = 40 / code, 0.4 * code
-            metrics = {
+            ends = {"test/bias2_low": bias2 - 0.2, "test/bias2_high": bias2 + 0.2}
+            ends |= {"test/variance_low": 0.8 * variance, "test/variance_high": 1.25 * variance}
+            metrics = ends | {
                 "test/error": bias2 + variance, "test/error_se": 0.2, "test/pca_error": 50 / code,
                 "test/bias2": bias2, "test/bias2_se": 0.1, "test/variance": variance, "test/variance_se": 0.1,
             }  # fmt: skip

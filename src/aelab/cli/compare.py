@@ -26,13 +26,17 @@ def compare(
     output: Path | None = None,
     wandb_mode: str | None = None,
     wandb_report: bool = False,
+    against: str | None = None,
 ) -> "Comparison":
     """Compare every run under the directories; the last line printed names the report.
 
     `output` gets comparison.csv, report.html and figures/. It is the directory itself if there is one, else
     `comparison` in the folder that holds them all. `wandb_mode`: "online", "offline", or None for no W&B.
-    `wandb_report`: a report and a workspace there, too.
+    `wandb_report`: a report and a workspace there, too. `against`: what paired differences are to (`pca`, or a
+    setting); None: the best by validation.
     """
+    from aelab.comparison.against import paired_differences
+    from aelab.comparison.differences_table import print_differences
     from aelab.comparison.figures.choice import draw_figures
     from aelab.comparison.groups import gather, over_seeds, rows, write_csv
     from aelab.comparison.report.page import write_report
@@ -46,10 +50,12 @@ def compare(
     write_csv(rows(comparison, output), output / "comparison.csv")
     if any(len(group.runs) > 1 for group in comparison.groups):
         write_csv(over_seeds(comparison), output / "comparison_over_seeds.csv")
-    figures = draw_figures(comparison, output / "figures")
+    differences = paired_differences(comparison, against)
+    figures = draw_figures(comparison, output / "figures", differences)
     report = write_report(comparison, figures, output / "report.html", paper_sections(comparison.runs))
     print_table(comparison)
     print(*verdict(comparison), sep="\n")
+    print_differences(differences)
     problem = None
     if wandb_mode:
         from aelab.comparison.report.wandb_summary import log_summary
@@ -80,6 +86,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="log it as one W&B run, too, with a report and a workspace: --wandb or wandb=true, online where there "
         "is an API key",
     )
+    parser.add_argument(
+        "--against",
+        metavar="SETTING",
+        help="what paired differences are to: against=pca, against=model=undercomplete, against=network.code_size=16; "
+        "otherwise the best by validation",
+    )
     words = sys.argv[1:] if argv is None else argv
     chosen = parser.parse_args([_as_option(word) for word in words])
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -90,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_status(chosen.directories)
         return 0
     try:
-        compare(chosen.directories, chosen.output, _mode(chosen.wandb), wandb_report=True)
+        compare(chosen.directories, chosen.output, _mode(chosen.wandb), True, chosen.against)
     except UserError as problem:
         return _complain(str(problem), 2)
     except OSError as problem:
@@ -137,8 +149,8 @@ def _push_report(
 
 
 def _as_option(word: str) -> str:
-    """`wandb=true`, as on the command line of training, and a bare `--wandb`."""
-    return "--wandb=true" if word == "--wandb" else f"--{word}" if word.startswith("wandb=") else word
+    """`wandb=true` and `against=...`, as on the command line of training, and a bare `--wandb`."""
+    return "--wandb=true" if word == "--wandb" else f"--{word}" if word.startswith(("wandb=", "against=")) else word
 
 
 def _mode(asked: str | None) -> str | None:

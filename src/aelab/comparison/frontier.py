@@ -16,7 +16,8 @@ def points(groups: Iterable[Group], x: str, y: str) -> dict[str, list[Point]]:
     """
     lines: dict[str, list[Point]] = {}
     for group in groups:
-        a, b = group.mean(x), group.mean(y)
+        a = group.mean(x)
+        b = group.mean(y)
         if a is not None and b is not None:
             lines.setdefault(str(group.value("model")), []).append((a, b))
     if not lines:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aelab.comparison.runs import UNREADABLE, RunRecord, find_runs, finite
+from aelab.comparison.choosing import best_first
+from aelab.comparison.intervals import is_uncertainty
+from aelab.comparison.runs import UNREADABLE, RunRecord, find_runs
 from aelab.comparison.swept import choices, short_names, swept_keys
+from aelab.comparison.tasks import tasks
 from aelab.comparison.units import Units
 from aelab.comparison.wording import plain, shown
 from aelab.errors import UserError
@@ -21,11 +24,17 @@ _ALWAYS_IN_CSV = ("model", "data", "error", "network.code_size")
 
 
 class Estimate(NamedTuple):
-    """A mean over `n` seeds and half of its 95 % interval, if there is one."""
+    """A mean over `n` seeds and the ends of its 95 % interval, if there is one. The ends need not be equally far."""
 
     mean: float
-    half: float | None
-    n: int
+    low: float | None = None
+    high: float | None = None
+    n: int = 1
+
+    @property
+    def half(self) -> float | None:
+        """Half of the interval's width."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
@@ -59,19 +68,23 @@ class Group:
         return self.mean("test/pca_error") if self.units.is_squared else None
 
     def estimate(self, metric: str, two_way: bool = False) -> Estimate | None:
-        """Mean and 95 % interval: over seeds (t) if there are several, else from the run's standard error.
+        """Mean and 95 % interval: over seeds (t) if there are several, else the run's own.
 
-        `two_way` prefers the runs' own standard errors, over test examples and replicas. Seeds share the
-        test examples, so these are averaged over seeds, not shrunk.
+        `two_way` prefers the runs' own intervals, over test examples and replicas. Seeds share the test examples,
+        so the distances to their ends are averaged over seeds, not shrunk.
         """
         mean = self.pca() if metric == "test/pca_error" else self.mean(metric)
         if mean is None:
             return None
-        values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
-        own = self.mean(f"{metric}_se")
-        if own is not None and finite(own) and (two_way or len(values) == 1):
-            return Estimate(mean, 1.959964 * own, len(values))
-        return Estimate(mean, t_interval(values), len(values))
+        known = [run for run in self.runs if metric in run.metrics]
+        own = [run.intervals[metric] for run in known if metric in run.intervals]
+        if len(own) == len(known) and (two_way or len(known) == 1):
+            low, high = (math.fsum(ends) / len(ends) for ends in zip(*own, strict=True))
+            return Estimate(mean, low, high, len(known))
+        half = t_interval([run.metrics[metric] for run in known])
+        if half is None:
+            return Estimate(mean, n=len(known))
+        return Estimate(mean, mean - half, mean + half, len(known))
 
 
 @dataclass(frozen=True)
@@ -89,12 +102,8 @@ class Comparison:
         return [run for run in self.runs if not run.complete]
 
     def problems(self) -> dict[str, list[Group]]:
-        """The groups whose errors are comparable: the same data and the same error. Best first."""
-        keys = [key for key in ("data", "error") if key in self.keys]
-        found: dict[str, list[Group]] = {}
-        for group in sorted(self.groups, key=_rank):
-            found.setdefault(", ".join(shown(group.value(key)) for key in keys), []).append(group)
-        return found
+        """The groups whose errors are comparable: the same test examples and error. Best first, by validation."""
+        return {label: best_first(groups) for label, groups in tasks(self.groups, self.keys).items()}
 
 
 def gather(directories: Iterable[Path]) -> Comparison:
@@ -151,15 +160,18 @@ def rows(comparison: Comparison, beside: Path) -> list[dict[str, Any]]:
 
 
 def over_seeds(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row per configuration: for each metric the mean over seeds and half of the 95 % interval."""
+    """One row per configuration: for each metric the mean over seeds, half of the 95 % interval, and its ends."""
     keys = list(dict.fromkeys([*_ALWAYS_IN_CSV, *comparison.keys]))
-    metrics = sorted({metric for run in comparison.runs for metric in run.metrics if not _is_se(metric)})
+    known = {metric for run in comparison.runs for metric in run.metrics}
+    metrics = sorted(metric for metric in known if not is_uncertainty(metric, known))
     table = []
     for group in comparison.groups:
         found = {metric: group.estimate(metric) for metric in metrics}
         row = {key: _cell(group.runs[0], key) for key in keys} | {"seeds": len(group.runs)}
         for metric, one in found.items():
             row |= {metric: one and one.mean, f"{metric} ± (95 %)": one and one.half}
+        for metric, one in found.items():
+            row |= {f"{metric} low (95 %)": one and one.low, f"{metric} high (95 %)": one and one.high}
         table.append(row)
     return table
 
@@ -183,12 +195,3 @@ def _no_formula(cell: Any) -> Any:
 def _cell(run: RunRecord, key: str) -> Any:
     value = run.config.get(key)
     return value if key not in run.config or is_number(value) else shown(value)
-
-
-def _is_se(metric: str) -> bool:
-    return metric.endswith(("_se", "_se_examples", "_se_replicas"))
-
-
-def _rank(group: Group) -> tuple[bool, float]:
-    error = group.mean("test/error")
-    return (False, error) if error is not None and math.isfinite(error) else (True, 0.0)

@@ -1,13 +1,14 @@
 """A run as its directory tells it: the manifest, the training curves, the pictures."""
 
-import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from aelab.comparison.figures.curve import Curve, read_curves
+from aelab.comparison.finite import finite
+from aelab.comparison.intervals import drawn_by, own_intervals
 from aelab.comparison.swept import flatten
 from aelab.comparison.units import UNKNOWN, Units, units_of
 from aelab.comparison.wording import plain, printable
@@ -29,7 +30,9 @@ class RunRecord:
     """One run, or one setting of a fit that carried several (`varied`).
 
     `config` is flat (dotted keys), `metrics` holds numbers only, `intervals` the 95 % intervals that the run itself
-    has of some of them; `curves` are those of evaluations, by `<evaluation>/<curve>`.
+    has of some of them; `drawn` is the number of replicas (data
+    sets, partitions) that they rest on; `monitor` names the metric the run is chosen by, `fingerprint` its test part;
+    `curves` are those of evaluations, by `<evaluation>/<curve>`.
     """
 
     directory: Path
@@ -41,6 +44,10 @@ class RunRecord:
     config: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    drawn: int | None = None
+    setting: int = 0
+    monitor: str = "val/error"
+    fingerprint: str = ""
     parameters: float | None = None
     fit_s: float | None = None
     units: Units = UNKNOWN
@@ -94,7 +101,8 @@ def read_runs(directory: Path) -> list[RunRecord]:
         failure = misread(directory, problem)
         return [RunRecord(directory, UNREADABLE, directory.name, directory.parent.name, failure=failure)]
     runs = _settings(_from_manifest(directory, manifest), manifest)
-    return [replace(run, intervals=_intervals(run, manifest.get("evaluations") or {})) for run in runs]
+    examples = ((manifest.get("data") or {}).get("sizes") or {}).get("test")
+    return [replace(run, intervals=_intervals(run, examples, manifest.get("evaluations") or {})) for run in runs]
 
 
 def misread(directory: Path, problem: Exception) -> str:
@@ -121,6 +129,9 @@ def _from_manifest(directory: Path, manifest: dict[str, Any]) -> RunRecord:
         overrides=tuple(manifest.get("overrides") or ()),
         config=config,
         metrics=manifest.get("metrics") or {},
+        drawn=drawn_by(manifest),
+        monitor=str(manifest.get("monitor") or "val/error"),
+        fingerprint=str(((manifest.get("data") or {}).get("fingerprints") or {}).get("test") or ""),
         parameters=manifest.get("parameters"),
         units=units_of(manifest, config.get("error")),
         fit_s=(manifest.get("timings") or {}).get("fit_s"),
@@ -138,6 +149,7 @@ def _settings(run: RunRecord, manifest: dict[str, Any]) -> list[RunRecord]:
             config=run.config | one["values"],
             metrics=one["metrics"],
             varied=True,
+            setting=index,
             curves=read_curves(manifest, index),
         )
         for index, one in enumerate(settings)
@@ -149,16 +161,14 @@ def _status(status: str) -> str:
     return plain(status, 40) if status != UNREADABLE else "unknown"
 
 
-def _intervals(run: RunRecord, evaluations: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def _intervals(run: RunRecord, examples: int | None, evaluations: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """Of metrics with a standard error, and of an evaluation's rows, by the names they have among the metrics."""
-    found = {}
-    for name, value in run.metrics.items():
-        if finite(error := run.metrics.get(f"{name}_se")):
-            found[name] = (value - 1.959964 * error, value + 1.959964 * error)
+    found = own_intervals(run.metrics, examples, run.drawn)
     for name, entry in evaluations.items():
         for row in entry.get("rows") or ():
             key = f"{name}/{row['metric']}" + ("" if row["method"] == run.config.get("model") else f"_{row['method']}")
-            low, high = row.get("low"), row.get("high")
+            low = row.get("low")
+            high = row.get("high")
             if row["value"] == run.metrics.get(key) and finite(low) and finite(high):
                 found[key] = (low, high)
     return found
@@ -171,8 +181,3 @@ def _failure(error: Any) -> tuple[str, str]:
         return plain(str(error)), ""
     line = ": ".join(str(error[key]) for key in ("type", "message") if error.get(key))
     return plain(line) or "unknown error", str(error.get("trace") or "")
-
-
-def finite(value: float | None) -> TypeGuard[float]:
-    """Whether there is a number and it can be drawn."""
-    return value is not None and math.isfinite(value)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, Group
-from aelab.comparison.runs import RunRecord, finite
+from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import short_names
-from aelab.comparison.wording import ABSENT, count, estimate, plain, shown
+from aelab.comparison.wording import ABSENT, count, plain, shown, with_ends
 from aelab.machines import terminal
 
 _METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu", "test/token_error")
@@ -80,7 +81,7 @@ def visible(rows: Sequence[Row], limit: int) -> list[Row]:
 
 def _complete(group: Group, keys: Sequence[str], metrics: Sequence[str], repeated: bool, best: bool) -> Row:
     found = [group.estimate(metric) for metric in metrics]
-    numbers = [estimate(one.mean, one.half) if one else ABSENT for one in found]
+    numbers = [with_ends(one.mean, one.low, one.high) if one else ABSENT for one in found]
     cells = _keys(group.runs[0], keys) + [str(len(group.runs))] * repeated + numbers
     return Row(group.runs, best, cells, "complete")
 

@@ -28,8 +28,10 @@ EARLIER = {
 def units_of(manifest: Mapping[str, Any], name: Any) -> Units:
     """The units in a manifest; where it has none, those of the error of that ``name``, if any."""
     unknown = UNKNOWN if name is None else Units(f"{name} error per example", False)
-    known, recorded = EARLIER.get(str(name), unknown), manifest.get("units") or {}
-    label, is_squared = recorded.get("label"), recorded.get("is_squared")
+    known = EARLIER.get(str(name), unknown)
+    recorded = manifest.get("units") or {}
+    label = recorded.get("label")
+    is_squared = recorded.get("is_squared")
     return Units(
         plain(known.label if label is None else label, LONGEST), known.is_squared if is_squared is None else is_squared
     )

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from aelab.comparison.choosing import chosen_in_words
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, Group
-from aelab.comparison.runs import finite
-from aelab.comparison.wording import count, estimate, number
+from aelab.comparison.intervals import FEWEST_TRUSTED
+from aelab.comparison.wording import count, number, with_ends
 
 OVER_SEEDS = "mean ± 95 % t-interval over {} seeds"
-TWO_WAY = "bands: 95 % intervals over test examples and replicas (two-way)"
+TWO_WAY = "95 % t-intervals over test examples and replicas, each run's own"
 
 
 def verdict(comparison: Comparison) -> list[str]:
@@ -25,7 +27,7 @@ def verdict(comparison: Comparison) -> list[str]:
         sentences.append(f"{count(twice, 'run')} with a configuration and seed met before: counted once.")
     keys = [key for key in comparison.keys if key not in ("data", "error")]
     for problem, groups in comparison.problems().items():
-        sentences += _best(problem, groups[0], keys)
+        sentences += _best(problem, groups, keys)
     return sentences
 
 
@@ -37,17 +39,32 @@ def seeds_in_words(groups: Sequence[Group]) -> str:
     return OVER_SEEDS.format(counts[0] if len(counts) == 1 else f"{counts[0]} to {counts[-1]}")
 
 
-def _best(problem: str, group: Group, keys: list[str]) -> list[str]:
+def few_replicas(groups: Sequence[Group]) -> str:
+    """What to think of the variance's interval where it rests on few replicas; empty where it does on enough."""
+    drawn = [run.drawn for group in groups for run in group.runs if "test/variance" in run.intervals]
+    few = [count for count in drawn if count is not None and count < FEWEST_TRUSTED]
+    return f"With {min(few)} replicas the variance's interval is not to be trusted; 5 are enough." if few else ""
+
+
+def _best(problem: str, groups: Sequence[Group], keys: list[str]) -> list[str]:
+    """The configuration chosen on validation, and what it reached on test."""
+    group = groups[0]
     error = group.estimate("test/error")
     if error is None or not finite(error.mean):
         return []
     where = f" on {problem}" if problem else ""
     which = group.label(keys) or group.label(["model"])
     seeds = f"mean of {error.n} seeds" if error.n > 1 else ""
-    aside = "; ".join(part for part in (which, seeds) if part)
-    value = estimate(error.mean, error.half)
-    sentences = [f"Lowest test error{where}: {value} ({aside}){_against_pca(group, error.mean)}."]
-    bias2, variance = group.mean("test/bias2"), group.mean("test/variance")
+    aside = "; ".join(part for part in ("" if len(groups) > 1 else which, seeds) if part)
+    value = with_ends(error.mean, error.low, error.high)
+    chosen = (
+        f"Best by {chosen_in_words(groups)}{where}: {which}. Its test error"
+        if len(groups) > 1
+        else f"Test error{where}"
+    )
+    sentences = [f"{chosen}: {value}{aside and f' ({aside})'}{_against_pca(group, error.mean)}."]
+    bias2 = group.mean("test/bias2")
+    variance = group.mean("test/variance")
     if bias2 is not None and variance is not None:
         sentences.append(f"There, bias² is {number(bias2)} and variance {number(variance)}.")
     return sentences

@@ -48,8 +48,23 @@ def estimate(mean: float | None, half: float | None) -> str:
     """`10.13 ± 0.31`: as many digits as the interval warrants."""
     if mean is None or half is None or not math.isfinite(half) or not 0 < half < 1e4:
         return number(mean)
-    digits = min(6, max(0, 1 - math.floor(math.log10(half))))
+    digits = _digits(half)
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
+
+
+def with_ends(mean: float | None, low: float | None, high: float | None) -> str:
+    """`10.13 ± 0.31`, or `0.53 (0.43 to 0.66)` where the ends are not equally far."""
+    if mean is None or low is None or high is None or not math.isfinite(high - low):
+        return number(mean)
+    half = (high - low) / 2
+    if abs(high + low - 2 * mean) <= 0.02 * half or not 0 < half < 1e4:
+        return estimate(mean, half)
+    digits = _digits(half)
+    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _digits(half: float) -> int:
+    return min(6, max(0, 1 - math.floor(math.log10(half))))
 
 
 def duration(seconds: float | None) -> str:

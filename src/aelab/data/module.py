@@ -12,9 +12,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.batches.chunks import CHUNK, chunks_of
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
-from aelab.data.batches.pieces import Pieces
+from aelab.data.batches.pieces import CHUNK, Pieces, tensors_of
 from aelab.data.batches.splits import fingerprint, split_rows
 from aelab.data.flat_values import flat_values
 from aelab.data.preprocessing import NUMBERS, PIXELS, SYMBOLS, Preprocessing, unit
@@ -102,7 +101,7 @@ class DataModule(pl.LightningDataModule):
         self.preprocessing = self.known or Preprocessing(source.declared, source.columns)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
             raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
-        self._fit(lambda: chunks_of(raw["train"]), source.fill_missing)
+        self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))
 
@@ -131,7 +130,7 @@ class DataModule(pl.LightningDataModule):
         if self.preprocessing.kind == PIXELS and self.preprocessing.is_plain and x.dtype == np.uint8:
             return torch.from_numpy(x)
         prepared = torch.empty(x.shape)
-        for place, chunk in zip(prepared.split(CHUNK), chunks_of(x), strict=True):
+        for place, chunk in zip(prepared.split(CHUNK), tensors_of(x), strict=True):
             place.copy_(self.preprocessing(chunk))
         return prepared
 

@@ -13,7 +13,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from aelab.errors import UserError
 from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.images.sheets import figure_pixels, framed_rows, histogram
-from aelab.evaluation.measures.anomaly_scores import SCORERS, Scorer
+from aelab.evaluation.measures.anomaly_scores import SCORERS, Scorer, scores_by, statistics_of
 from aelab.evaluation.measures.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.protocol import Coder, Examples, Score
 
@@ -81,9 +81,17 @@ class AnomalyDetection:
             "lof": self._scores(lambda x: -factor.score_samples(x), data),
         }
 
+    def statistics(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
+        """What the score remembers, and its ``threshold`` ``[1]``: with them a run answers as it was evaluated."""
+        known = statistics_of(self.score, coder, data.train.x)
+        threshold = np.quantile(scores_by(self.score, coder, known, data.val.x), self.quantile)
+        return {**known, "threshold": np.array([threshold])}
+
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
-        anomaly, scorer = self.anomalous(data), SCORERS[self.score](coder, data.train.x)
-        scores, threshold = scorer(data.test.x), float(np.quantile(scorer(data.val.x), self.quantile))
+        anomaly = self.anomalous(data)
+        scorer = SCORERS[self.score](coder, data.train.x)
+        scores = scorer(data.test.x)
+        threshold = float(np.quantile(scorer(data.val.x), self.quantile))
         sheets = {"scores": figure_pixels(lambda axes: histogram(axes, scores, anomaly, threshold, self.score))}
         if len(data.shape) == 3 and data.shape[0] in (1, 3):
             order = np.argsort(-scores, kind="stable")
@@ -124,7 +132,9 @@ class AnomalyDetection:
         return wanted
 
     def _scores(self, scorer: Scorer, data: Examples) -> list[Score]:
-        anomaly, scores, val = self.anomalous(data), scorer(data.test.x), scorer(data.val.x)
+        anomaly = self.anomalous(data)
+        scores = scorer(data.test.x)
+        val = scorer(data.val.x)
         if not (np.isfinite(scores).all() and np.isfinite(val).all()):
             raise UserError("scores are NaN or infinite; train the run again with a lower optimizer.lr")
         return [

@@ -53,7 +53,8 @@ class Attractors:
         self.examples = examples
 
     def measure(self, coder: Reconstructor, data: Examples) -> list[Score]:
-        train, test = data.train.x[: self.examples], data.test.x[: self.examples]
+        train = data.train.x[: self.examples]
+        test = data.test.x[: self.examples]
         scale = data.train.x.var(0, dtype=np.float64).sum()
         if not scale:
             raise UserError(f"data={data.name}: all training examples are the same, so there is one place to end at")
@@ -77,7 +78,9 @@ class Attractors:
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         train = data.train.x[: self.examples]
         scale = data.train.x.var(0, dtype=np.float64).sum()
-        x, steps, distances = self._noisy(train, data), [0], []
+        x = self._noisy(train, data)
+        steps = [0]
+        distances = []
         for step in [0, *np.unique(np.geomspace(1, self.iterations, PLACES).astype(int))]:
             x = iterated(coder, x, step - steps[-1])
             steps.append(step)

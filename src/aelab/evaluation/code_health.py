@@ -117,7 +117,8 @@ def effective_rank(values: np.ndarray) -> float:
 
 
 def _spectrum(axes: Any, values: np.ndarray) -> None:
-    rank, values = np.arange(1, values.shape[1] + 1), np.maximum(values, FLOOR)
+    rank = np.arange(1, values.shape[1] + 1)
+    values = np.maximum(values, FLOOR)
     low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
     axes.fill_between(rank, low, high, alpha=0.25, linewidth=0, color="#4477aa", label="10 % to 90 %")
     axes.plot(rank, middle, color="#4477aa", label="median over test examples")

@@ -69,7 +69,8 @@ class Denoising:
         return self._scores(lambda sigma, whole: self._through(coder, data), data)
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
-        train, pca = data.train.x, PCACoder(data.train.x, code_size)
+        train = data.train.x
+        pca = PCACoder(data.train.x, code_size)
 
         def wiener(sigma: float, whole: bool) -> Restorer:
             return self._through(WienerCoder(train, code_size, sigma / GREY_LEVELS), data)
@@ -84,7 +85,8 @@ class Denoising:
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         require_pictures(data)
-        restore, sheets = self._through(coder, data), {}
+        restore = self._through(coder, data)
+        sheets = {}
         for name, whole in (("examples", False), ("pictures", True)):
             clean = self._clean(data, "test", whole)[: self.shown]
             noisy = [self._noisy(x, self.shown_sigma, number) for number, x in enumerate(clean)]
@@ -128,7 +130,8 @@ class Denoising:
 
     def _non_local(self, data: Examples, sigma: float) -> np.ndarray:
         if sigma not in self.reference:
-            restore, clean = self._chosen("nlm", data, sigma, True), self._clean(data, "test", True)
+            restore = self._chosen("nlm", data, sigma, True)
+            clean = self._clean(data, "test", True)
             restored = [restore(self._noisy(x, sigma, number)).clip(0, 1) for number, x in enumerate(clean)]
             self.reference[sigma] = np.array([psnr(*pair) for pair in zip(clean, restored, strict=True)])
         return self.reference[sigma]

@@ -61,7 +61,8 @@ class DimensionalityReduction:
                 f"evaluation.dimensionality_reduction.neighbourhood={self.neighbourhood}: must be below half of the "
                 f"{len(chosen)} test examples it is measured on"
             )
-        x, mapped = data.test.x[chosen], code[chosen]
+        x = data.test.x[chosen]
+        mapped = code[chosen]
         return [
             *self._accuracies(coder, data, code),
             Score("trustworthiness", float(trustworthiness(x, mapped, n_neighbors=self.neighbourhood))),

@@ -84,7 +84,8 @@ class ImageProcessing:
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         require_pictures(data)
-        clean, sheets = self._clean(data)[: self.shown], {}
+        clean = self._clean(data)[: self.shown]
+        sheets = {}
         for name, problem in self._problems(data, clean).items():
             beside = self._classical(problem).clip(0, 1)
             rows: dict[str, Any] = {
@@ -103,7 +104,8 @@ class ImageProcessing:
 
     def _problems(self, data: Examples, clean: np.ndarray) -> dict[str, Problem]:
         """By name; a picture's lost pixels depend on its number and the data's seed only."""
-        fill, known = data.train.x.mean(0).reshape(data.shape), {}
+        fill = data.train.x.mean(0).reshape(data.shape)
+        known = {}
         losses = {"scattered": (projection.scattered, self.lost), "block": (projection.blocked, self.block)}
         for name, (lose, share) in losses.items():
             draws = [np.random.default_rng([data.seed, number]) for number in range(len(clean))]
@@ -127,7 +129,8 @@ class ImageProcessing:
         return np.stack([projection.biharmonic(*pair) for pair in zip(problem.clean, problem.known, strict=True)])
 
     def _code_curve(self, coder: Coder, data: Examples) -> list[Point]:
-        clean, train = self._clean(data), data.train.x
+        clean = self._clean(data)
+        train = data.train.x
         tabled = train[np.random.default_rng(data.seed).permutation(len(train))[:TABLED]]
         return code_curve(coder, tabled, clean.reshape(len(clean), -1), self.quantisation)
 

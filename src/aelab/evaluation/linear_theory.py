@@ -47,9 +47,11 @@ class LinearTheory:
     needs = ("numbers",)
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
-        maps, decay = affine_maps(coder, data), decay_of(coder)
+        maps = affine_maps(coder, data)
+        decay = decay_of(coder)
         pca = fit_pca(torch.as_tensor(data.train.x))
-        variances, directions = pca.variances.numpy().clip(0), pca.directions.numpy()
+        variances = pca.variances.numpy().clip(0)
+        directions = pca.directions.numpy()
         loss = training_loss(maps, decay, data.train.x)
         least = least_loss(variances, decay)
         kept = int((expected_squares(variances, decay) > 0).sum())
@@ -71,7 +73,8 @@ class LinearTheory:
         return {"pca": self.measure(PCACoder(data.train.x, code_size), data)}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
-        maps, decay = affine_maps(coder, data), decay_of(coder)
+        maps = affine_maps(coder, data)
+        decay = decay_of(coder)
         pca = fit_pca(torch.as_tensor(data.train.x))
         overlap = alignment(maps.decoder, pca.directions.numpy())
         sheets = {"axes": figure_pixels(lambda axes: _draw_axes(axes, overlap))}
@@ -96,7 +99,8 @@ def affine_maps(coder: Coder, data: Examples) -> Maps:
     decoder = (coder.decode(units[1]).astype(np.float64) - coder.decode(np.zeros_like(units[1][:1]))).T
     offset = coder.reconstruct(np.zeros_like(units[0][:1]))[0].astype(np.float64)
     x = data.train.x[:200]
-    r, affine = coder.reconstruct(x), x @ (decoder @ encoder).T + offset
+    r = coder.reconstruct(x)
+    affine = x @ (decoder @ encoder).T + offset
     if np.abs(r - affine).max() > AFFINE_WITHIN * max(np.abs(r).max(), 1e-6):
         raise UserError(
             "this autoencoder is not linear; use network=linear, without a code activation or a sparse code"
@@ -119,7 +123,8 @@ def expected_squares(variances: np.ndarray, decay: np.ndarray) -> np.ndarray:
 
 def least_loss(variances: np.ndarray, decay: np.ndarray) -> float:
     """The least loss of a linear autoencoder of code size ``len(decay)``."""
-    top, r = variances[: len(decay)], decay[: len(variances)]
+    top = variances[: len(decay)]
+    r = decay[: len(variances)]
     squares = expected_squares(variances, decay)
     return float(((1 - squares) ** 2 * top + 2 * r * squares).sum() + variances[len(decay) :].sum())
 

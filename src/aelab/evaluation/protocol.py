@@ -66,12 +66,16 @@ class Examples(NamedTuple):
 
 
 class Score(NamedTuple):
-    """One figure: its value and, where known, a 95 % confidence interval over the test examples."""
+    """One figure: its value and, where known, a 95 % confidence interval over the test examples.
+
+    ``share``: whether it lies between 0 and 1 by its nature, so that the ends of its interval do, too.
+    """
 
     metric: str
     value: float
     low: float | None = None
     high: float | None = None
+    share: bool = False
 
 
 class Curve(NamedTuple):
@@ -91,10 +95,10 @@ class Evaluation(Protocol):
     ``raw``, ...), which do not depend on the coder. ``pictures``: uint8 ``[height, width, 3]`` by name.
     Raise UserError where the data cannot answer the question.
 
-    ``facts`` (what is printed beside) and ``curves`` (of one coder, by name, which a comparison draws of all runs in
-    one figure) may be there, too. So may ``needs``, what a run must have to be asked, which is checked before it is
-    trained: ``numbers`` (values that are no symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a
-    code that can be differentiated).
+    ``facts`` (what is printed beside), ``curves`` (of one coder, by name, which a comparison draws of all runs in one
+    figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
+    ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
+    symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated).
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

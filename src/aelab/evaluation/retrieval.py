@@ -84,7 +84,7 @@ class Retrieval:
         assert data.train.labels is not None and data.test.labels is not None
         wanted = data.test.labels[self._queries(data)]
         found = ranked_scores(train, data.train.labels, test, wanted, self.k, data.seed)
-        return [mean_score(prefix + name, values) for name, values in found.items()]
+        return [mean_score(prefix + name, values, share=True) for name, values in found.items()]
 
     def _queries(self, data: Examples) -> np.ndarray:
         """Rows of the test part that are looked up: those with an answer, as many as wanted, always the same."""

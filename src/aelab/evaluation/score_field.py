@@ -41,9 +41,12 @@ class ScoreField:
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         self._check(coder, data)
-        x, y = data.test.x, self._noisy(data)
-        field, score = coder.reconstruct(y) - y, self.std**2 * true_score(y, data, self.std)
-        squares, lengths = (score**2).sum(1), np.linalg.norm(field, axis=1) * np.linalg.norm(score, axis=1)
+        x = data.test.x
+        y = self._noisy(data)
+        field = coder.reconstruct(y) - y
+        score = self.std**2 * true_score(y, data, self.std)
+        squares = (score**2).sum(1)
+        lengths = np.linalg.norm(field, axis=1) * np.linalg.norm(score, axis=1)
         off = ((field - score) ** 2).sum(1)
         cosine = (field * score).sum(1) / np.maximum(lengths, np.finfo(np.float64).tiny)
         return [
@@ -63,7 +66,8 @@ class ScoreField:
         grid = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2).astype(np.float32)
         density = log_density(grid, data, self.std)
         grid = grid[density > density.max() + np.log(SHOWN)]
-        field, score = coder.reconstruct(grid) - grid, self.std**2 * true_score(grid, data, self.std)
+        field = coder.reconstruct(grid) - grid
+        score = self.std**2 * true_score(grid, data, self.std)
         return {"field": figure_pixels(lambda axes: _draw(axes, data.train.x[:2000], grid, field, score), 6, 6)}
 
     def _noisy(self, data: Examples) -> np.ndarray:
@@ -84,7 +88,8 @@ class ShrunkPCA:
 
     def __init__(self, train: np.ndarray, std: float) -> None:
         mean, directions, variances = (part.numpy() for part in fit_pca(torch.as_tensor(train)))
-        self.mean, self.directions = mean, directions
+        self.mean = mean
+        self.directions = directions
         self.shrinkage = variances / (variances + std**2)
         self.code_size = len(mean)
 
@@ -100,7 +105,8 @@ class ShrunkPCA:
 
 def true_score(y: np.ndarray, data: Examples, std: float) -> np.ndarray:
     """grad log p_std at y ``[N, D]``: sum_i w_i(y) (mu_i - y) / (s^2 + std^2), w_i the components' posterior."""
-    means, variance = data.truth["means"], float(data.truth["std"]) ** 2 + std**2
+    means = data.truth["means"]
+    variance = float(data.truth["std"]) ** 2 + std**2
     logits = _log_kernels(y, means, variance)
     weights = np.exp(logits - logits.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True)
@@ -109,7 +115,8 @@ def true_score(y: np.ndarray, data: Examples, std: float) -> np.ndarray:
 
 def log_density(y: np.ndarray, data: Examples, std: float) -> np.ndarray:
     """log p_std at y ``[N, D]``."""
-    means, variance = data.truth["means"], float(data.truth["std"]) ** 2 + std**2
+    means = data.truth["means"]
+    variance = float(data.truth["std"]) ** 2 + std**2
     kernels = _log_kernels(y, means, variance)
     constant = np.log(len(means)) + y.shape[1] / 2 * np.log(2 * np.pi * variance)
     return np.asarray(np.logaddexp.reduce(kernels, axis=1) - constant)

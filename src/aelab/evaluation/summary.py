@@ -6,31 +6,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scipy.special import stdtrit
-
+from aelab.evaluation.measures.replicated import EXAMPLES, over_both
 from aelab.evaluation.protocol import Score
 
 
 def rows(method: str, scores: Sequence[Sequence[Score]]) -> list[dict[str, Any]]:
-    """Rows of a method from the scores of its replicas (one list each).
+    """Rows of a method from the scores of its replicas (one list each), with what their intervals cover (``over``).
 
-    Several replicas give their mean and its 95 % t-interval; one keeps the interval it has, over test examples.
+    Several replicas give their mean, and an interval for other replicas and other test examples; one keeps the interval
+    it has, over test examples.
     """
     found = []
     for same in zip(*scores, strict=True):
-        low, high = same[0].low, same[0].high
         value = math.fsum(score.value for score in same) / len(same)
-        if len(same) > 1:
-            low, high = _t_interval([score.value for score in same])
+        low, high, over = over_both(same) if len(same) > 1 else (same[0].low, same[0].high, EXAMPLES)
         row = {"method": method, "metric": same[0].metric, "value": value, "low": low, "high": high}
-        found.append(row | {"replicas": len(same)})
+        found.append(row | {"replicas": len(same)} | ({} if low is None else {"over": over}))
     return found
-
-
-def _t_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    n, mean = len(values), math.fsum(values) / len(values)
-    half = float(stdtrit(n - 1, 0.975)) * math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
-    return (mean - half, mean + half) if math.isfinite(half) else (None, None)
 
 
 def flat(evaluation: str, found: Iterable[Mapping[str, Any]], own: str) -> dict[str, float]:
@@ -51,7 +43,9 @@ def table(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    value, low, high = row["value"], row.get("low"), row.get("high")
+    value = row["value"]
+    low = row.get("low")
+    high = row.get("high")
     if low is None or high is None or not 1e-9 * abs(value) < high - low < math.inf:
         return f"{value:.4g}"
     digits = min(6, max(0, 1 - math.floor(math.log10((high - low) / 2))))

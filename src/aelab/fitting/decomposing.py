@@ -10,11 +10,13 @@ import torch
 
 from aelab.data.module import DataModule
 from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_error
+from aelab.fitting.contributions import of_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
 from aelab.objectives import Error
 from aelab.replicas.measuring import averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.runs import pictures
+from aelab.runs.per_example import Contributions
 from aelab.runs.picture_callback import model_pictures
 
 PCA_VALUES = 4096  # beyond it the covariance costs more than many a training run
@@ -46,21 +48,26 @@ def _chunk(data: DataModule) -> int:
     return CHUNK if data.resident else CHUNK // 8
 
 
-def setting_results(replication: Replication, fitted: Fitted) -> list[dict[str, Any]]:
-    """For every setting of the varied hyperparameters: its ``values``, ``metrics``, and which replicas diverged."""
+def setting_results(replication: Replication, fitted: Fitted) -> tuple[list[dict[str, Any]], list[Contributions]]:
+    """For every setting of the varied hyperparameters: its ``values``, ``metrics``, which replicas diverged, and its
+    ``units``: what was drawn independently, replicas, data sets (nested) or partitions (disjoint). Beside
+    them, what each example and each unit contributes."""
     pca = fitted_pca(replication.data, fitted.models[0].error)
-    results = []
+    results, contributions = [], []
     for index, values in enumerate(replication.settings):
         members = list(range(index * replication.count, (index + 1) * replication.count))
         kept = [member for member in members if fitted.keep[member]]
         metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
-        metrics |= averaged(decompositions(replication, fitted, members))
+        decomposed = decompositions(replication, fitted, members)
+        metrics |= averaged(decomposed)
+        units = len(decomposed) if len(decomposed) > 1 else decomposed[0].units
+        size = values.get("network.code_size", replication.config.network.code_size)
         if pca is not None:
-            size = values.get("network.code_size", replication.config.network.code_size)
             metrics["test/pca_error"] = pca_test_error(pca, replication.data, size)
+        contributions.append(of_replicas(decomposed, range(replication.count), of_pca(pca, replication.data, size)))
         diverged = [member - members[0] for member in members if not fitted.keep[member]]
-        results.append({"values": values, "metrics": metrics, "diverged": diverged})
-    return results
+        results.append({"values": values, "metrics": metrics, "diverged": diverged, "units": units})
+    return results, contributions
 
 
 def decompositions(replication: Replication, fitted: Fitted, members: list[int]) -> list[Decomposition]:

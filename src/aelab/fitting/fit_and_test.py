@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from aelab.building.build import count_parameters, monitor_of
 from aelab.config.objects import instantiate
+from aelab.fitting.contributions import of_one
 from aelab.fitting.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
 from aelab.fitting.launching import relaunchable
 from aelab.fitting.preparation import Single
@@ -18,6 +19,7 @@ from aelab.fitting.replication import Replication
 from aelab.objectives import Error
 from aelab.pretraining import is_wanted, pretrain
 from aelab.runs.manifest import Manifest
+from aelab.runs.per_example import write_contributions
 from aelab.runs.picture_callback import keep_picture
 from aelab.tracking.wandb_run import WandbRun
 
@@ -73,6 +75,10 @@ def _fit_one(
     pca = fitted_pca(data, model.error)
     if pca is not None:
         metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
+    if manifest and trainer.world_size == 1:  # else the weights may lie in several processes
+        contributions = of_one(model.eval(), data, pca)
+        if contributions is not None:
+            write_contributions(directory, [contributions])
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
     if wandb_run and config.logger.upload_checkpoint:
@@ -90,7 +96,8 @@ def _fit_replicas(
     fitted = replication.fit(wandb_run)
     trained = time.monotonic()
     replication.save(fitted)
-    results = setting_results(replication, fitted)
+    results, contributions = setting_results(replication, fitted)
+    write_contributions(directory, contributions)
     sheets = decomposition_pictures(replication, fitted)
     paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]
     if wandb_run:
@@ -101,6 +108,7 @@ def _fit_replicas(
         "count": replication.count,
         "chunks": len(replication.chunks),
         "test_inputs": config.corruption.name if replication.plan.corrupt_test else "clean",
+        "units": min(result["units"] for result in results),
         "settings": results if len(results) > 1 else [],
         "diverged": [k for k, kept in enumerate(fitted.keep) if not kept],
     }

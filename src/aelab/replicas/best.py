@@ -26,7 +26,8 @@ class BestWeights(Callback):
         assert isinstance(pl_module, Autoencoder)
         errors = pl_module.monitored(pl_module.latest).detach().clone().nan_to_num(nan=float("inf"))
         if self.errors is None:
-            self.errors, self.state = errors, {k: v.clone() for k, v in pl_module.state_dict().items()}
+            self.errors = errors
+            self.state = {k: v.clone() for k, v in pl_module.state_dict().items()}
             return
         better = errors < self.errors.to(errors)
         if better.any():
@@ -50,4 +51,5 @@ class BestWeights(Callback):
         return {"errors": self.errors, "state": self.state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.errors, self.state = state_dict["errors"], state_dict["state"]
+        self.errors = state_dict["errors"]
+        self.state = state_dict["state"]

@@ -34,8 +34,9 @@ from torch import Tensor
 
 from aelab.objectives import ERRORS, Error
 from aelab.objectives.bregman import LARGEST, BregmanError, spread
+from aelab.replicas.design import design
 from aelab.replicas.result import Decomposition, PerExample
-from aelab.replicas.uncertainty import jackknife, leave_one_out, standard_error
+from aelab.replicas.uncertainty import jackknife, leave_one_out, log_jackknife, standard_error
 
 CHUNK_VALUES = 2**16
 """Predictions taken at a time, at least one example: 512 KiB in double precision, which stays in cache."""
@@ -60,7 +61,8 @@ def decompose(
 
     Raises ValueError as `Decomposer` and its `update` do.
     """
-    predictions, target = torch.as_tensor(predictions), torch.as_tensor(target)
+    predictions = torch.as_tensor(predictions)
+    target = torch.as_tensor(target)
     _check_shapes(predictions, target, _splitting(error).event)
     keep = _finite(predictions) if drop_diverged else None
     decomposer = Decomposer(error, len(predictions), groups, keep)
@@ -92,7 +94,7 @@ class Decomposer:
         self._error_name = error if isinstance(error, str) else error.name
         self._count = count_replicas
         self._nested = groups is not None
-        self._units, self._diverged = _design(count_replicas, groups, keep)
+        self._units, self._diverged = design(count_replicas, groups, keep)
         self._rows: list[Tensor] = []  # per chunk: a row per quantity, a column per example
         self._unit_sums = torch.zeros(())  # a row per quantity, a column per unit
         self._maps = torch.zeros(())  # bias2 and variance of every value, summed over examples
@@ -129,10 +131,13 @@ class Decomposer:
         left_out = leave_one_out(*(self._unit_sums / examples).unbind())
         figures = {"noise": noise.mean().item(), "naive_bias2": naive_bias2.mean().item()}
         for name, part in parts.items():
-            se_examples, se_replicas = standard_error(part), jackknife(left_out[name])
+            se_examples = standard_error(part)
+            se_replicas = jackknife(left_out[name])
             figures[name] = part.mean().item()
             figures[f"{name}_se"] = math.hypot(se_examples, se_replicas)
-            figures[f"{name}_se_examples"], figures[f"{name}_se_replicas"] = se_examples, se_replicas
+            figures[f"{name}_se_examples"] = se_examples
+            figures[f"{name}_se_replicas"] = se_replicas
+        figures["variance_se_log_replicas"] = log_jackknife(left_out["variance"])
         total = figures["noise"] + figures["bias2"] + figures["variance"]
         if not abs(total - figures["error"]) <= 1e-12 * figures["error"]:
             raise RuntimeError(f"noise + bias2 + variance is {total!r}, but the error {figures['error']!r}")
@@ -147,6 +152,7 @@ class Decomposer:
             count_data_sets=len(self._units) if self._nested else None,
             diverged=self._diverged,
             per_example=PerExample(error, bias2, variance),
+            left_out={name: left_out[name] - (figures["noise"] if name == "bias2" else 0.0) for name in parts},
             bias2_map=bias2_map,
             variance_map=variance_map,
         )
@@ -154,12 +160,14 @@ class Decomposer:
     def _add(self, z: Tensor, target: Tensor) -> None:
         """z: coordinates [U, R, B, D(, V)], of U units (data sets, else replicas) of R replicas; target [B, D]."""
         error = self._error
-        loss, noise = error.loss(z, target).sum(-1), error.noise(target)
+        loss = error.loss(z, target).sum(-1)
+        noise = error.noise(target)
         centres = z.mean(1) if self._nested else z.squeeze(1)
         centre = centres.mean(0)
         between, between_correction = spread(error, centres, centre)
         correction = between_correction.mean(0)
-        naive_variance, variance_init = between.mean(0), torch.zeros_like(target)
+        naive_variance = between.mean(0)
+        variance_init = torch.zeros_like(target)
         init = init_correction = torch.zeros_like(loss)
         if self._nested:
             within, within_correction = spread(error, z.transpose(0, 1), centres)
@@ -168,7 +176,8 @@ class Decomposer:
             init_correction = within_correction.sum(-1).transpose(0, 1)
             init = within.sum(-1).transpose(0, 1) + init_correction
         naive_bias2 = error.loss(centre, target) - noise
-        bias2, variance = naive_bias2 - correction, naive_variance + correction
+        bias2 = naive_bias2 - correction
+        variance = naive_variance + correction
 
         by_value = (noise, naive_bias2, bias2, variance, variance_init)
         self._rows.append(torch.stack([loss.mean((0, 1)), *(each.sum(-1) for each in by_value)]))
@@ -196,27 +205,6 @@ class Decomposer:
         for replica in sorted(self._units.flatten().tolist()):
             if not finite[replica]:
                 raise ValueError(f"the predictions of replica {replica} are not finite: drop it as diverged")
-
-
-def _design(
-    count: int, groups: Sequence[Hashable] | Tensor | None, keep: Sequence[bool] | Tensor | None
-) -> tuple[Tensor, tuple[int, ...]]:
-    """The replicas in use [U, R], U units (data sets, else replicas) of R replicas; and those not to keep."""
-    left_out = () if keep is None else tuple(k for k, kept in enumerate(keep) if not kept)
-    ids = range(count) if groups is None else groups.tolist() if isinstance(groups, Tensor) else groups
-    if len(ids) != count or (keep is not None and len(keep) != count):
-        raise ValueError(f"groups and keep must have one entry for each of the {count} replicas")
-    members: dict[Hashable, list[int]] = {}
-    for replica, unit in enumerate(ids):
-        members.setdefault(unit, []).append(replica)
-    sizes = sorted({len(replicas) for replicas in members.values()})
-    if groups is not None and (len(sizes) != 1 or sizes[0] < 2):
-        raise ValueError(f"every data set needs equally many replicas, 2 or more, but they have {sizes}")
-    units = [replicas for replicas in members.values() if not set(replicas) & set(left_out)]
-    if len(units) < 2:
-        things = "replicas" if groups is None else "data sets"
-        raise ValueError(f"the variance needs at least two {things}: {len(units)} left, without {left_out}")
-    return torch.tensor(units), left_out
 
 
 def _splitting(error: str | Error) -> BregmanError:

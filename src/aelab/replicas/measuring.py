@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from aelab.evaluation.measures.two_sources import symmetric
 from aelab.models import Autoencoder
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
@@ -63,8 +64,8 @@ def measure(
 def averaged(results: Sequence[Decomposition]) -> dict[str, float]:
     """Metrics of one decomposition, or the means over several random partitions.
 
-    Over P partitions the replicas' standard error is that of the P estimates; examples are shared by all, so
-    theirs is not reduced.
+    Over P partitions the replicas' standard error is that of the P estimates, and their part of the interval has P - 1
+    degrees of freedom; examples are shared by all, so theirs is not reduced.
     """
     first = results[0].metrics("test/")
     if len(results) == 1:
@@ -75,6 +76,9 @@ def averaged(results: Sequence[Decomposition]) -> dict[str, float]:
         spread = math.sqrt(sum((row[name] - means[name]) ** 2 for row in table) / (len(table) - 1) / len(table))
         means[f"{name}_se_replicas"] = spread
         means[f"{name}_se"] = math.hypot(spread, means[f"{name}_se_examples"])
+        means[f"{name}_low"], means[f"{name}_high"] = symmetric(
+            means[name], results[0].count_examples, len(results), means[f"{name}_se_examples"], spread
+        )
     return means
 
 

@@ -17,6 +17,11 @@ def jackknife(left_out: Tensor) -> float:
     return math.sqrt((units - 1) / units * (left_out - left_out.mean()).square().sum().item())
 
 
+def log_jackknife(left_out: Tensor) -> float:
+    """The same of the logarithm of an estimate (Miller 1968); nan where a value is not positive."""
+    return jackknife(left_out.log()) if bool((left_out > 0).all()) else math.nan
+
+
 def leave_one_out(error: Tensor, between: Tensor, init: Tensor, init_correction: Tensor) -> dict[str, Tensor]:
     """Every quantity with each of the U units (data sets, else replicas) left out, [U]; bias2 with the noise.
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from aelab.comparison.wording import ABSENT, estimate, number
+from aelab.comparison.wording import ABSENT, number, with_ends
 from aelab.reproducing.measured import Answer, Measured
 from aelab.reproducing.paper import Choice, Figure, Ordering, Paper, Place, in_words, may_turn_red
 
@@ -55,8 +55,9 @@ def _figure(figure: Figure, answer: Answer | None, sizes: Collection[str]) -> Ro
         reproduced = abs(difference) <= figure.within
         red = not reproduced and may_turn_red(figure.tag)
         verdict = f"{'reproduced' if reproduced else 'not reproduced'} (within {figure.within:g})"
-    half = None if answer.low is None or answer.high is None else abs(figure.times) * (answer.high - answer.low) / 2
-    ours = estimate(mean, half) if half is None or half > 0 else number(mean)
+    known = [figure.times * end for end in (answer.low, answer.high) if end is not None]
+    low, high = sorted(known) if len(known) == 2 else (None, None)
+    ours = number(mean) if low == high else with_ends(mean, low, high)
     return Row(
         quantity, ours, number(figure.value), f"{difference:+.3g}", verdict, figure.where, figure.tag, answer.runs, red
     )
@@ -72,22 +73,33 @@ def _pair(
     if below is None or above is None:
         return Row(quantity, "not measured", "<", ABSENT, "", ordering.where, ordering.tag)
     means = lower.times * below.mean, higher.times * above.mean
-    halves = _half(lower, below), _half(higher, above)
     difference = means[1] - means[0]
-    half = None if None in halves else math.hypot(*halves)  # type: ignore[arg-type]
+    ends = _difference_ends(lower, below, higher, above)
     verdict = "held" if difference > 0 else "reversed"
-    if half is None:
+    if ends is None:
         verdict += ", no interval"
-    elif abs(difference) <= half:
+    elif ends[0] <= 0 <= ends[1]:
         verdict = "tie within intervals"
     red = verdict == "reversed" and ordering.size in sizes and may_turn_red(ordering.tag)
     ours = f"{number(means[0])} {'<' if difference > 0 else '≥'} {number(means[1])}"
-    gap = estimate(difference, half)
+    gap = with_ends(difference, *(ends or (None, None)))
     return Row(quantity, ours, "<", gap, verdict, ordering.where, ordering.tag, below.runs + above.runs, red)
 
 
-def _half(place: Place, answer: Answer) -> float | None:
-    """Half of the 95 % interval, in the ordering's unit."""
-    if answer.low is None or answer.high is None:
+def _difference_ends(lower: Place, below: Answer, higher: Place, above: Answer) -> tuple[float, float] | None:
+    """The 95 % interval of ``above - below``, in the ordering's unit: distances to the ends added in quadrature.
+
+    Zou & Donner 2008 (MOVER), for intervals whose ends are not equally far; None where one of them has none.
+    """
+    known = [
+        sorted((place.times * answer.low, place.times * answer.mean, place.times * answer.high))
+        for place, answer in ((lower, below), (higher, above))
+        if answer.low is not None and answer.high is not None
+    ]
+    if len(known) < 2:
         return None
-    return abs(place.times) * (answer.high - answer.low) / 2
+    first, second = known
+    difference = higher.times * above.mean - lower.times * below.mean
+    down = math.hypot(second[1] - second[0], first[2] - first[1])
+    up = math.hypot(second[2] - second[1], first[1] - first[0])
+    return difference - down, difference + up

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import t_interval
-from aelab.comparison.runs import RunRecord, finite, read_runs
+from aelab.comparison.runs import RunRecord, read_runs
 from aelab.reproducing.paper import Choice, Paper, picks
 from aelab.runs.manifest import read_manifest
 

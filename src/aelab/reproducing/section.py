@@ -39,7 +39,8 @@ def _section(experiment: str, size: str, runs: Sequence[RunRecord]) -> str:
         paper = read_paper(_block(newest))
     except UserError:  # of another version of the rules: the runs are as good as they were
         return ""
-    changed, measured = _changed(experiment, runs), summarize(runs, paper, tuple({run.run_id for run in runs}))
+    changed = _changed(experiment, runs)
+    measured = summarize(runs, paper, tuple({run.run_id for run in runs}))
     entry = Entry(experiment, size, paper, measured, bool(changed))
     table = [dict(zip(HEADINGS, row, strict=True)) for row in [list(HEADINGS), *cells(entry)]]
     head, *body = [_line(row, "td" if index else "th") for index, row in enumerate(table)]

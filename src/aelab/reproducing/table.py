@@ -45,7 +45,8 @@ class Entry:
         """``not run``, ``3 of 4 runs``, or ``run``."""
         if self.measured is None:
             return "not run"
-        expected, missing = len(self.measured.expected), self.measured.missing
+        expected = len(self.measured.expected)
+        missing = self.measured.missing
         return f"{expected - missing} of {count(expected, 'run')}" if missing else "run"
 
     @property
@@ -107,5 +108,6 @@ def write_page(path: Path, entries: Iterable[Entry]) -> Path:
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     if not rest:
-        before, after = f"{page.rstrip()}\n\n", "\n"
+        before = f"{page.rstrip()}\n\n"
+        after = "\n"
     return write_whole(path, f"{before}{_BEGIN}\n{markdown(entries)}{_END}{after}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aelab.errors import UserError
 
-FILES = (".json", ".jsonl", ".log", ".png")
+FILES = (".json", ".jsonl", ".log", ".npz", ".png")
 
 
 def check_contained(directory: Path) -> None:

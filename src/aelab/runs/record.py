@@ -37,7 +37,7 @@ NUMBER = (int, float)
 SCALAR = (str, int, float, bool)
 ROW = Needs(
     {"method": str, "metric": str, "value": NUMBER},
-    {"low": NUMBER, "high": NUMBER, "replicas": int, "setting": int, "values": Each(SCALAR)},
+    {"low": NUMBER, "high": NUMBER, "replicas": int, "over": str, "setting": int, "values": Each(SCALAR)},
 )
 SETTING = Needs({"values": Each(SCALAR), "metrics": Each(NUMBER)})
 SHAPE = {
@@ -59,6 +59,7 @@ SHAPE = {
     "replicas": {
         "plan": str,
         "count": int,
+        "units": int,
         "settings": [SETTING],
         "diverged": [int],
     },

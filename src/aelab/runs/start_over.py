@@ -15,7 +15,9 @@ from aelab.runs.wandb_note import FILE, Note
 
 NOTE = ".started_over"  # in a run's directory: the submission that started it over, until the run is complete
 _UNDER_WAY = "under way"
-_PARTS = ("checkpoints", "pictures", "pretraining", "replicas", "metrics.jsonl", "manifest.json")
+_FILES = ("metrics.jsonl", "per_example.npz", "anomaly_score.npz", "manifest.json")
+_FILES = ("metrics.jsonl", "per_example.npz", "anomaly_score.npz", "manifest.json")
+_PARTS = ("checkpoints", "pictures", "pretraining", "replicas", *_FILES)
 _OWN = "AELAB_SUBMISSION"
 PATIENCE_S = 600.0  # rank 0 reads its data first
 

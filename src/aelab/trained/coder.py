@@ -16,13 +16,13 @@ from aelab.errors import UserError
 from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder
 from aelab.runs.identity import recorded
+from aelab.trained.model_coder import ModelCoder
 from aelab.trained.run import load_run
 
-CHUNK = 4096  # examples that are encoded at once
 VALUES = 2**28  # of one part that are held in memory, 1 GiB; a larger part is sampled
 
 
-class TrainedCoder:
+class TrainedCoder(ModelCoder):
     """A trained model as a coder.
 
     ``target_activation``: the mean activation its penalty aims at; ``weight_decay``: the L2 penalty's weight of each
@@ -31,27 +31,13 @@ class TrainedCoder:
     """
 
     def __init__(self, model: Autoencoder, name: str) -> None:
-        self.model = model
-        self.name = name
-        self.code_size: int = model.network.code_size
+        super().__init__(model, name)
         self.activation: str = model.code_activation_name
         self.target_activation = model.aimed_activation()
-        decay, std = model.decay_of_units(), getattr(model.corruption, "std", None)
+        decay = model.decay_of_units()
+        std = getattr(model.corruption, "std", None)
         self.weight_decay = None if decay is None else decay.cpu().numpy()
         self.noise = None if std is None else float(std)
-
-    def encode(self, x: np.ndarray) -> np.ndarray:
-        """Examples ``[N, D]`` to codes ``[N, H]``; UserError where they are not finite."""
-        code = self._chunked(self.model.encode, x)
-        if not np.isfinite(code).all():
-            raise UserError(f"{self.name}: its codes are NaN or infinite; train it again with a lower optimizer.lr")
-        return code
-
-    def decode(self, code: np.ndarray) -> np.ndarray:
-        return self._chunked(self.model.decode, code)
-
-    def reconstruct(self, x: np.ndarray) -> np.ndarray:
-        return self._chunked(self.model.reconstruct, x)
 
     def filters(self) -> np.ndarray | None:
         """The first layer's weights as pictures of the input: ``[units, *shape of a patch]``; or None."""
@@ -75,11 +61,6 @@ class TrainedCoder:
             columns.append(torch.stack(rows, 1).cpu().numpy())
         return np.concatenate(columns)
 
-    @torch.no_grad()
-    def _chunked(self, function: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
-        values = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
-        return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(CHUNK)]).numpy()
-
 
 def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[TrainedCoder]]:
     """The coders of a run: for each setting of varied hyperparameters its replicas that have not diverged."""
@@ -89,7 +70,8 @@ def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[Train
     if not isinstance(record, dict):
         return [[TrainedCoder(load_run(directory, device).model, str(directory))]]
     load_run(directory, device)  # holds the numbers below against the checkpoint
-    settings, count = max(1, len(record.get("settings") or [])), record["count"]
+    settings = max(1, len(record.get("settings") or []))
+    count = record["count"]
     diverged = set(record.get("diverged") or [])
     kept = [[m for m in range(s * count, (s + 1) * count) if m not in diverged] for s in range(settings)]
     return [

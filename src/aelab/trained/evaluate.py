@@ -17,14 +17,15 @@ from aelab.building.progress import waiting
 from aelab.config.objects import questions_of
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
-from aelab.evaluation.summary import flat, rows, table
-from aelab.machines import terminal
+from aelab.evaluation.summary import flat, rows
 from aelab.machines.atomic_files import write_whole
 from aelab.runs import pictures
 from aelab.runs.identity import recorded
 from aelab.runs.record import FILE, open_record
 from aelab.tracking.wandb_run import WandbRun, reopen_wandb_run
+from aelab.trained.answers import print_answers
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
+from aelab.trained.scoring import keep_scoring
 
 _baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
 
@@ -49,20 +50,22 @@ def evaluate(
     metrics: dict[str, float] = {}
     if missing:
         with waiting("reading the run and its data"):
-            data, settings = examples_of(directory, record), trained_coders(directory, record)
+            data = examples_of(directory, record)
+            settings = trained_coders(directory, record)
         for coder in [coder for coders in settings for coder in coders][:1]:
             check_questions({name: questions[name] for name in missing}, recorded(directory, record), coder.model)
             data = data._replace(kind=coder.model.error.kind)
     for name, question in questions.items():
         if name in missing:
             with _named(name):
+                _keep_statistics(directory, question, record, settings, data)
                 entry = _measure(name, question, _plain(wanted[name]), record, data, settings)
                 _keep_pictures(directory, name, question, settings[_best_setting(record)], data, wandb_run)
                 done[name] = entry  # last, since what has its entry is not done again
                 _keep_metrics(name, record)
                 write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
                 metrics |= flat(name, _best(record, entry["rows"]), _method(record))
-        _print(name, done[name], "" if name in missing else "measured already; ")
+        print_answers(name, done[name], "" if name in missing else "measured already; ")
     return metrics
 
 
@@ -86,7 +89,8 @@ def evaluate_later(directory: Path, wanted: Mapping[str, DictConfig] | None, wan
 
 def _outputs(directory: Path, sweep: str) -> Path:
     """The folder that holds the sweep of a run, by where the run lies: a manifest names places of its own machine."""
-    run, depth = directory.resolve(), len(Path(sweep).parts)
+    run = directory.resolve()
+    depth = len(Path(sweep).parts)
     return run.parents[depth if run.parent.parts[-depth:] == Path(sweep).parts else 1]
 
 
@@ -148,6 +152,22 @@ def _measure(
     return entry | {"seconds": round(time.monotonic() - began, 3)}
 
 
+def _keep_statistics(
+    directory: Path, question: Evaluation, record: Mapping[str, Any], settings: list[list[TrainedCoder]], data: Examples
+) -> None:
+    """What an anomaly score remembers, of every replica of every setting; nothing of those that diverged."""
+    statistics = getattr(question, "statistics", None)
+    if statistics is None:
+        return
+    replicas = record.get("replicas") or {}
+    count = replicas.get("count") or 1
+    diverged = set(replicas.get("diverged") or ())
+    coders = iter([coder for coders in settings for coder in coders])
+    members = range(count * len(settings))
+    kept = [{} if member in diverged else statistics(next(coders), data) for member in members]
+    keep_scoring(directory, question.score, kept)  # type: ignore[attr-defined]
+
+
 def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:
     """Curves of replicas as one curve each, with plain numbers."""
     curves = {}
@@ -171,7 +191,8 @@ def _baseline_rows(
 
 def _best_setting(record: Mapping[str, Any]) -> int:
     """Index of the setting with the lowest value of the run's monitor, whose metrics are the run's."""
-    settings, monitor = (record.get("replicas") or {}).get("settings"), record.get("monitor") or "val/error"
+    settings = (record.get("replicas") or {}).get("settings")
+    monitor = record.get("monitor") or "val/error"
     if not settings:
         return 0
     return int(np.nanargmin([setting["metrics"].get(monitor, np.nan) for setting in settings]))
@@ -209,30 +230,3 @@ def _keep_pictures(
         pictures.save_png(paths[picture], pixels)
     if wandb_run:
         wandb_run.pictures(list(paths.values()))
-
-
-def _print(name: str, entry: Mapping[str, Any], note: str) -> None:
-    from rich.table import Table
-
-    settings = {row.get("setting"): row.get("values") or {} for row in entry["rows"]}
-    screen = terminal.console()
-    for index, values in settings.items():
-        lines = table([row for row in entry["rows"] if row.get("setting") == index])
-        varied = "".join(f"  {key}={value}" for key, value in values.items())
-        replicas = max(row.get("replicas") or 1 for row in entry["rows"])
-        over = f"mean and 95 % interval over {replicas} replicas; " if replicas > 1 else ""
-        words = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
-        drawn = Table(box=None, header_style="bold", pad_edge=False)
-        for column, heading in enumerate(lines[0]):
-            drawn.add_column(terminal.text(heading), justify="right" if column else "left")
-        for line in lines[1:]:
-            drawn.add_row(*map(terminal.text, line))
-        screen.print()
-        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{words})", "bold"))
-        screen.print(drawn)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
-    return f"{value:,}" if isinstance(value, int) else str(value)

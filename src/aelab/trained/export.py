@@ -17,12 +17,18 @@ from torch import Tensor, nn
 from aelab.data.files.user_files import pick
 from aelab.errors import UserError
 from aelab.machines.atomic_files import unfinished_of
+from aelab.trained.exported_score import ExportedScore
 from aelab.trained.run import Run
 
-PARTS = ("encoder", "decoder", "autoencoder")
+PARTS = ("encoder", "decoder", "autoencoder", "anomaly_score")
 SUFFIXES = {"onnx": ".onnx", "torch_export": ".pt2"}
 TOLERANCE = 1e-4  # of what an exported file may differ by, relative to the largest magnitude of its output
-NAMES = {"encoder": ("x", "code"), "decoder": ("code", "reconstruction"), "autoencoder": ("x", "reconstruction")}
+NAMES = {
+    "encoder": ("x", "code"),
+    "decoder": ("code", "reconstruction"),
+    "autoencoder": ("x", "reconstruction"),
+    "anomaly_score": ("x", "score"),
+}
 
 
 class Exported(nn.Module):
@@ -53,14 +59,15 @@ class Exported(nn.Module):
 def export(run: Run, format: str, which: str = "encoder", path: Path | None = None) -> str:
     """Write a part of a run to ``path``, or ``<run>/exports/<which>`` with the format's suffix; a line about it.
 
-    ``format``: ``onnx`` or ``torch_export``. ``which``: ``encoder``, ``decoder`` or ``autoencoder``. The file takes any
-    number of examples at once. It is opened again and must give the run's numbers for random input, else UserError and
-    no file.
+    ``format``: ``onnx`` or ``torch_export``. ``which``: ``encoder``, ``decoder``, ``autoencoder`` or ``anomaly_score``,
+    the score that the run was evaluated by. The file takes any number of examples at once. It is opened again and must
+    give the run's numbers for random input, else UserError and no file.
     """
-    kind, part = pick("format", format, SUFFIXES), pick("which", which, PARTS)
+    kind = pick("format", format, SUFFIXES)
+    part = pick("which", which, PARTS)
     target = path or run.directory / "exports" / f"{part}{SUFFIXES[kind]}"
     write, read = {"onnx": (_write_onnx, _read_onnx), "torch_export": (_write_torch, _read_torch)}[kind]
-    module = Exported(run, part).eval()
+    module = (ExportedScore(run) if part == "anomaly_score" else Exported(run, part)).eval()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = unfinished_of(target)
@@ -77,21 +84,33 @@ def export(run: Run, format: str, which: str = "encoder", path: Path | None = No
     except OSError as error:
         raise UserError(f"path={target}: cannot be written ({error}); name another file with path=...") from error
     shapes = (list(run.shape), [run.model.network.code_size])
-    taken, given = {"encoder": shapes, "decoder": shapes[::-1], "autoencoder": (shapes[0], shapes[0])}[part]
+    taken, given = {"encoder": shapes, "decoder": shapes[::-1], "autoencoder": (shapes[0], shapes[0])}.get(
+        part, (shapes[0], [])
+    )
     kind = "float64" if part != "decoder" and run.preprocessing.needs_double else "float32"
+    above = (
+        f"; an anomaly is what scores above {run.scoring.threshold!r}"
+        if part == "anomaly_score" and run.scoring
+        else ""
+    )
+    return _line(target, kind, taken, given, difference) + above
+
+
+def _line(target: Path, kind: str, taken: list[int], given: list[int], difference: float) -> str:
     return (
         f"{target}: {kind} {_shown(taken)} to {_shown(given)}; the run's numbers to {difference:.1g} of their largest"
     )
 
 
 def _shown(shape: list[int]) -> str:
-    return f"[N, {', '.join(map(str, shape))}]"
+    return f"[{', '.join(map(str, ('N', *shape)))}]"
 
 
 def _examples(run: Run, part: str, count: int) -> Tensor:
     """Random input: uniform as pixels, or normal about the training mean; codes are those of such examples."""
     draw = torch.Generator().manual_seed(count)
-    x, preprocessing = torch.rand(count, run.model.network.input_size, generator=draw), run.preprocessing
+    x = torch.rand(count, run.model.network.input_size, generator=draw)
+    preprocessing = run.preprocessing
     if preprocessing.offset is not None:
         x = preprocessing.restore(torch.randn(x.shape, generator=draw))
         x = x if preprocessing.needs_double else x.float()
@@ -101,11 +120,17 @@ def _examples(run: Run, part: str, count: int) -> Tensor:
 
 def _difference(run: Run, part: str, exported: Callable[[np.ndarray], np.ndarray]) -> float:
     """Largest difference from the run's own numbers relative to their largest magnitude; UserError beyond 1e-4."""
-    own = {"encoder": run.encode, "decoder": run.decode, "autoencoder": run.reconstruct}[part]
+    own = {
+        "encoder": run.encode,
+        "decoder": run.decode,
+        "autoencoder": run.reconstruct,
+        "anomaly_score": run.anomaly_score,
+    }[part]
     worst = 0.0
     for count in (1, 2, 17):  # other numbers of examples than the one that was traced
         x = _examples(run, part, count)
-        wanted, found = own(x), exported(x.numpy())
+        wanted = own(x)
+        found = exported(x.numpy())
         if wanted.shape != found.shape:
             raise UserError(
                 f"{run.directory}: the exported {part} gives {found.shape} for {wanted.shape}; nothing is kept"

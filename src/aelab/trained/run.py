@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,13 +17,15 @@ from aelab.building.build import build_model
 from aelab.data.preprocessing import PIXELS, Preprocessing
 from aelab.data.tables.columns import recorded_columns
 from aelab.errors import UserError
-from aelab.evaluation.measures.anomaly_scores import squared_errors
+from aelab.evaluation.measures.anomaly_scores import scores_by, squared_errors
 from aelab.models import Autoencoder
 from aelab.replicas.plans import VARIABLE
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import is_number, open_record
+from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
+from aelab.trained.scoring import Scoring, kept_scoring
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,19 +34,27 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct`` and ``anomaly_score`` of
-    arrays, and of frames with the columns of the table it was trained on.
+    """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct``, ``anomaly_score`` and
+    ``is_anomaly`` of arrays, and of frames with the columns of the table it was trained on.
 
     ``model``: the module with its best weights, in evaluation mode. ``manifest``: the run's record.
     ``preprocessing``: what its data went through before the model saw them, and these arrays do.
     """
 
-    def __init__(self, directory: Path, manifest: dict[str, Any], model: Autoencoder, preprocessing: Preprocessing):
+    def __init__(
+        self,
+        directory: Path,
+        manifest: dict[str, Any],
+        model: Autoencoder,
+        preprocessing: Preprocessing,
+        replica: int = 0,
+    ) -> None:
         self.directory = directory
         self.manifest = manifest
         self.model = model
         self.shape = tuple(manifest["data"]["shape"])
         self.preprocessing = preprocessing
+        self.replica = replica
 
     def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
@@ -65,13 +76,37 @@ class Run:
         return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
 
     def anomaly_score(self, x: Values) -> np.ndarray:
-        """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``: their squared errors, summed over values.
+        """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``, by the score the run was evaluated by.
 
-        On the scale that the model sees: a standardised table's values count in standard deviations. A threshold is
-        among the metrics of ``evaluation=anomaly_detection``.
+        That is ``evaluation.anomaly_detection.score``, with what it remembers of the training part; of a run without
+        this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
+        table's values count in standard deviations.
         """
-        values = self._prepared(x)
-        return squared_errors(values.numpy(), self._apply(self.model.reconstruct, values))
+        values = self._prepared(x).numpy()
+        known = self.scoring
+        return scores_by(known.score, self._coder, known.statistics, values) if known else self._errors(values)
+
+    def is_anomaly(self, x: Values) -> np.ndarray:
+        """Which examples score above the run's ``threshold``, bool ``[N]``; UserError where it has none."""
+        known = self.scoring
+        if known is None:
+            raise UserError(
+                f"{self.directory}: this run has no threshold; ask for one with "
+                f"python scripts/evaluate.py run={self.directory} evaluation=anomaly_detection"
+            )
+        return self.anomaly_score(x) > known.threshold
+
+    @cached_property
+    def scoring(self) -> Scoring | None:
+        """The score, its statistics and threshold, of the evaluation ``anomaly_detection``; None without it."""
+        return kept_scoring(self.directory, self.manifest, self.replica, self.model.network.code_size)
+
+    @property
+    def _coder(self) -> ModelCoder:
+        return ModelCoder(self.model, str(self.directory))
+
+    def _errors(self, values: np.ndarray) -> np.ndarray:
+        return squared_errors(values, self._coder.reconstruct(values))
 
     def _prepared(self, x: Values) -> Tensor:
         if hasattr(x, "columns"):
@@ -96,7 +131,8 @@ class Run:
         return prepared
 
     def _from_frame(self, frame: pd.DataFrame) -> np.ndarray:
-        columns, names = self.preprocessing.columns, self.manifest["data"].get("columns")
+        columns = self.preprocessing.columns
+        names = self.manifest["data"].get("columns")
         if columns is None and names is not None:
             columns = recorded_columns(names, frame)
         if columns is None:
@@ -180,7 +216,7 @@ def _opened(directory: Path, device: str, replica: int) -> Run:
     except Exception as error:
         raise UserError(f"{directory}: the checkpoint does not fit the manifest's model ({_reason(error)})") from error
     preprocessing = recorded_preprocessing(directory, config, checkpoint, model.network.input_size)
-    return Run(directory, manifest, model.to(device).eval(), preprocessing)
+    return Run(directory, manifest, model.to(device).eval(), preprocessing, replica)
 
 
 def _reason(error: Exception) -> str:

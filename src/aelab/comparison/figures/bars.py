@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aelab.comparison.choosing import chosen_in_words
 from aelab.comparison.figures.figure import Drawing, numbers, unit
 from aelab.comparison.figures.style import Theme
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Group
-from aelab.comparison.runs import finite
-from aelab.comparison.verdict import TWO_WAY, seeds_in_words
-from aelab.comparison.wording import estimate, plain
+from aelab.comparison.verdict import TWO_WAY, few_replicas, seeds_in_words
+from aelab.comparison.wording import plain, with_ends
 
 _MOST = 20
 _PARTS = ("test/bias2", "test/variance")
@@ -24,9 +25,9 @@ def error_bars(groups: Sequence[Group], keys: Sequence[str]) -> Drawing | None:
         return None
     drawn = known[:_MOST]
     parts = all(_drawable(group.mean(part)) for group in drawn for part in _PARTS)
-    caption = _caption(drawn, parts)
+    caption = f"{_caption(drawn, parts)} Best on top, by {chosen_in_words(groups)}.".strip()
     if len(drawn) < len(known):
-        caption += f" The {_MOST} lowest of {len(known)} are drawn."
+        caption += f" The {_MOST} best of {len(known)} are drawn."
     metrics = ("test/error", *(_PARTS if parts else ()), "test/pca_error")
     rows = [
         numbers("", group.label(keys), ("", ""), metric, found)
@@ -52,10 +53,12 @@ def _caption(drawn: Sequence[Group], parts: bool) -> str:
     if seeds := seeds_in_words(drawn):
         words += f" Whiskers: {seeds}."
     elif any(found.half for found in errors):
-        words += " Whiskers: 95 % intervals" + (f"{TWO_WAY.partition('intervals')[2]}." if parts else ".")
+        words += f" Whiskers: {TWO_WAY}."
+    if parts:
+        words += f" {few_replicas(drawn)}"
     if any(finite(group.pca()) for group in drawn):
         words += " Dashed: PCA with the same code size."
-    return words.strip()
+    return " ".join(words.split())
 
 
 def _paint(
@@ -101,9 +104,10 @@ def _bar(axes: Axes, theme: Theme, row: int, group: Group, parts: bool) -> None:
             left += width
     else:
         axes.barh(row, found.mean, height=0.6, color=theme.colours[0])
-    if found.half:
-        axes.errorbar(found.mean, row, xerr=found.half, color=theme.ink, linewidth=1.2, capsize=2.5)
-    label = estimate(found.mean, found.half)
+    if found.low is not None and found.high is not None and found.high > found.low:
+        ends = [[max(0.0, found.mean - found.low)], [max(0.0, found.high - found.mean)]]
+        axes.errorbar(found.mean, row, xerr=ends, color=theme.ink, linewidth=1.2, capsize=2.5)
+    label = with_ends(found.mean, found.low, found.high)
     beside = axes.get_yaxis_transform()
     value = axes.annotate(label, (1.0, row), (8, 0), beside, "offset points", va="center", size=9)
     value.set_annotation_clip(False)

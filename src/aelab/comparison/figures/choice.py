@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
+from aelab.comparison.against import Differences
 from aelab.comparison.figures.bars import error_bars
+from aelab.comparison.figures.differences import differences_figure
 from aelab.comparison.figures.error_curve import error_curve
 from aelab.comparison.figures.evaluation_curves import evaluated_curves
 from aelab.comparison.figures.figure import Drawing, SavedFigure, numeric_keys, save
@@ -13,15 +16,19 @@ from aelab.comparison.figures.training_curves import training_curves
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import choices, differing_keys
-from aelab.comparison.wording import plain, shown
+from aelab.comparison.tasks import joined
+from aelab.comparison.wording import plain
 
 _MOST_KEYS = 4  # figures of each kind
 
 
-def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
-    """Draw and save every figure the runs have numbers for. Errors in different units never share one."""
+def draw_figures(comparison: Comparison, directory: Path, differences: Sequence[Differences] = ()) -> list[SavedFigure]:
+    """Draw and save every figure the runs have numbers for, and paired ``differences``.
+
+    Errors in different units never share one.
+    """
     found = []
-    for drawing in drawings(comparison):
+    for drawing in chain(drawings(comparison), _paired(differences)):
         try:
             found.append(save(drawing, directory))
         except (ArithmeticError, MemoryError, RuntimeError, ValueError, Warning) as problem:
@@ -30,20 +37,31 @@ def draw_figures(comparison: Comparison, directory: Path) -> list[SavedFigure]:
     return found
 
 
+def _paired(differences: Sequence[Differences]) -> Iterator[Drawing]:
+    for one in differences:
+        if drawing := differences_figure(one):
+            yield _named(drawing, one.task)
+
+
+def _named(drawing: Drawing, problem: str) -> Drawing:
+    """A drawing that says which problem it is of, where there are several."""
+    if not problem:
+        return drawing
+    return replace(drawing, name=f"{drawing.name}-{problem}", title=f"{drawing.title}: {problem}")
+
+
 def drawings(comparison: Comparison) -> Iterator[Drawing]:
     """The figures of each problem (data and error): bias and variance, then the error, then the curves."""
     problems = comparison.problems()
-    keys = [key for key in ("data", "error") if key in comparison.keys]
     unfinished: dict[str, list[RunRecord]] = {}
     for run in comparison.unfinished:
         if run.config:
-            unfinished.setdefault(", ".join(shown(run.config.get(key)) for key in keys), []).append(run)
+            unfinished.setdefault(joined(run, problems, comparison.keys), []).append(run)
     for problem in dict.fromkeys([*problems, *unfinished]):
-        groups, rest = problems.get(problem, []), unfinished.get(problem, [])
+        groups = problems.get(problem, [])
+        rest = unfinished.get(problem, [])
         for drawing in _of_one_problem(groups, rest, comparison.keys):
-            named = f"{drawing.name}-{problem}" if problem else drawing.name
-            title = f"{drawing.title}: {problem}" if problem else drawing.title
-            yield replace(drawing, name=named, title=title)
+            yield _named(drawing, problem)
 
 
 def _of_one_problem(

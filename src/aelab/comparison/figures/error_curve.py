@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from aelab.comparison.figures.figure import Drawing, leading, numbers, numeric_keys, split, unit
 from aelab.comparison.figures.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.comparison.figures.style import LINES, MARKERS, PANELS, Theme, label_ends, name_panel, panels
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.runs import finite
 from aelab.comparison.swept import factors
-from aelab.comparison.verdict import seeds_in_words
+from aelab.comparison.verdict import TWO_WAY, seeds_in_words
 from aelab.comparison.wording import plain
 from aelab.runs.record import is_number
 
@@ -70,7 +70,7 @@ def error_curve(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawi
         if line.level
     ]
     rows += [
-        numbers(panel.title, "PCA", (key, x), "test/pca_error", Estimate(value, None, 1))
+        numbers(panel.title, "PCA", (key, x), "test/pca_error", Estimate(value))
         for panel in found
         for x, value in panel.pca
     ]
@@ -111,7 +111,7 @@ def _caption(groups: Sequence[Group], found: Sequence[Panel]) -> str:
     if seeds := seeds_in_words(groups):
         words += f" Bands: {seeds}."
     elif any(value.half for value in values):
-        words += " Bands: 95 % intervals from the standard error of each run."
+        words += f" Bands: {TWO_WAY}."
     if any(line.level for panel in found for line in panel.lines):
         words += " Dotted: variants without this key."
     return words.strip()
@@ -156,8 +156,8 @@ def _draw(axes: Axes, line: Line, scale: Scale, colour: str, marker: str) -> Non
         return
     places = [scale.place(x) for x, _ in line.points]
     axes.plot(places, [value.mean for _, value in line.points], color=colour, marker=marker)
-    lows = [value.mean - (value.half or 0.0) for _, value in line.points]
-    highs = [value.mean + (value.half or 0.0) for _, value in line.points]
+    lows = [value.mean if value.low is None else value.low for _, value in line.points]
+    highs = [value.mean if value.high is None else value.high for _, value in line.points]
     axes.fill_between(places, lows, highs, color=colour, alpha=0.16, linewidth=0)
 
 

@@ -28,7 +28,7 @@ def _drawing(name: str, groups: Sequence[Group], keys: Sequence[str]) -> Drawing
         return None
     curve_shown = drawn[0].runs[0].curves[name]
     rows = [
-        numbers("", label, (curve_shown.x_name, x), name, Estimate(y, None, len(group.runs)))
+        numbers("", label, (curve_shown.x_name, x), name, Estimate(y, n=len(group.runs)))
         for group, (label, points) in zip(drawn, found, strict=True)
         for x, y in points
     ]

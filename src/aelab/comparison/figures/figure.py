@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from aelab.comparison.figures.style import DARK, LIGHT, LINES, Theme, settings
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Estimate, Group, write_csv
-from aelab.comparison.runs import finite
 from aelab.comparison.units import UNKNOWN
 from aelab.machines.atomic_files import write_whole
 from aelab.runs.record import is_number
@@ -76,11 +76,9 @@ def unit(groups: Iterable[Group]) -> str:
 
 def numbers(panel: str, line: str, x: tuple[str, Any], metric: str, found: Estimate) -> dict[str, Any]:
     """One row of a figure's numbers."""
-    low = None if found.half is None else found.mean - found.half
-    high = None if found.half is None else found.mean + found.half
     return {
         "panel": panel, "line": line, "key": x[0], "x": x[1], "metric": metric,
-        "mean": found.mean, "low": low, "high": high, "seeds": found.n,
+        "mean": found.mean, "low": found.low, "high": found.high, "seeds": found.n,
     }  # fmt: skip
 
 
@@ -129,7 +127,8 @@ def _painted(drawing: Drawing, theme: Theme, with_svg: bool) -> tuple[bytes, byt
         figure.set_dpi(160)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        png, svg = io.BytesIO(), io.BytesIO()
+        png = io.BytesIO()
+        svg = io.BytesIO()
         # a palette makes a third of the size, and no eye can tell
         pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         pixels.quantize(256, dither=Image.Dither.NONE).save(png, "PNG")

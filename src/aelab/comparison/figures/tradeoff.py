@@ -7,12 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from aelab.comparison.choosing import best_first, chosen_in_words, criterion
 from aelab.comparison.figures.figure import Drawing, numbers, split, unit
 from aelab.comparison.figures.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.comparison.figures.style import PANELS, Theme, name_panel, panels
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.runs import finite
-from aelab.comparison.verdict import TWO_WAY
+from aelab.comparison.verdict import TWO_WAY, few_replicas
 from aelab.comparison.wording import plain, shown
 from aelab.runs.record import is_number
 
@@ -29,19 +30,22 @@ _NAMES = {
 
 
 class Panel(NamedTuple):
-    """One variant's curves, by metric."""
+    """One variant's curves, by metric, and where its best setting by validation lies."""
 
     title: str
     curves: dict[str, Points]
+    best: float
 
 
 def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing | None:
-    """One panel per variant (and value of whatever else differs), shared axes, the least error marked."""
+    """One panel per variant (and value of whatever else differs), shared axes, the best by validation marked."""
     measured = [group for group in groups if is_number(group.value(key)) and _measured(group)]
+    chosen_by = criterion(measured)
     candidates = [
-        (min(found.mean for _, found in curves["test/error"]), Panel(title, curves))
+        (best.mean(chosen_by) or 0.0, Panel(title, curves, float(best.value(key))))
         for title, members in split(measured, [other for other in keys if other != key])
         if len((curves := _curves(members, key))["test/error"]) > 1
+        for best in best_first(members)[:1]
     ]
     if not candidates:
         return None
@@ -49,11 +53,11 @@ def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing 
     limit = sorted(least for least, _ in candidates)[:most][-1]
     found = [panel for least, panel in candidates if least <= limit][:most]
     halves = any(value.half for panel in found for curve in panel.curves.values() for _, value in curve)
-    caption = "Ringed: the least error."
+    caption = f"Ringed, in every panel: the best by {chosen_in_words(measured)}, with its test error."
     if halves:
-        caption += f" {TWO_WAY.capitalize()}."
+        caption += f" Bands: {TWO_WAY}. {few_replicas(measured)}".rstrip()
     if len(found) < len(candidates):
-        caption += f" {len(found)} of {len(candidates)} panels are drawn: those that reach the lowest errors."
+        caption += f" {len(found)} of {len(candidates)} panels are drawn: the best."
     rows = [
         numbers(panel.title, _NAMES[metric], (key, x), metric, value)
         for panel in found
@@ -78,7 +82,7 @@ def _curves(groups: Sequence[Group], key: str) -> dict[str, Points]:
             value = group.estimate(metric, two_way=True)
             if metric == "test/error" and value is None:
                 parts = (group.mean("test/bias2") or 0.0, group.mean("test/variance") or 0.0)
-                value = Estimate(sum(parts), None, len(group.runs))
+                value = Estimate(sum(parts), n=len(group.runs))
             if value is not None and finite(value.mean) and (metric != "test/noise" or value.mean > 0):
                 curves.setdefault(metric, []).append((float(group.value(key)), value))
     return curves
@@ -97,7 +101,7 @@ def _paint(theme: Theme, title: str, found: Sequence[Panel], key: str, unit_name
         for metric, curve in panel.curves.items():
             _line(axes, scale, curve, floor, *looks[metric])
         dress(axes, theme, scale, xs, 4.9 if len(found) == 1 else 2.6)
-        _mark_least(axes, theme, scale, panel.curves["test/error"])
+        _mark(axes, theme, scale, panel.curves["test/error"], panel.best)
     grid[0].set_ylim(bottom=floor, top=grid[0].get_ylim()[1] * (2.0 if logarithmic else 1.06))
     if logarithmic:
         log_upwards(grid[0])
@@ -139,20 +143,22 @@ def _line(
         return
     axes.plot(places, means, "o", color=colour, markersize=3.5)
     if any(value.half for _, value in curve):
-        lows = [max(floor, value.mean - (value.half or 0.0)) for _, value in curve]
-        highs = [value.mean + (value.half or 0.0) for _, value in curve]
+        lows = [max(floor, value.mean if value.low is None else value.low) for _, value in curve]
+        highs = [value.mean if value.high is None else value.high for _, value in curve]
         axes.fill_between(places, lows, highs, color=colour, alpha=0.16, linewidth=0)
 
 
-def _mark_least(axes: Axes, theme: Theme, scale: Scale, curve: Points) -> None:
-    index = min(range(len(curve)), key=lambda at: curve[at][1].mean)
+def _mark(axes: Axes, theme: Theme, scale: Scale, curve: Points, best: float) -> None:
+    index = next((at for at, (x, _) in enumerate(curve) if x == best), None)
+    if index is None:
+        return
     x, value = curve[index]
     place = scale.place(x)
     axes.plot(place, value.mean, "o", markersize=9, markerfacecolor="none", markeredgecolor=theme.ink)
     side = "left" if index == 0 else "right" if index == len(curve) - 1 else "center"
     label = axes.annotate(
         f"{value.mean:.3g} at {shown(x)}",
-        (place, value.mean + (value.half or 0.0)),
+        (place, value.mean if value.high is None else value.high),
         (0, 9),
         textcoords="offset points",
         ha=side,

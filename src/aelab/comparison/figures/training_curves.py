@@ -11,8 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from aelab.comparison.figures.figure import Drawing, leading, numbers, numeric_keys, split, unit
 from aelab.comparison.figures.scale import log_upwards, spans_decades
 from aelab.comparison.figures.style import PANELS, Theme, label_ends, name_panel, panels
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.runs import RunRecord, finite
+from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import factors
 from aelab.comparison.wording import count, plain
 
@@ -67,7 +68,7 @@ def training_curves(
         caption += f" {drawn} of {count(len(candidates), 'configuration')} are drawn."
     ordered = len(along) == 1 and bool(numeric_keys(groups, along))
     rows = [
-        numbers(panel, line.label, ("epoch", epoch), metric, Estimate(value, None, 1))
+        numbers(panel, line.label, ("epoch", epoch), metric, Estimate(value))
         for panel, lines in found
         for line in lines
         for metric, curve in line.curves.items()

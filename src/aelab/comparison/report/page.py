@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+from aelab.comparison.choosing import chosen_in_words
 from aelab.comparison.figures.figure import SavedFigure
 from aelab.comparison.groups import Comparison
 from aelab.comparison.report.embedding import embed
 from aelab.comparison.report.runs_section import run_sections
 from aelab.comparison.table import Row, Table, tabulate, visible
-from aelab.comparison.verdict import seeds_in_words, verdict
+from aelab.comparison.verdict import TWO_WAY, few_replicas, seeds_in_words, verdict
 from aelab.comparison.wording import count, plain
 from aelab.machines.atomic_files import write_whole
 
@@ -83,10 +84,15 @@ def _below_table(comparison: Comparison, table: Table, shown_rows: int) -> str:
     notes = []
     if seeds := seeds_in_words(comparison.groups):
         notes.append(f"{seeds.capitalize()}.")
-    elif any(run.metrics.get("test/error_se") for run in comparison.runs):
-        notes.append("± half of the 95 % interval from a run's own standard error.")
+    elif any("test/error" in run.intervals for run in comparison.runs):
+        notes.append(f"±, or the ends in brackets: {TWO_WAY}.")
+    if few := few_replicas(comparison.groups):
+        notes.append(few)
     if any(row.best for row in table.rows):
-        notes.append("Best: the lowest test/error of its data and kind of error.")
+        ways = sorted({chosen_in_words(groups) for groups in comparison.problems().values() if len(groups) > 1})
+        notes.append(
+            f"Best first, and best: by {' or '.join(ways)}, of its data and kind of error; the figures are of test."
+        )
     if shown_rows < len(table.rows):
         notes.append(f"{count(len(table.rows) - shown_rows, 'row')} more in comparison.csv.")
     return f'<p class="quiet">{escape(" ".join(notes))}</p>' if notes else ""
@@ -98,7 +104,8 @@ def _figures(figures: Sequence[SavedFigure]) -> str:
 
 
 def _figure(figure: SavedFigure, limit: int) -> str:
-    light, dark = embed(figure.light.read_bytes(), limit), embed(figure.dark.read_bytes(), limit)
+    light = embed(figure.light.read_bytes(), limit)
+    dark = embed(figure.dark.read_bytes(), limit)
     if light is None or dark is None:
         return ""
     title = escape(figure.drawing.title)

@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Sequence
 from html import escape
 
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.report.embedding import embed
-from aelab.comparison.runs import RunRecord, finite
+from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import choices, differing_keys
 from aelab.comparison.table import tabulate, visible
 from aelab.comparison.wording import ABSENT, count, duration, number, plain, plain_lines, shown
@@ -106,7 +107,8 @@ def _differences(runs: Sequence[RunRecord]) -> dict[int, dict[str, str]]:
 def _pictures(run: RunRecord, limit: int) -> str:
     figures = []
     for name in sorted(run.pictures(), key=_place):
-        stem, content = name.removesuffix(".png"), run.picture(name)
+        stem = name.removesuffix(".png")
+        content = run.picture(name)
         caption = escape(_CAPTIONS.get(stem, plain(stem).replace("_", " ").capitalize()))
         picture = embed(content, limit) if content else None
         if picture is None:

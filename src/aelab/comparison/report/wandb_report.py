@@ -24,7 +24,8 @@ def push_report(spec: Spec, logged: Logged, note: Path) -> tuple[str, str]:
     Raises UserError where wandb-workspaces is not installed.
     """
     try:
-        report, workspace = build_report(spec, logged), build_workspace(spec, logged)
+        report = build_report(spec, logged)
+        workspace = build_workspace(spec, logged)
     except ImportError as error:
         raise UserError(MISSING) from error
     before = _before(note, logged)

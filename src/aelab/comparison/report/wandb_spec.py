@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from aelab.comparison.figures.figure import SavedFigure, numeric_keys
 from aelab.comparison.figures.scale import scale_of
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison
 from aelab.comparison.report.wandb_summary import Chart, charts, picture_key, summary_id
-from aelab.comparison.runs import RunRecord, finite
+from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import short_names
 from aelab.comparison.wording import count
 from aelab.runs.manifest import read_manifest

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from aelab.comparison.figures.figure import SavedFigure, file_name
+from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, rows
-from aelab.comparison.runs import finite
 from aelab.runs.wandb_note import Note
 from aelab.tracking.wandb_client import close_run, open_run
 

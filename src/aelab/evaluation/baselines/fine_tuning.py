@@ -32,17 +32,21 @@ def fine_tune(
     """
     assert data.train.labels is not None
     classes = np.unique(data.train.labels)
-    x, y = torch.from_numpy(data.train.x), torch.from_numpy(np.searchsorted(classes, data.train.labels))
+    x = torch.from_numpy(data.train.x)
+    y = torch.from_numpy(np.searchsorted(classes, data.train.labels))
     top = nn.Linear(code_size, len(classes))
     nn.init.zeros_(top.weight)
     nn.init.zeros_(top.bias)
     device = next(encoder.parameters(), top.weight).device
     network = nn.Sequential(encoder, top).to(device)
-    x, y = x.to(device), y.to(device)
+    x = x.to(device)
+    y = y.to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
     order = torch.Generator().manual_seed(data.seed)
     errors: list[float] = []
-    best, moved, state = 0, 0, copy.deepcopy(network.state_dict())
+    best = 0
+    moved = 0
+    state = copy.deepcopy(network.state_dict())
     best_loss = lowest = float("inf")
     for epoch in range(max_epochs):
         for rows in torch.randperm(len(x), generator=order).to(device).split(batch_size):
@@ -53,9 +57,13 @@ def fine_tune(
         errors.append(float((classes[logits.argmax(1).numpy()] != data.val.labels).mean()))
         loss = _cross_entropy(logits, data.val, classes)
         if epoch == 0 or (errors[epoch], loss) < (errors[best], best_loss):
-            best, best_loss, moved, state = epoch, loss, epoch, copy.deepcopy(network.state_dict())
+            best = epoch
+            best_loss = loss
+            moved = epoch
+            state = copy.deepcopy(network.state_dict())
         if loss < lowest:  # on a plateau the error stands still long before it falls
-            lowest, moved = loss, epoch
+            lowest = loss
+            moved = epoch
         if epoch - moved >= patience:
             break
     network.load_state_dict(state)

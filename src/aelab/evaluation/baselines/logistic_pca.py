@@ -75,7 +75,8 @@ class LogisticPCACoder:
             system += (curvature(self._logits(some)).mT @ squares).view(-1, size, size)
             wanted += (part - 0.5).mT @ known
         solution = torch.linalg.solve(system, wanted)
-        self.directions, self.offset = solution[:, :-1].contiguous(), solution[:, -1].contiguous()
+        self.directions = solution[:, :-1].contiguous()
+        self.offset = solution[:, -1].contiguous()
 
     def _objective(self, x: Tensor, code: Tensor) -> float:
         """Cross-entropy and ridge, per example."""

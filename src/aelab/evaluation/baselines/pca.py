@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import torch
@@ -52,10 +52,16 @@ def _mean(x: Examples, rows: int) -> Tensor:
 
 def pca_error(pca: PCA, x: Examples, code_size: int, chunk: int = CHUNK) -> float:
     """Mean squared error per example, summed over values, of x ``[N, D]`` rebuilt from ``code_size`` values."""
+    return sum(part.square().sum().item() for part in _residuals(pca, x, code_size, chunk)) / len(x)
+
+
+def pca_errors(pca: PCA, x: Examples, code_size: int, chunk: int = CHUNK) -> Tensor:
+    """The same of each example, ``[N]``."""
+    return torch.cat([part.square().sum(1) for part in _residuals(pca, x, code_size, chunk)])
+
+
+def _residuals(pca: PCA, x: Examples, code_size: int, chunk: int) -> Iterator[Tensor]:
     directions = pca.directions[:code_size]
-    total = 0.0
     for part in x.split(max(1, chunk // x.shape[1])):
         centred = part.double() - pca.mean
-        residual = centred - centred @ directions.mT @ directions
-        total += residual.square().sum().item()
-    return total / len(x)
+        yield centred - centred @ directions.mT @ directions

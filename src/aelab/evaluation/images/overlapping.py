@@ -20,7 +20,8 @@ def by_patches(
     channels, height, width = picture.shape
     tops, lefts = (places(*sides, min(stride, sides[1])) for sides in ((height, size[0]), (width, size[1])))
     views = np.lib.stride_tricks.sliding_window_view(picture, size, axis=(1, 2))
-    total, count = np.zeros(picture.shape), np.zeros((height, width))
+    total = np.zeros(picture.shape)
+    count = np.zeros((height, width))
     rows = max(1, VALUES // (len(lefts) * channels * size[0] * size[1]))
     for some in np.split(tops, range(rows, len(tops), rows)):
         patches = views[:, some][:, :, lefts].transpose(1, 2, 0, 3, 4)

@@ -42,7 +42,8 @@ def inpainting(clean: np.ndarray, known: np.ndarray, fill: np.ndarray) -> Proble
 
 def upscaling(clean: np.ndarray) -> Problem:
     """Only the means of blocks of 2 x 2 pixels are known; the iteration begins with their bicubic interpolation."""
-    small, size = block_means(clean), clean.shape[2:]
+    small = block_means(clean)
+    size = clean.shape[2:]
     start = np.stack([bicubic(picture, size) for picture in small])
     return Problem(clean, start, lambda x: x + repeated(small - block_means(x), size))
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from aelab.evaluation.protocol import Part
 
-GREEN, RED = (46, 160, 67), (214, 48, 49)
+GREEN = (46, 160, 67)
+RED = (214, 48, 49)
 
 
 def figure_pixels(draw: Callable[[Any], None], width: float = 5, height: float = 4) -> np.ndarray:
@@ -41,13 +42,16 @@ def lookup_sheet(queries: Part, known: Part, found: np.ndarray, shape: tuple[int
     """A row for each query: it, then the examples ``found`` ``[Q, k]`` (rows of ``known``) in a frame, green where
     the label is the query's and red where not. Each picture is enlarged to about ``size`` pixels."""
     assert queries.labels is not None and known.labels is not None
-    grow, line = max(1, size // shape[-1]), 3
-    height, width = shape[1] * grow + 2 * line, shape[2] * grow + 2 * line
+    grow = max(1, size // shape[-1])
+    line = 3
+    height = shape[1] * grow + 2 * line
+    width = shape[2] * grow + 2 * line
     sheet = np.full((len(found) * height, (found.shape[1] + 1) * width + size // 4, 3), 255, np.uint8)
     for row, (x, label, rows) in enumerate(zip(queries.x, queries.labels, found, strict=True)):
         cells = [(x, (255, 255, 255)), *((known.x[i], GREEN if known.labels[i] == label else RED) for i in rows)]
         for column, (values, colour) in enumerate(cells):
-            left, top = column * width + (size // 4 if column else 0), row * height
+            left = column * width + (size // 4 if column else 0)
+            top = row * height
             sheet[top : top + height, left : left + width] = colour
             pixels = np.repeat(np.repeat(to_pixels(values, shape), grow, 0), grow, 1)
             sheet[top + line : top + height - line, left + line : left + width - line] = pixels
@@ -59,14 +63,17 @@ def framed_rows(
 ) -> np.ndarray:
     """For each name in ``rows`` two lines of pictures: those rows of ``x`` ``[N, D]``, in a red frame where ``marked``
     ``[N]`` and a green one where not, and below each what became of it, ``again`` ``[N, D]``."""
-    grow, line = max(1, 56 // shape[-1]), 3
-    height, width = shape[1] * grow + 2 * line, shape[2] * grow + 2 * line
+    grow = max(1, 56 // shape[-1])
+    line = 3
+    height = shape[1] * grow + 2 * line
+    width = shape[2] * grow + 2 * line
     block = 2 * height + 8
     sheet = np.full((len(rows) * block, max(map(len, rows.values())) * width, 3), 255, np.uint8)
     for number, chosen in enumerate(rows.values()):
         for column, row in enumerate(chosen):
             for below, values in enumerate((x[row], again[row])):
-                top, left = number * block + below * height, column * width
+                top = number * block + below * height
+                left = column * width
                 sheet[top : top + height, left : left + width] = RED if marked[row] else GREEN
                 pixels = np.repeat(np.repeat(to_pixels(values, shape), grow, 0), grow, 1)
                 sheet[top + line : top + height - line, left + line : left + width - line] = pixels

@@ -40,7 +40,8 @@ def image_rows(rows: Mapping[str, Sequence[np.ndarray]], unrated: str = "") -> n
 
 def _rgb(picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[1:]
-    top, left = max(0, height - SHOWN) // 2, max(0, width - SHOWN) // 2
+    top = max(0, height - SHOWN) // 2
+    left = max(0, width - SHOWN) // 2
     middle = picture[:, top : top + SHOWN, left : left + SHOWN]
     pixels = to_pixels(middle.reshape(-1), middle.shape)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels

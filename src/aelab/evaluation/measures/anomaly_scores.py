@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -10,7 +10,10 @@ from sklearn.neighbors import NearestNeighbors
 from aelab.evaluation.checks import require_varying
 from aelab.evaluation.protocol import Coder
 
+NEIGHBOURS = 5
 Scorer = Callable[[np.ndarray], np.ndarray]
+Statistics = Mapping[str, np.ndarray]
+"""What a score remembers of the training examples; with it and the coder, anybody gets the same scores again."""
 
 
 def squared_errors(x: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
@@ -20,7 +23,7 @@ def squared_errors(x: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
 
 def error_scorer(coder: Coder, train: np.ndarray) -> Scorer:
     """``squared_errors`` of the coder's reconstructions."""
-    return lambda x: squared_errors(x, coder.reconstruct(x))
+    return _scorer("error", coder, train)
 
 
 def relative_error_scorer(coder: Coder, train: np.ndarray) -> Scorer:
@@ -28,12 +31,7 @@ def relative_error_scorer(coder: Coder, train: np.ndarray) -> Scorer:
 
     For pictures on a dark ground, whose errors are small where there is little to rebuild, whatever it is.
     """
-
-    def scores(x: np.ndarray) -> np.ndarray:
-        length = np.sqrt(np.square(x).sum(1, dtype=np.float64))
-        return squared_errors(x, coder.reconstruct(x)) / np.where(length == 0, 1, length)
-
-    return scores
+    return _scorer("relative_error", coder, train)
 
 
 def mahalanobis_scorer(coder: Coder, train: np.ndarray) -> Scorer:
@@ -41,14 +39,7 @@ def mahalanobis_scorer(coder: Coder, train: np.ndarray) -> Scorer:
 
     Directions in which no training code varies are left out (pseudoinverse).
     """
-    known = require_varying(coder.encode(train)).astype(np.float64)
-    mean, precision = known.mean(0), np.linalg.pinv(np.atleast_2d(np.cov(known.T)), hermitian=True)
-
-    def scores(x: np.ndarray) -> np.ndarray:
-        centred = coder.encode(x) - mean
-        return np.einsum("ni,ni->n", centred @ precision, centred)
-
-    return scores
+    return _scorer("mahalanobis", coder, train)
 
 
 def error_and_distance_scorer(coder: Coder, train: np.ndarray) -> Scorer:
@@ -57,16 +48,76 @@ def error_and_distance_scorer(coder: Coder, train: np.ndarray) -> Scorer:
     As a Gaussian around principal axes adds the distance off their subspace to the one within (Tipping & Bishop 1999),
     but with equal weights: an anomaly that is rebuilt well may still have a code that is far off.
     """
-    parts = [error_scorer(coder, train), mahalanobis_scorer(coder, train)]
-    means = [max(float(part(train).mean()), np.finfo(np.float32).tiny) for part in parts]
-    return lambda x: parts[0](x) / means[0] + parts[1](x) / means[1]
+    return _scorer("error_and_distance", coder, train)
 
 
-def neighbour_scorer(coder: Coder, train: np.ndarray, neighbours: int = 5) -> Scorer:
+def neighbour_scorer(coder: Coder, train: np.ndarray, neighbours: int = NEIGHBOURS) -> Scorer:
     """Mean distance of a code to the ``neighbours`` nearest training codes (Angiulli & Pizzuti 2002)."""
-    known = require_varying(coder.encode(train))
-    search = NearestNeighbors(n_neighbors=min(neighbours, len(known))).fit(known)
-    return lambda x: search.kneighbors(coder.encode(x))[0].mean(1)
+    known = _codes(coder, train)
+    return lambda x: _neighbour_distance(coder, known, x, neighbours)
+
+
+def statistics_of(score: str, coder: Coder, train: np.ndarray) -> Statistics:
+    """What ``score`` remembers of training examples ``[N, D]``.
+
+    ``mean`` ``[H]`` and ``precision`` ``[H, H]`` of codes, ``scales`` ``[2]`` (mean error, mean distance), ``codes``
+    ``[N, H]``; nothing for errors.
+    """
+    return _FIT[score](coder, train)
+
+
+def scores_by(score: str, coder: Coder, statistics: Statistics, x: np.ndarray) -> np.ndarray:
+    """Scores ``[N]`` of examples ``[N, D]`` by what ``statistics_of`` found."""
+    return _SCORE[score](coder, statistics, x)
+
+
+def _scorer(score: str, coder: Coder, train: np.ndarray) -> Scorer:
+    statistics = statistics_of(score, coder, train)
+    return lambda x: scores_by(score, coder, statistics, x)
+
+
+def _nothing(coder: Coder, train: np.ndarray) -> Statistics:
+    return {}
+
+
+def _gaussian(coder: Coder, train: np.ndarray) -> Statistics:
+    known = require_varying(coder.encode(train)).astype(np.float64)
+    return {"mean": known.mean(0), "precision": np.linalg.pinv(np.atleast_2d(np.cov(known.T)), hermitian=True)}
+
+
+def _scaled_gaussian(coder: Coder, train: np.ndarray) -> Statistics:
+    found = _gaussian(coder, train)
+    parts = (_error(coder, found, train), _distance(coder, found, train))
+    return {**found, "scales": np.array([max(float(part.mean()), np.finfo(np.float32).tiny) for part in parts])}
+
+
+def _codes(coder: Coder, train: np.ndarray) -> Statistics:
+    return {"codes": require_varying(coder.encode(train))}
+
+
+def _error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    return squared_errors(x, coder.reconstruct(x))
+
+
+def _relative_error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    length = np.sqrt(np.square(x).sum(1, dtype=np.float64))
+    return squared_errors(x, coder.reconstruct(x)) / np.where(length == 0, 1, length)
+
+
+def _distance(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    centred = coder.encode(x) - known["mean"]
+    return np.einsum("ni,ni->n", centred @ known["precision"], centred)
+
+
+def _error_and_distance(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    error, distance = known["scales"]
+    return _error(coder, known, x) / error + _distance(coder, known, x) / distance
+
+
+def _neighbour_distance(coder: Coder, known: Statistics, x: np.ndarray, neighbours: int = NEIGHBOURS) -> np.ndarray:
+    codes = known["codes"]
+    search = NearestNeighbors(n_neighbors=min(neighbours, len(codes))).fit(codes)
+    return search.kneighbors(coder.encode(x))[0].mean(1)
 
 
 SCORERS = {
@@ -75,4 +126,18 @@ SCORERS = {
     "error_and_distance": error_and_distance_scorer,
     "mahalanobis": mahalanobis_scorer,
     "neighbours": neighbour_scorer,
+}
+_FIT: dict[str, Callable[[Coder, np.ndarray], Statistics]] = {
+    "error": _nothing,
+    "relative_error": _nothing,
+    "error_and_distance": _scaled_gaussian,
+    "mahalanobis": _gaussian,
+    "neighbours": _codes,
+}
+_SCORE: dict[str, Callable[[Coder, Statistics, np.ndarray], np.ndarray]] = {
+    "error": _error,
+    "relative_error": _relative_error,
+    "error_and_distance": _error_and_distance,
+    "mahalanobis": _distance,
+    "neighbours": _neighbour_distance,
 }

@@ -41,7 +41,8 @@ class Quantiser:
         self.mean = train.mean(0)
         self.widths = step * widths
         symbols = np.rint((train - self.mean) / self.widths)
-        self.low, self.high = symbols.min(0), symbols.max(0)
+        self.low = symbols.min(0)
+        self.high = symbols.max(0)
         self.first = np.concatenate([[0], np.cumsum(self.high - self.low + 1)[:-1]]).astype(np.int64)
         size = int((self.high - self.low + 1).sum())
         counts = np.bincount(
@@ -80,7 +81,8 @@ def unit_widths(coder: Coder, train: np.ndarray) -> np.ndarray:
 
 def code_curve(coder: Coder, train: np.ndarray, x: np.ndarray, steps: Sequence[float]) -> list[Point]:
     """Points of examples ``x`` ``[N, D]`` through quantised codes; the first sends nothing, and gets the mean code."""
-    known, code = coder.encode(train), coder.encode(x)
+    known = coder.encode(train)
+    code = coder.encode(x)
     widths = unit_widths(coder, known)
     points = [Point(0, np.repeat(coder.decode(known.mean(0, keepdims=True)), len(x), 0))]
     for step in steps:

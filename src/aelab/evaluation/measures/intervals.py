@@ -9,16 +9,21 @@ from scipy.stats import binomtest
 from aelab.evaluation.protocol import Score
 
 
-def mean_score(metric: str, values: np.ndarray) -> Score:
-    """The mean of one value per example ``[N]`` with its t-interval; none for fewer than two examples."""
+def mean_score(metric: str, values: np.ndarray, share: bool = False) -> Score:
+    """The mean of one value per example ``[N]`` with its t-interval; none for fewer than two examples.
+
+    ``share``: the values lie in [0, 1], and so do the ends.
+    """
     mean = float(values.mean(dtype=np.float64))
     if len(values) < 2:
-        return Score(metric, mean)
+        return Score(metric, mean, share=share)
     half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1, dtype=np.float64) / np.sqrt(len(values)))
-    return Score(metric, mean, mean - half, mean + half)
+    low = mean - half
+    high = mean + half
+    return Score(metric, mean, max(low, 0.0), min(high, 1.0), share) if share else Score(metric, mean, low, high)
 
 
 def accuracy_score(metric: str, right: np.ndarray) -> Score:
     """The share of true values in ``[N]`` with Wilson's interval."""
     interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return Score(metric, float(right.mean()), float(interval.low), float(interval.high))
+    return Score(metric, float(right.mean()), float(interval.low), float(interval.high), share=True)

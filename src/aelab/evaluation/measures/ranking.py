@@ -35,7 +35,8 @@ def ranked_scores(
     in ``wanted``, which must occur. Equal products come in an order drawn from ``seed``.
     """
     order = np.random.default_rng(seed).permutation(len(known))
-    known, labels = known[order], labels[order]
+    known = known[order]
+    labels = labels[order]
     scores: dict[str, list[np.ndarray]] = {}
     opposite = -known.T
     start = 0

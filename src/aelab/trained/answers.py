@@ -1,0 +1,50 @@
+"""What an evaluation found, printed: one column for the run, one for each baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aelab.evaluation.summary import table
+from aelab.machines import terminal
+
+
+def print_answers(name: str, entry: Mapping[str, Any], note: str) -> None:
+    """Print an entry of the manifest, a table for each setting; ``note`` stands in its heading."""
+    from rich.table import Table
+
+    settings = {row.get("setting"): row.get("values") or {} for row in entry["rows"]}
+    screen = terminal.console()
+    for index, values in settings.items():
+        lines = table([row for row in entry["rows"] if row.get("setting") == index])
+        varied = "".join(f"  {key}={value}" for key, value in values.items())
+        replicas = max(row.get("replicas") or 1 for row in entry["rows"])
+        over = _covered(entry["rows"], replicas)
+        words = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
+        drawn = Table(box=None, header_style="bold", pad_edge=False)
+        for column, heading in enumerate(lines[0]):
+            drawn.add_column(terminal.text(heading), justify="right" if column else "left")
+        for line in lines[1:]:
+            drawn.add_row(*map(terminal.text, line))
+        screen.print()
+        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{words})", "bold"))
+        screen.print(drawn)
+
+
+def _covered(found: list[dict[str, Any]], replicas: int) -> str:
+    """What the intervals below a heading cover, of the run and of what stands beside it."""
+    if replicas < 2:
+        return "95 % intervals over test examples; " if any(row.get("low") is not None for row in found) else ""
+    told = [row["over"] for row in found if row.get("over")]
+    if not told:  # measured before that was told
+        return f"mean of {replicas} replicas with its 95 % interval over replicas alone; "
+    own = sorted({str(row["over"]) for row in found if row.get("over") and (row.get("replicas") or 1) > 1})
+    beside = any((row.get("replicas") or 1) == 1 and row.get("over") for row in found)
+    words = f"mean of {replicas} replicas with its 95 % interval over {' or '.join(own)}" if own else ""
+    return f"{words}{', of the others over test examples' if beside else ''}; "
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

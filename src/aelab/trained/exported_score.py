@@ -1,0 +1,43 @@
+"""``run.anomaly_score`` as a module of tensors, for export."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from aelab.evaluation.measures.anomaly_scores import NEIGHBOURS
+from aelab.trained.run import Run
+
+
+class ExportedScore(nn.Module):
+    """Examples ``[N, *shape]`` on the scale of the data to scores ``[N]``, by the score the run was evaluated by."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.model = run.model
+        self.preprocessing = run.preprocessing
+        known = run.scoring
+        self.score = known.score if known else "error"
+        for name, values in (known.statistics if known else {}).items():
+            self.register_buffer(name, torch.from_numpy(values).double())
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.preprocessing(x.flatten(1))
+        if self.score == "mahalanobis":
+            return self._distance(x).float()
+        if self.score == "neighbours":
+            known: Tensor = self.get_buffer("codes")
+            apart = (self.model.encode(x).double()[:, None] - known).square().sum(-1).sqrt()
+            return apart.topk(min(NEIGHBOURS, len(known)), largest=False).values.mean(1).float()
+        errors = (self.model.reconstruct(x) - x).double().square().sum(1)
+        if self.score == "relative_error":
+            length = x.double().square().sum(1).sqrt()
+            errors = errors / torch.where(length == 0, torch.ones_like(length), length)
+        if self.score == "error_and_distance":
+            scales = self.get_buffer("scales")
+            errors = errors / scales[0] + self._distance(x) / scales[1]
+        return errors.float()
+
+    def _distance(self, x: Tensor) -> Tensor:
+        centred = self.model.encode(x).double() - self.get_buffer("mean")
+        return (centred @ self.get_buffer("precision") * centred).sum(1)
