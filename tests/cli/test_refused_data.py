@@ -53,7 +53,7 @@ DAMAGED = {
     "streamed_table one.csv": (b"a,b\n1,2\n", "1 example"),
     "table bytes.csv": (bytes(range(256)), "cannot be read"),
     "table no.parquet": (b"PAR1PAR1", "cannot be read"),
-    "table x.doc": (ROWS, "data.path="),
+    "table x.json": (ROWS, "not a .csv"),
     "arrays cut.npy": (header(100, 8), "cannot be read"),
     "arrays header.npy": (header(4, 4)[:10] + b"{garbage'" + header(4, 4)[19:], "cannot be read"),
     "arrays version.npy": (header(4, 4)[:6] + b"\x09\x00" + header(4, 4)[8:], "cannot be read"),

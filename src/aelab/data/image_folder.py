@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import ImageColor
 from torch import Tensor
 
 from aelab.config.pasted import pasted
@@ -16,7 +15,7 @@ from aelab.data.batches.image_loader import ImageFiles, ImageLoader, RowArrays
 from aelab.data.batches.loader import EpochOrder
 from aelab.data.batches.pieces import Pieces
 from aelab.data.batches.splits import fingerprint
-from aelab.data.files.images import PAGE, file_of, pages
+from aelab.data.files.images import PAGE, file_of, is_colour, pages
 from aelab.data.files.picture_labels import table_labels
 from aelab.data.files.picture_tree import Tree, counted, paged, picture_tree
 from aelab.data.files.user_files import pick, user_path
@@ -56,11 +55,9 @@ class ImageFolder(DataModule):
             raise UserError(f"data.num_workers={num_workers}: must be 0 or more, or null")
         if self.standardize:
             raise UserError("data.standardize=true: images that stream are not standardised; leave it out")
-        try:
-            ImageColor.getrgb(background)
-        except ValueError as error:
+        if not is_colour(background):
             advice = pasted("data.background", "#808080")
-            raise UserError(f"data.background={background}: no colour; use white, black or {advice}") from error
+            raise UserError(f"data.background={background}: no colour; use white, black or {advice}")
         self.background = background
         self.pages = None if pages is None else pick("data.pages", pages, ("first", "all"))
         self.labels_table = labels

@@ -12,10 +12,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.batches.chunks import CHUNK, chunks_of
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
-from aelab.data.batches.pieces import Pieces
-from aelab.data.batches.splits import fingerprint, only_class, shortened, split_classes, split_given, split_indices
+from aelab.data.batches.pieces import CHUNK, Pieces, tensors_of
+from aelab.data.batches.splits import fingerprint, split_rows
 from aelab.data.flat_values import flat_values
 from aelab.data.preprocessing import NUMBERS, PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
@@ -36,6 +35,7 @@ class DataModule(pl.LightningDataModule):
     standard deviation of the training part, value by value. ``seed``: order of the batches.
     ``path``: the user's own file or folder, for the data sets that read one.
     ``one_class``: train and validate on the examples of this label only; the test part keeps all.
+
     ``pictures``: whole pictures uint8 ``[C, H, W]`` by name for each part, where examples are patches of such.
     ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
     """
@@ -101,7 +101,7 @@ class DataModule(pl.LightningDataModule):
         self.preprocessing = self.known or Preprocessing(source.declared, source.columns)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
             raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
-        self._fit(lambda: chunks_of(raw["train"]), source.fill_missing)
+        self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = self._stored(raw.pop(part))
 
@@ -120,8 +120,8 @@ class DataModule(pl.LightningDataModule):
         except UserError as error:
             raise UserError(f"data={self.name}: {error}") from error
         if self.path is not None and self.preprocessing.kind == NUMBERS and self.known is None:
-            names = self.preprocessing.columns.names if self.preprocessing.columns else None
-            self.say(*flat_values(chunks(), names, self.standardize))
+            columns = self.preprocessing.columns
+            self.say(*flat_values(chunks(), columns.names if columns else None, self.standardize))
 
     def _stored(self, x: np.ndarray) -> Tensor:
         """Raw examples ``[n, D]`` as they stay in memory: pixels in a byte each, everything else prepared."""
@@ -130,23 +130,15 @@ class DataModule(pl.LightningDataModule):
         if self.preprocessing.kind == PIXELS and self.preprocessing.is_plain and x.dtype == np.uint8:
             return torch.from_numpy(x)
         prepared = torch.empty(x.shape)
-        for place, chunk in zip(prepared.split(CHUNK), chunks_of(x), strict=True):
+        for place, chunk in zip(prepared.split(CHUNK), tensors_of(x), strict=True):
             place.copy_(self.preprocessing(chunk))
         return prepared
 
     def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
         how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
-        if self.given is not None:
-            rows = split_given(self.given, *how)
-        elif self.stratified and labels is not None:
-            rows = split_classes(labels, *how)
-        elif self.one_class is None and not self.stratified:
-            return dict(zip(PARTS, split_indices(count, *how, self.train_size), strict=True))
-        else:
-            rows = split_indices(count, *how)
-        if self.one_class is not None:
-            rows = only_class(rows, labels, self.one_class, self.name)
-        return dict(zip(PARTS, shortened(rows, self.train_size, self.split_seed), strict=True))
+        known = labels if self.stratified else None
+        rows = split_rows(count, how, self.train_size, self.given, known, self.one_class, labels, self.name)
+        return dict(zip(PARTS, rows, strict=True))
 
     def _take(self, part: str, x: np.ndarray, labels: np.ndarray | None, raw: dict[str, np.ndarray]) -> None:
         raw[part] = np.ascontiguousarray(x.reshape(len(x), -1))
@@ -176,9 +168,9 @@ class DataModule(pl.LightningDataModule):
 
     def require_labels(self) -> dict[str, np.ndarray]:
         """Labels ``[n]`` of each part; UserError where the data set has none."""
-        if self.labels:
-            return self.labels
-        raise UserError(f"data={self.name}: this needs labels and there are none; {self.label_advice()}")
+        if not self.labels:
+            raise UserError(f"data={self.name}: this needs labels and there are none; {self.label_advice()}")
+        return self.labels
 
     def label_advice(self) -> str:
         """How a user gives this data set labels."""
@@ -209,10 +201,12 @@ class DataModule(pl.LightningDataModule):
         return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 
     def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int) -> Self:
-        """The same values, to train on some rows: ``[n]`` and a seed, or ``[K, n]`` and K seeds."""
+        """The same values, to train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds.
+
+        ``batches_per_step``: that Lightning is given at a time.
+        """
         view = copy.copy(self)
-        view.order = EpochOrder(rows, seed)
-        view.batches_per_step = batches_per_step
+        view.order, view.batches_per_step = EpochOrder(rows, seed), batches_per_step
         return view
 
     def generate(self, count: int, seed: int) -> Tensor:
@@ -225,7 +219,8 @@ class DataModule(pl.LightningDataModule):
 
     def generate_training_sets(self, seeds: Sequence[int]) -> None:
         """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
-        self.values["fresh"] = self._stored(torch.cat([self.generate(self.size("train"), s) for s in seeds]).numpy())
+        fresh = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
+        self.values["fresh"] = self._stored(fresh.numpy())
 
     def val_dataloader(self) -> Any:
         return self._in_order("val")
@@ -246,5 +241,6 @@ class DataModule(pl.LightningDataModule):
         trainer = self.trainer
         if trainer is None:
             return ResidentLoader(self.values[part], batch_size, order)
-        self.values[part] = self.values[part].to(trainer.strategy.root_device)
+        device = trainer.strategy.root_device
+        self.values[part] = self.values[part].to(device)
         return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)

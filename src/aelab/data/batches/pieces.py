@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
+
+CHUNK = 4096  # examples that are prepared at a time
 
 
 class Pieces:
@@ -26,3 +29,10 @@ class Pieces:
     def split(self, size: int) -> Iterator[Tensor]:
         """``size`` examples at a time, in order."""
         return (self.read(slice(start, start + size)) for start in range(0, len(self), size))
+
+
+def tensors_of(x: np.ndarray) -> Iterator[Tensor]:
+    """Raw examples as tensors, some at a time, in a type that torch can calculate with."""
+    for start in range(0, len(x), CHUNK):
+        some = x[start : start + CHUNK]
+        yield torch.from_numpy(some if some.dtype in (np.uint8, np.float32, np.float64) else some.astype(np.float64))

@@ -12,6 +12,32 @@ from aelab.errors import UserError
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+def split_rows(
+    count: int,
+    how: tuple[float, float, int],
+    train_size: int | None,
+    given: np.ndarray | None,
+    classes: np.ndarray | None,
+    one_class: object,
+    labels: np.ndarray | None,
+    name: str,
+) -> Rows:
+    """(train, val, test) rows of ``count`` examples; ``how``: the two fractions and the seed.
+
+    ``given``: the part of each where that is known. ``classes``: of which every part gets its share. ``one_class``: the
+    label to train on, of ``labels``. Raises UserError, with ``name`` of the data set, where that cannot be.
+    """
+    if given is None and classes is None and one_class is None:
+        return split_indices(count, *how, train_size)
+    if given is not None:
+        rows = split_given(given, *how)
+    else:
+        rows = split_indices(count, *how) if classes is None else split_classes(classes, *how)
+    if one_class is not None:
+        rows = only_class(rows, labels, one_class, name)
+    return shortened(rows, train_size, how[2])
+
+
 def split_indices(
     count: int, val_fraction: float, test_fraction: float, seed: int, train_size: int | None = None
 ) -> Rows:

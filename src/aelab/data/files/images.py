@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, features
+from PIL import Image, ImageColor, ImageOps, features
 
 from aelab.data.files.walk import walk
 from aelab.errors import UserError
@@ -50,6 +50,14 @@ def pages(path: Path) -> int:
             return int(getattr(image, "n_frames", 1))
     except Exception:  # decoders raise whatever a damaged file leads them to
         return 1
+
+
+def is_colour(name: str) -> bool:
+    """Whether this is a name of a colour, or #rrggbb."""
+    try:
+        return bool(ImageColor.getrgb(name))
+    except ValueError:
+        return False
 
 
 def file_of(path: str) -> str:
