@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from run_files import directory_of, manifest_of
+from run_files import directory_of
 from scipy import sparse
 from tiny_runs import compose_tiny
 
@@ -136,7 +136,7 @@ def test_parts_in_an_evaluation(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x_train=draw[:40], x_test=draw[40:])
     config = compose_tiny(tmp_path, "data=arrays", f"data.path={tmp_path}/x.npz", "data.standardize=true")
     run(config, [])
-    seen = examples_of(directory_of(config), manifest_of(config))
+    seen = examples_of(aelab.load_run(directory_of(config)))
     opened = aelab.load_run(directory_of(config))
     np.testing.assert_allclose(seen.test.x, opened.preprocessing(opened_tensor(draw[40:])), rtol=1e-6)
 

@@ -16,6 +16,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from tiny_runs import compose_tiny
 
+import aelab
 from aelab.config.pasted import pasted
 from aelab.data.module import DataModule
 from aelab.data.streamed_table import StreamedTable
@@ -426,7 +427,7 @@ def test_a_run_finds_its_data_from_any_directory(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert manifest_of(config)["data"]["path"] == str(tmp_path / "x.csv")
-    assert examples_of(directory_of(config), manifest_of(config)).train.x.shape[1] == 3
+    assert examples_of(aelab.load_run(directory_of(config))).train.x.shape[1] == 3
 
 
 def test_columns_that_tell_nothing_are_named(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from run_files import directory_of, manifest_of
+from run_files import directory_of
 from tiny_runs import compose_tiny
 
 import aelab
@@ -56,7 +56,7 @@ def test_large_offsets_keep_their_digits_everywhere(tmp_path: Path, kind: str) -
     wanted = opened.model.encode(torch.from_numpy(exact).float()).detach().numpy()
     np.testing.assert_allclose(opened.encode(rows), wanted, rtol=1e-5, atol=1e-6)
     assert len(np.unique(opened.encode(x)[:, 0])) == 200
-    seen = examples_of(directory_of(config), manifest_of(config))
+    seen = examples_of(aelab.load_run(directory_of(config)))
     np.testing.assert_array_equal(seen.train.x, data.examples("train"))
     line = export(opened, "torch_export", "encoder", tmp_path / "e.pt2")
     assert "float64 [N, 2]" in line
@@ -255,4 +255,4 @@ def test_a_run_that_rounded_first_is_opened_and_evaluated_as_it_was_trained(
     opened = aelab.load_run(directory_of(config))
     assert opened.preprocessing.raw == "float32" and opened.preprocessing.kind == "numbers"
     np.testing.assert_array_equal(opened.encode(x), now.encode(x))
-    examples_of(directory_of(config), manifest_of(config))  # which holds the data against their fingerprints
+    examples_of(aelab.load_run(directory_of(config)))  # which holds the data against their fingerprints

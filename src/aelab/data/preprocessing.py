@@ -25,7 +25,7 @@ class Preprocessing(nn.Module):
     ``fill``: float64 ``[D]`` that stand for NaN, or None. ``offset``, ``scale``: float64 ``[D]``, or None; values
     become (value - offset) / scale, in double precision, and are rounded to float32 after that only.
 
-    ``raw``: the type that raw values are rounded to first: float64, but float32 in runs before version 0.12.
+    ``raw``: the type that raw values are rounded to first: float64, but float32 in runs of earlier versions.
     """
 
     fill: Tensor | None

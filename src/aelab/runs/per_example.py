@@ -6,21 +6,17 @@ it. A few numbers an example and a replica, float32 and float64; nothing in it i
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from aelab.machines.atomic_files import write_whole
-from aelab.machines.regular_files import read_inside
+from aelab.runs.array_file import read_arrays, write_arrays
 
 FILE = "per_example.npz"
 LIMIT = 2**26  # bytes of the file, and of all its arrays
 MOST_EXAMPLES = 2**20  # of a larger test part nothing is kept
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, NotImplementedError)
 QUANTITIES = ("error", "bias2", "variance", "pca")
 
 
@@ -47,25 +43,17 @@ def write_contributions(directory: Path, settings: Sequence[Contributions]) -> N
         arrays |= {f"{index}.{name}": _single(values) for name, values in one.examples.items()}
         arrays |= {f"{index}.{name}.left_out": values.astype(np.float64) for name, values in one.left_out.items()}
         arrays[f"{index}.units"] = one.units.astype(np.float64)
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    write_whole(directory / FILE, content.getvalue())
+    write_arrays(directory / FILE, arrays)
 
 
 def read_contributions(directory: Path, setting: int = 0) -> Contributions | None:
     """Those of one setting; None where a run has none, or a file that no run writes."""
-    try:
-        content = io.BytesIO(read_inside(directory, FILE, limit=LIMIT))
-        with zipfile.ZipFile(content) as archive:
-            if sum(info.file_size for info in archive.infolist()) > LIMIT:
-                return None
-        with np.load(content, allow_pickle=False) as arrays:
-            examples = {name: arrays[f"{setting}.{name}"] for name in QUANTITIES if f"{setting}.{name}" in arrays}
-            keys = {name: f"{setting}.{name}.left_out" for name in QUANTITIES}
-            left_out = {name: arrays[key] for name, key in keys.items() if key in arrays}
-            found = Contributions(examples, left_out, arrays[f"{setting}.units"])
-    except (*_UNREADABLE, zipfile.BadZipFile):
+    arrays = read_arrays(directory, FILE, f"{setting}.", LIMIT)
+    if "units" not in arrays:
         return None
+    examples = {name: arrays[name] for name in QUANTITIES if name in arrays}
+    left_out = {name: arrays[f"{name}.left_out"] for name in QUANTITIES if f"{name}.left_out" in arrays}
+    found = Contributions(examples, left_out, arrays["units"])
     return found if _fits(found) else None
 
 

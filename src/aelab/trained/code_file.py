@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 
 from aelab.data.module import PARTS
 from aelab.errors import UserError
-from aelab.machines.atomic_files import write_whole
+from aelab.runs.array_file import write_arrays
 from aelab.trained.coder import TrainedCoder, examples_of
 from aelab.trained.run import Run
 
@@ -25,7 +24,7 @@ def write_codes(run: Run, path: Path | None = None) -> str:
     target = path or run.directory / "exports" / "codes.npz"
     if target.suffix != ".npz":
         raise UserError(f"path={target}: codes are written as .npz; name it so")
-    data = examples_of(run.directory, run.manifest)
+    data = examples_of(run)
     coder = TrainedCoder(run.model, str(run.directory))
     parts = [data.train, data.val, data.test]
     arrays = {
@@ -35,10 +34,8 @@ def write_codes(run: Run, path: Path | None = None) -> str:
     labels = [part.labels for part in parts if part.labels is not None]
     if len(labels) == len(parts):
         arrays["y"] = np.concatenate(labels)
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
     try:
-        write_whole(target, content.getvalue())
+        write_arrays(target, arrays)
     except OSError as error:
         raise UserError(f"path={target}: cannot be written ({error}); name another file with path=...") from error
     count, size = arrays["x"].shape

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +11,13 @@ from torch import Tensor
 
 from aelab.building.build import build_data
 from aelab.data.module import PARTS, PLACES, DataModule
+from aelab.data.preprocessing import SYMBOLS
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder
 from aelab.runs.identity import recorded
 from aelab.trained.model_coder import ModelCoder
-from aelab.trained.run import load_run
+from aelab.trained.run import Run, load_run
 
 VALUES = 2**28  # of one part that are held in memory, 1 GiB; a larger part is sampled
 
@@ -62,14 +62,14 @@ class TrainedCoder(ModelCoder):
         return np.concatenate(columns)
 
 
-def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[TrainedCoder]]:
+def trained_coders(run: Run) -> list[list[TrainedCoder]]:
     """The coders of a run: for each setting of varied hyperparameters its replicas that have not diverged."""
-    on_gpu = manifest["config"]["trainer"].get("accelerator") != "cpu" and torch.cuda.is_available()
+    directory = run.directory
+    on_gpu = run.manifest["config"]["trainer"].get("accelerator") != "cpu" and torch.cuda.is_available()
     device = "cuda" if on_gpu else "cpu"
-    record = manifest.get("replicas")
+    record = run.manifest.get("replicas")
     if not isinstance(record, dict):
-        return [[TrainedCoder(load_run(directory, device).model, str(directory))]]
-    load_run(directory, device)  # holds the numbers below against the checkpoint
+        return [[TrainedCoder(run.model.to(device), str(directory))]]
     settings = max(1, len(record.get("settings") or []))
     count = record["count"]
     diverged = set(record.get("diverged") or [])
@@ -80,11 +80,13 @@ def trained_coders(directory: Path, manifest: dict[str, Any]) -> list[list[Train
     ]
 
 
-def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
+def examples_of(run: Run) -> Examples:
     """The data a run was trained on, as its model sees them; UserError where they are gone or no longer the same.
 
     They are only read: what a manifest names may be a place of somebody else's choice.
     """
+    directory = run.directory
+    manifest = run.manifest
     config = recorded(directory, manifest)
     known_by = manifest["data"].get("fingerprints") or {}
     if set(known_by) != set(PARTS):
@@ -94,7 +96,7 @@ def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
         if isinstance(place, str) and config.data.get(key) is not None and Path(place).exists():
             config.data[key] = place
     try:
-        data = build_data(config, fetch=False, known=load_run(directory).preprocessing)
+        data = build_data(config, fetch=False, known=run.preprocessing)
     except Exception as error:  # whatever constructors and readers make of values that no run has
         raise UserError(f"{directory}: the data of this run cannot be read ({error})") from error
     for part, known in known_by.items():
@@ -106,7 +108,8 @@ def examples_of(directory: Path, manifest: dict[str, Any]) -> Examples:
     train, val, test = (_part(data, part) for part in ("train", "val", "test"))
     grey_levels = all(x.dtype == np.uint8 for some in data.pictures.values() for x in some.values())
     whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own
-    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth())
+    kind = "symbols" if data.preprocessing.kind == SYMBOLS else "numbers"
+    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth(), kind)
 
 
 def _part(data: DataModule, part: str) -> Part:

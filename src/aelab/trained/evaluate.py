@@ -25,6 +25,7 @@ from aelab.runs.record import FILE, open_record
 from aelab.tracking.wandb_run import WandbRun, reopen_wandb_run
 from aelab.trained.answers import print_answers
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
+from aelab.trained.run import load_run
 from aelab.trained.scoring import keep_scoring
 
 _baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
@@ -50,11 +51,11 @@ def evaluate(
     metrics: dict[str, float] = {}
     if missing:
         with waiting("reading the run and its data"):
-            data = examples_of(directory, record)
-            settings = trained_coders(directory, record)
+            run = load_run(directory)
+            data = examples_of(run)
+            settings = trained_coders(run)
         for coder in [coder for coders in settings for coder in coders][:1]:
             check_questions({name: questions[name] for name in missing}, recorded(directory, record), coder.model)
-            data = data._replace(kind=coder.model.error.kind)
     for name, question in questions.items():
         if name in missing:
             with _named(name):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +10,7 @@ import numpy as np
 
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import SCORERS
-from aelab.machines.atomic_files import write_whole
-from aelab.machines.regular_files import read_inside
+from aelab.runs.array_file import read_arrays, write_arrays
 
 EVALUATION = "anomaly_detection"
 FILE = "anomaly_score.npz"
@@ -42,10 +39,8 @@ def keep_scoring(directory: Path, score: str, members: Sequence[Mapping[str, np.
 
     Each is called by the ``score``, too: after a kill on the way to the manifest the two may be of different ones.
     """
-    content = io.BytesIO()
     arrays = {f"{index}.{score}.{name}": values for index, one in enumerate(members) for name, values in one.items()}
-    np.savez(content, allow_pickle=False, **arrays)
-    write_whole(directory / FILE, content.getvalue())
+    write_arrays(directory / FILE, arrays)
 
 
 def kept_scoring(directory: Path, manifest: Mapping[str, Any], member: int, code_size: int) -> Scoring | None:
@@ -60,24 +55,12 @@ def kept_scoring(directory: Path, manifest: Mapping[str, Any], member: int, code
     fix = f"measure it again: python scripts/evaluate.py run={directory} evaluation={EVALUATION} force=true"
     if score not in SCORERS:
         raise UserError(f"{directory}: {EVALUATION} has score={score}, which no evaluation has; {fix}")
-    arrays = _read(directory, f"{member}.{score}")
+    arrays = read_arrays(directory, FILE, f"{member}.{score}.", LIMIT)
     names = (*NEEDED[score], "threshold")
     if not all(name in arrays and _fits(arrays[name], SHAPES[name], code_size) for name in names):
         raise UserError(f"{directory}: what its anomaly score ({score}) remembers is not in {FILE}; {fix}")
     statistics = {name: arrays[name] for name in NEEDED[score]}
     return Scoring(score, statistics, float(arrays["threshold"][0]))
-
-
-def _read(directory: Path, prefix: str) -> dict[str, np.ndarray]:
-    try:
-        content = io.BytesIO(read_inside(directory, FILE, limit=LIMIT))
-        with zipfile.ZipFile(content) as archive:
-            if sum(info.file_size for info in archive.infolist()) > LIMIT:
-                return {}
-        with np.load(content, allow_pickle=False) as arrays:
-            return {name: arrays[f"{prefix}.{name}"] for name in SHAPES if f"{prefix}.{name}" in arrays}
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile):
-        return {}
 
 
 def _fits(values: np.ndarray, shape: str, code_size: int) -> bool:
