@@ -27,11 +27,14 @@ def print_differences(everything: Sequence[Differences]) -> None:
             )
         if not differences.found:
             continue
+        present = {
+            name: shown for name, shown in NAMES.items() if any(name in one.intervals for one in differences.found)
+        }
         drawn = Table(box=None, header_style="bold", pad_edge=False)
-        for index, heading in enumerate(("setting", "minus", *(f"Δ {name}" for name in NAMES.values()))):
+        for index, heading in enumerate(("setting", "minus", *(f"Δ {shown}" for shown in present.values()))):
             drawn.add_column(terminal.text(heading), justify="left" if index < 2 else "right")
         for one in differences.found[:MOST]:
-            values = [signed(*one.intervals[name]) if name in one.intervals else ABSENT for name in NAMES]
+            values = [signed(*one.intervals[name]) if name in one.intervals else ABSENT for name in present]
             drawn.add_row(*map(terminal.text, (one.label, one.reference, *values)))
         where = f" on {differences.task}" if differences.task else ""
         screen.print(terminal.text(f"paired differences{where}: {covered(differences)}", "bold"))

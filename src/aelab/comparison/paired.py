@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from aelab.comparison.groups import Group
 from aelab.evaluation.measures.two_sources import half_width
@@ -41,6 +40,8 @@ class Difference(NamedTuple):
             return 1.0
         if size >= self.half(1 - least):
             return 0.0
+        from scipy.optimize import brentq  # a quarter of a second, which runs without pairs need not wait
+
         return float(brentq(lambda p: self.half(1 - p) - size, least, 1.0))
 
 
