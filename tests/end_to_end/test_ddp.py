@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from tiny_runs import TINY, compose_tiny
+from two_processes import DIVERGING, GOOD, OVERRIDES
 
 from aelab.building.build import build_model
 from aelab.fitting.run import run
@@ -22,16 +23,6 @@ from aelab.runs.history_file import read_rows
 from aelab.runs.identity import run_id
 
 ROOT = Path(__file__).parents[2]
-# a float64 contractive autoencoder with clipped gradients: a difference in any gradient would show; an even
-# number of examples, of which two processes leave none out, and a last batch that is not full
-OVERRIDES = (
-    "model=contractive",
-    "trainer.precision=64-true",
-    "trainer.gradient_clip_val=5",
-    "data.batch_size=64",
-    "data.train_size=1290",
-)
-DIVERGING, GOOD = 1e300, 1e-3
 
 
 def test_multirun_of_two_processes_each(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import two_processes
 from tiny_runs import TINY, compose_tiny
+from two_processes import DIVERGING, GOOD
 
 from aelab.fitting.run import run
 from aelab.runs.checkpoints import load_checkpoint
@@ -19,16 +21,7 @@ from aelab.runs.identity import run_id
 
 pytestmark = pytest.mark.slow
 
-# as in test_ddp.py: a difference in any gradient would show, and two processes leave no example out
-OVERRIDES = (
-    *TINY,
-    "model=contractive",
-    "trainer.precision=64-true",
-    "trainer.gradient_clip_val=5",
-    "data.batch_size=64",
-    "data.train_size=1290",
-)
-DIVERGING, GOOD = 1e300, 1e-3
+OVERRIDES = (*TINY, *two_processes.OVERRIDES)
 
 
 def test_sweep_on_two_nodes(tmp_path: Path) -> None:
