@@ -14,6 +14,7 @@ from tiny_runs import compose_tiny
 
 import aelab
 from aelab.building.build import build_data
+from aelab.data.extent import extent_of
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import Preprocessing
 from aelab.data.source import Source
@@ -220,6 +221,18 @@ def test_fit_is_the_mean_and_deviation_of_what_is_there(chunk: int) -> None:
     np.testing.assert_allclose(found.restore(exact), filled, rtol=1e-14)
     again = Preprocessing.of_plain(found.plain(), 4)
     assert torch.equal(again(torch.from_numpy(x)), found(torch.from_numpy(x)))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100])
+def test_extent_is_that_of_all_chunks_together(chunk: int) -> None:
+    draw = np.random.default_rng(3)
+    x = draw.normal(0, 5, (100, 3))
+    x[draw.random((100, 3)) < 0.3] = np.nan
+    found = extent_of(torch.from_numpy(x).split(chunk))
+    np.testing.assert_array_equal(found.low, np.nanmin(x, 0))
+    np.testing.assert_array_equal(found.high, np.nanmax(x, 0))
+    np.testing.assert_allclose(found.total, np.nansum(x, 0), rtol=1e-13)
+    np.testing.assert_array_equal(found.known, (~np.isnan(x)).sum(0))
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
+
+from aelab.data.extent import Extent
 
 STEPS = 256  # of float32 within the range of a value; with fewer it is coarser than a byte
 SHOWN = 5
 
 
-def flat_values(chunks: Iterable[Tensor], names: Sequence[str] | None, standardize: bool) -> list[str]:
-    """Lines that name such values of examples ``[n, D]``; ``names``: of the columns, else values are counted from 0."""
-    low, high = (torch.stack(found) for found in zip(*(_range(chunk) for chunk in chunks), strict=True))
-    least, most = low.amin(0).numpy(), high.amax(0).numpy()
+def flat_values(extent: Extent, names: Sequence[str] | None, standardize: bool) -> list[str]:
+    """Lines that name such values; ``names``: of the columns, else values are counted from 0."""
+    least = extent.low.numpy()
+    most = extent.high.numpy()
     constant = np.flatnonzero(least == most)
     lines = []
     if len(constant):
@@ -31,11 +31,6 @@ def flat_values(chunks: Iterable[Tensor], names: Sequence[str] | None, standardi
             f"{most[first] - least[first]:g}, and cannot tell values apart; use data.standardize=true"
         )
     return lines
-
-
-def _range(chunk: Tensor) -> tuple[Tensor, Tensor]:
-    x, gaps = chunk.double(), chunk.isnan()
-    return x.masked_fill(gaps, torch.inf).amin(0), x.masked_fill(gaps, -torch.inf).amax(0)
 
 
 def _listed(which: np.ndarray, names: Sequence[str] | None) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import CHUNK, Pieces, tensors_of
 from aelab.data.batches.splits import fingerprint, split_rows
+from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
 from aelab.data.preprocessing import NUMBERS, PIXELS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
@@ -121,7 +122,8 @@ class DataModule(pl.LightningDataModule):
             raise UserError(f"data={self.name}: {error}") from error
         if self.path is not None and self.preprocessing.kind == NUMBERS and self.known is None:
             columns = self.preprocessing.columns
-            self.say(*flat_values(chunks(), columns.names if columns else None, self.standardize))
+            extent = self.preprocessing.extent or extent_of(chunks())
+            self.say(*flat_values(extent, columns.names if columns else None, self.standardize))
 
     def _stored(self, x: np.ndarray) -> Tensor:
         """Raw examples ``[n, D]`` as they stay in memory: pixels in a byte each, everything else prepared."""

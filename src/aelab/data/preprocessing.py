@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aelab.data.extent import Extent, extent_of
 from aelab.data.tables.columns import Columns
 from aelab.errors import UserError
 
@@ -39,6 +40,7 @@ class Preprocessing(nn.Module):
         self.kind = kind
         self.columns = columns
         self.raw = raw
+        self.extent: Extent | None = None  # of the training part, where it was measured
         for name in MEASURED:
             self.register_buffer(name, None)
 
@@ -78,14 +80,8 @@ class Preprocessing(nn.Module):
 
     def _means(self, chunks: Callable[[], Iterable[Tensor]]) -> tuple[Tensor, Tensor]:
         """Means ``[D]`` of what is not missing, and which values are constant."""
-        sums = []
-        for chunk in chunks():
-            x = self._unscaled(chunk)
-            gaps = x.isnan()
-            low, high = x.masked_fill(gaps, torch.inf).amin(0), x.masked_fill(gaps, -torch.inf).amax(0)
-            sums.append(torch.stack([x.nansum(0), (~gaps).sum(0).double(), low, high]))
-        total, count, low, high = (torch.stack(parts) for parts in zip(*sums, strict=True))
-        total, count, low, high = total.sum(0), count.sum(0), low.amin(0), high.amax(0)
+        self.extent = extent_of(self._unscaled(chunk) for chunk in chunks())
+        low, high, total, count = self.extent
         if not count.all():
             value = int(count.argmin())
             raise UserError(
