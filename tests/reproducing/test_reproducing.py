@@ -121,7 +121,7 @@ def test_neighbours_of_an_ordering(means: tuple[float, float], half: float | Non
 
 
 def test_neighbours_are_judged_by_paired_differences(tmp_path: Path) -> None:
-    """Errors that vary much over examples, and hardly between the models: intervals overlap, the difference is clear."""
+    """Errors vary much over examples, and hardly between the models: intervals overlap, the difference is clear."""
     draw = np.random.default_rng(0)
     common = draw.normal(5, 3, size=400)
     for index, model in enumerate("abc"):
