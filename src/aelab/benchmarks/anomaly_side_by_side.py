@@ -24,7 +24,7 @@ Found = dict[str, list[Scores]]  # by setting
 
 
 def side_by_side(tables: Sequence[str], splits_of: Sequence[int]) -> Iterator[Row]:
-    """Of the splits by these seeds: a row for each table and method, then means over tables and what ours is above each method by.
+    """Of the splits by these seeds: a row for each table and method, then means over tables and differences to ours.
 
     Of a mean over tables the interval is over splits, the tables fixed; of a difference there are two: over splits, and
     over tables, had others of their kind been taken.
