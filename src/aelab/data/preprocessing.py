@@ -165,7 +165,7 @@ class Preprocessing(nn.Module):
         if plain["raw"] not in _DTYPES or (columns is not None and len(columns.names) != size):
             raise ValueError("no preprocessing of these examples")
         white = plain.get("white")
-        if white is not None and not (isinstance(white, int) and 0 < white < 2**16):
+        if white is not None and not (type(white) is int and 0 < white < 2**16):
             raise ValueError("white of 16 bits is a whole number from 1 to 65535")
         found = Preprocessing(plain["kind"], columns, plain["raw"], white)
         for name in MEASURED:
