@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from aelab.building.once import once
 from aelab.data.module import DataModule
 from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_error
 from aelab.fitting.contributions import of_pca, of_replicas
@@ -28,12 +29,17 @@ def fitted_pca(data: DataModule, error: Error) -> PCA | None:
     """PCA of the training part, the baseline beside errors of numbers; None of symbols, and of too many values."""
     if error.kind == "symbols" or math.prod(data.shape) > PCA_VALUES:
         return None
-    return fit_pca(_pca_examples(data, "train"), _chunk(data))
+    return once(
+        lambda: f"pca of {data.fingerprint('train')}", lambda: fit_pca(_pca_examples(data, "train"), _chunk(data))
+    )
 
 
 def pca_test_error(pca: PCA, data: DataModule, code_size: int) -> float:
     """The error of PCA on the test part, as that of the model is measured."""
-    return pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data))
+    return once(
+        lambda: f"error of pca {[data.fingerprint(part) for part in ('train', 'test')]} {code_size}",
+        lambda: pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data)),
+    )
 
 
 def _pca_examples(data: DataModule, part: str) -> Examples:
@@ -75,18 +81,10 @@ def decompositions(replication: Replication, fitted: Fitted, members: list[int])
     assignment = replication.assignment
     partitions = assignment.partitions or [0] * replication.count
     groups = [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
-    data_sets = None if assignment.data_sets is None else assignment.data_sets * len(replication.settings)
-    return [
-        measure(
-            fitted.models,
-            replication.data.batches("test", fitted.models[0].device),
-            fitted.keep,
-            group,
-            data_sets,
-            replication.plan.corrupt_test,
-        )
-        for group in groups
-    ]
+    every = assignment.data_sets
+    sets = [every and [every[member % replication.count] for member in group] for group in groups]
+    batches = replication.data.batches("test", fitted.models[0].device)
+    return measure(fitted.models, batches, fitted.keep, groups, sets, replication.plan.corrupt_test)
 
 
 @torch.no_grad()

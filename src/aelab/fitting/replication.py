@@ -170,7 +170,7 @@ class Replication:
 
     def _fit_chunk(self, index: int, wandb_run: WandbRun | None) -> Fitted:
         best = BestWeights()
-        curves = [Curves(1, self.assignment.data_sets)] if self._draws_curves() else []
+        curves = [Curves(self.assignment.data_sets)] if self._draws_curves() else []
         members = self.members(self.chunks[index])
         fit = Fit(members, self.data, best, self.chunk_directory(index), curves)
         fit.follow(wandb_run if len(self.chunks) == 1 else None)

@@ -48,8 +48,12 @@ def to_pixels(x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
 @torch.no_grad()
 def reconstructions(model: Autoencoder, x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
     """Two rows: inputs ``[N, D]`` above their reconstructions."""
-    both = torch.cat([x, model.reconstruct(x)])
-    return tiles(to_pixels(both, shape), columns=len(x))
+    return pairs(x, model.reconstruct(x), shape)
+
+
+def pairs(x: Tensor, reconstructed: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """Two rows: inputs ``[N, D]`` above their reconstructions."""
+    return tiles(to_pixels(torch.cat([x, reconstructed]), shape), columns=len(x))
 
 
 def filters(model: Autoencoder) -> np.ndarray | None:
