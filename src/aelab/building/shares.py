@@ -55,7 +55,7 @@ class Share:
 
     @contextmanager
     def risking_itself(self) -> Iterator[None]:
-        """Trouble with this run's files costs the stack this run only, which meets it again where it is fitted alone."""
+        """Trouble with this run's files costs the stack this run only, which meets it again when it is fitted alone."""
         try:
             yield
         except UserError as error:

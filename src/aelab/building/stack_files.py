@@ -73,7 +73,7 @@ class StackCheckpointIO(AtomicCheckpointIO):
 
 
 class StackHistory(Checkpoint):
-    """Appends each run's metrics of the epoch to its own ``metrics.jsonl``; a run that has diverged is left as it was."""
+    """Appends each run's metrics of the epoch to its ``metrics.jsonl``; a run that has diverged is left as it was."""
 
     def __init__(self, shares: Sequence[Share]) -> None:
         self.shares = shares

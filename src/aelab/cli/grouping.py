@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,4 +32,4 @@ def _split(jobs: Sequence[Job], lists: int) -> list[list[Job]]:
     """In about equal lists, of two jobs or more where there are as many."""
     count = max(1, min(lists, len(jobs) // 2))
     bounds = [len(jobs) * number // count for number in range(count + 1)]
-    return [list(jobs[start:stop]) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    return [list(jobs[start:stop]) for start, stop in pairwise(bounds)]

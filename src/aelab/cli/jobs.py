@@ -116,7 +116,7 @@ class Jobs:
         from aelab.fitting.fit_together import fitted_together
 
         composed = {job: config for job in jobs if (config := self._composed_if_sound(job))}
-        results = {}
+        results: dict[int, tuple[JobReturn, list[str]]] = {}
         with sharing():
             ready = list(composed)
             for numbers in fitted_together([_as_task(composed[job]) for job in ready]):

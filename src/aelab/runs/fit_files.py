@@ -35,5 +35,5 @@ def files_of_run(directory: Path, best: BestCheckpoint | None = None) -> FitFile
     """
     directory.mkdir(parents=True, exist_ok=True)
     history = History(directory / "metrics.jsonl")
-    callbacks = [history, *([best] if best else []), LastCheckpoint(directory)]
+    callbacks: list[Callback] = [history, *([best] if best else []), LastCheckpoint(directory)]
     return FitFiles(directory, callbacks, AtomicCheckpointIO(), partial(last_intact, directory))
