@@ -61,9 +61,13 @@ def _read(config: DictConfig, fetch: bool, known: Preprocessing | None) -> DataM
 
 
 def build_model(
-    config: DictConfig, shape: tuple[int, ...], examples: Tensor | None = None, error: Error | None = None
+    config: DictConfig,
+    shape: tuple[int, ...],
+    examples: Tensor | None = None,
+    error: Error | None = None,
+    seed: int | None = None,
 ) -> Autoencoder:
-    """The model with its initial weights, which depend on ``seed`` only.
+    """The model with its initial weights, which depend on ``seed`` only; without one, the config's.
 
     ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
     None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
@@ -77,8 +81,9 @@ def build_model(
         )
     corruption = instantiate("corruption", config.corruption)
     check_noise(config, error, corruption)
+    seed = config.seed if seed is None else seed
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.manual_seed(seed)
         network = instantiate("network", config.network, shape=shape)
         check_event(config, network, error)
         if examples is not None:
@@ -92,7 +97,7 @@ def build_model(
             corruption=corruption,
             optimizer=_optimizer(config),
             scheduler=scheduler,
-            seed=config.seed,
+            seed=seed,
         )
         model.monitor = monitor_of(config)
         if examples is not None:

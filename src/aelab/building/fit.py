@@ -35,7 +35,7 @@ State = dict[str, Tensor]
 
 
 class Member(NamedTuple):
-    """One model of a fit. ``config``: its own, seed included. ``rows``: of the training part, long ``[n]``; None: all.
+    """One model of a fit. ``rows``: of the training part, long ``[n]``; None: all. ``seed``: instead of the config's.
 
     Members of one fit may differ in the seed, the rows (not their number), the code size, the learning rate and the
     hyperparameters that the variant and the corruption list as ``varying``.
@@ -43,12 +43,13 @@ class Member(NamedTuple):
 
     config: DictConfig
     rows: Tensor | None = None
+    seed: int | None = None
 
 
 def build_member(member: Member, data: DataModule, error: Error | None = None) -> Autoencoder:
     """A member's model with its initial weights. ``error``: instead of that of its config."""
     examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
-    return build_model(member.config, data.shape, examples, error)
+    return build_model(member.config, data.shape, examples, error, member.seed)
 
 
 class Fit:
@@ -103,7 +104,7 @@ class Fit:
 
     def _view(self, data: DataModule, steps: int) -> DataModule:
         rows = [torch.arange(data.size("train")) if member.rows is None else member.rows for member in self.members]
-        seeds = [member.config.data.seed if member.rows is None else member.config.seed for member in self.members]
+        seeds = [member.config.data.seed if member.seed is None else member.seed for member in self.members]
         return data.view(torch.stack(rows), seeds, steps) if len(rows) > 1 else data.view(rows[0], seeds[0], steps)
 
     def run(self) -> None:

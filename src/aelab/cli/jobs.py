@@ -17,6 +17,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from aelab.cli.composing import Composer
 from aelab.cli.deaths import deaths, record_death
 from aelab.cli.ending import failures
 from aelab.cli.grouping import likely_companions
@@ -58,6 +59,7 @@ class Jobs:
         self.directory = Path(config.paths.outputs) / config.sweep
         self.count = count
         self.stacked = stacked
+        self.composer = Composer(context, config)
         self.died_before: set[tuple[str, ...]] | None = None
         if count > 1:
             share_cores(count)
@@ -126,7 +128,7 @@ class Jobs:
 
     def _composed_if_sound(self, job: Job) -> DictConfig | None:
         try:
-            return self._composed(job)
+            return self.composer.compose(*job)
         except Exception:  # told where it is done
             return None
 
@@ -134,7 +136,7 @@ class Jobs:
         """Do a job, composed if it is not yet; its result, and the failures that count for the exit status."""
         failures.clear()
         try:
-            config = self._composed(job) if config is None else config
+            config = self.composer.compose(*job) if config is None else config
             done = run_job(
                 hydra_context=self.context,
                 task_function=self.task,
@@ -150,12 +152,6 @@ class Jobs:
         finally:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         return _returned(job, value), list(failures)
-
-    def _composed(self, job: Job) -> DictConfig:
-        config = self.context.config_loader.load_sweep_config(self.config, list(job.overrides))
-        with open_dict(config):
-            config.hydra.job.id = config.hydra.job.num = job.number
-        return config
 
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of a job that failed before its run could."""
@@ -183,7 +179,7 @@ class Jobs:
         """Write into a job's manifest that it died; what to say of it."""
         before = HydraConfig.instance().cfg
         try:
-            config = self._composed(job)
+            config = self.composer.compose(*job)
             HydraConfig.instance().set_config(config)
             directory = Path(config.paths.outputs) / config.sweep / run_id(config)
             record_death(directory, config, _of_the_run(job.overrides), death)
