@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -93,10 +94,7 @@ def stack_case(x: Tensor, sizes: tuple[int, ...]) -> Callable[[], float]:
     widths = [*sizes, *sizes[-2::-1]]
 
     def run() -> float:
-        weights = [
-            nn.Parameter(torch.randn(STACK, before, after) / before**0.5)
-            for before, after in zip(widths, widths[1:], strict=False)
-        ]
+        weights = [nn.Parameter(torch.randn(STACK, before, after) / before**0.5) for before, after in pairwise(widths)]
         biases = [nn.Parameter(torch.zeros(STACK, 1, after)) for after in widths[1:]]
         optimizer = torch.optim.Adam([*weights, *biases], fused=True)
         rows = torch.stack([torch.randperm(len(x)) for _ in range(STACK)]).split(BATCH, 1)
