@@ -31,8 +31,11 @@ class Tree:
         return [Path(self.folder.resolve(), file).parent.name for file in self.files]
 
 
-def picture_tree(folder: Path) -> Tree:
-    """The pictures under a folder, each once, without masks and what lies beside divided parts."""
+def picture_tree(folder: Path, divided: bool = True) -> Tree:
+    """The pictures under a folder, each once, without masks.
+
+    ``divided``: where it holds parts, without what lies beside them.
+    """
     every, again = walk(folder, is_image)
     said = []
     if again:
@@ -43,7 +46,7 @@ def picture_tree(folder: Path) -> Tree:
     files, masks = _without_masks(files)
     if masks:
         said.append(f"left out {len(masks)} masks, such as {masks[0]}")
-    parts = _parts(files)
+    parts = _parts(files) if divided else None
     if parts is not None:
         beside = [file for file, part in zip(files, parts, strict=True) if not part]
         if beside:

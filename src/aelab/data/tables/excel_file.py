@@ -40,8 +40,7 @@ class ExcelFile:
         columns = list(self.table.columns)
         empty = [c for c in columns if str(c).startswith("Unnamed: ") and self.table[c].isna().all()]
         self.table = self.table.drop(columns=empty).dropna(how="all")
-        self.places = self.table.index
-        self.table.index = pd.RangeIndex(len(self.table))
+        self.marks: dict[str, str] = {}
         names = [str(name).strip() for name in self.table.columns]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
@@ -64,7 +63,7 @@ class ExcelFile:
 
     def row(self, index: int) -> str:
         """As Excel counts it."""
-        return f"row {self.places[index] + 1 + (self.header is not None)}"
+        return f"row {index + 1 + (self.header is not None)}"
 
 
 def _first_sheet(file: Any, header: int | None) -> tuple[pd.DataFrame, list[Any]]:

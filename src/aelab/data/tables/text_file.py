@@ -38,6 +38,7 @@ class TextFile:
             self.format = sniffed(path, file, format)
         self.names, self.nameless, self.width = self._counted()
         self.said = self._said(format)
+        self.marks = {key: sign for key in ("decimal", "thousands") if (sign := getattr(self.format, key)) is not None}
 
     @contextmanager
     def _open(self) -> Iterator[TextIO]:
