@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".npz", ".csv", ".parquet")
+ROWS = 32  # that are encoded at once at least: matrices of fewer are multiplied, and rounded, in another way
 
 
 def write_codes(run: Run, path: Path | None = None, force: bool = False) -> str:
@@ -70,7 +71,8 @@ def _pieces(run: Run, data: DataModule) -> Iterator[dict[str, np.ndarray]]:
             piece["part"] = np.full(len(batch), part)
             if _has_labels(data):
                 piece["y"] = np.asarray(data.labels[part])[rows]
-            piece["x"] = coder.encode(batch.cpu().numpy())
+            x = batch.cpu().numpy()
+            piece["x"] = coder.encode(np.resize(x, (max(ROWS, len(x)), x.shape[1])))[: len(x)]
             yield piece
             first += len(batch)
 

@@ -29,8 +29,8 @@ def row_pieces(path: Path, key: str | None, size: int) -> Iterator[np.ndarray]:
                 raise ValueError("it holds Python objects, which are not loaded")
             rows = max(1, size // (8 * max(1, math.prod(shape[1:]))))
             if by_columns or not shape:
-                whole = _read(file, math.prod(shape), dtype).reshape(shape, order="F")
-                yield from np.split(np.atleast_1d(whole), range(rows, max(1, *shape[:1]), rows))
+                whole = np.atleast_1d(_read(file, math.prod(shape), dtype).reshape(shape, order="F"))
+                yield from np.split(whole, range(rows, len(whole), rows))
             else:
                 for start in range(0, shape[0], rows):
                     count = min(rows, shape[0] - start)
@@ -63,8 +63,7 @@ def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _read(file: IO[bytes], count: int, dtype: np.dtype) -> np.ndarray:
-    wanted = count * dtype.itemsize
-    content = file.read(wanted)
-    if len(content) < wanted:
+    found = np.empty(count, dtype)
+    if count and file.readinto(found.view(np.uint8)) < found.nbytes:  # type: ignore[attr-defined]
         raise ValueError("it ends before its last example")
-    return np.frombuffer(content, dtype)
+    return found

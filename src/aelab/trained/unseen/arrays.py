@@ -58,7 +58,7 @@ class UnseenArrays:
                     origin: Origin = {"row": np.arange(first, first + len(read))}
                     if len(self.keys) > 1:
                         origin["array"] = np.full(len(read), key)
-                    yield origin, as_values(read, self.path)
+                    yield origin, _native(as_values(read, self.path))
                     first += len(read)
             self.count += first
         if not self.count:
@@ -66,3 +66,9 @@ class UnseenArrays:
 
     def found(self) -> list[str]:
         return []
+
+
+def _native(x: np.ndarray) -> np.ndarray:
+    """The same in this machine's order of bytes, and in a type that torch can calculate with."""
+    wide = x.dtype.kind == "u" and x.dtype.itemsize > 1
+    return x.astype(np.int64 if wide else x.dtype.newbyteorder("="), copy=False)
