@@ -148,7 +148,7 @@ def test_a_frame_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
     rows = data.preprocessing.restore(data.examples("train"))[:, 0]
     place = [int(np.argmin(np.abs(frame["age"] - row))) for row in rows.tolist()]
     np.testing.assert_allclose(code[place], seen, atol=1e-4)
-    with pytest.raises(UserError, match="the frame has no column size, which the run was trained with"):
+    with pytest.raises(UserError, match="no column size, which the run was trained with"):
         trained.encode(frame[["age", "kind"]])
 
 

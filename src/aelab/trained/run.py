@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from aelab.building.build import build_model
 from aelab.data.preprocessing import PIXELS, Preprocessing
-from aelab.data.tables.columns import recorded_columns
+from aelab.data.tables.restored import restored
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import scores_by, squared_errors
 from aelab.models import Autoencoder
@@ -23,6 +22,7 @@ from aelab.replicas.plans import VARIABLE
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import is_number, open_record
+from aelab.trained.frames import columns_of, values_of
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.scoring import Scoring, kept_scoring
@@ -58,7 +58,7 @@ class Run:
 
     def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
-        return self._apply(self.model.encode, self._prepared(x))
+        return self._apply(self.model.encode, self.prepared(x))
 
     def decode(self, code: np.ndarray | Tensor) -> np.ndarray:
         """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data."""
@@ -71,9 +71,24 @@ class Run:
             )
         return self._restored(self._apply(self.model.decode, values))
 
-    def reconstruct(self, x: Values) -> np.ndarray:
-        """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1])."""
-        return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
+    @overload
+    def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray: ...
+
+    @overload
+    def reconstruct(self, x: pd.DataFrame) -> pd.DataFrame: ...
+
+    def reconstruct(self, x: Values) -> np.ndarray | pd.DataFrame:
+        """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1]).
+
+        Of a frame a frame: its index, and its columns that the run knows, in its order; of categories the likeliest
+        (see ``restored``).
+        """
+        found = self._apply(self.model.reconstruct, self.prepared(x))
+        if not hasattr(x, "columns"):
+            return self._restored(found)
+        frame = cast("pd.DataFrame", x)
+        values = self.preprocessing.restore(torch.from_numpy(found)).double().numpy()
+        return restored(columns_of(self, frame), values, frame)
 
     def anomaly_score(self, x: Values) -> np.ndarray:
         """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``, by the score the run was evaluated by.
@@ -82,9 +97,9 @@ class Run:
         this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
         table's values count in standard deviations.
         """
-        values = self._prepared(x).numpy()
+        values = self.prepared(x).numpy()
         known = self.scoring
-        return scores_by(known.score, self._coder, known.statistics, values) if known else self._errors(values)
+        return scores_by(known.score, self.coder, known.statistics, values) if known else self._errors(values)
 
     def is_anomaly(self, x: Values) -> np.ndarray:
         """Which examples score above the run's ``threshold``, bool ``[N]``; UserError where it has none."""
@@ -102,15 +117,16 @@ class Run:
         return kept_scoring(self.directory, self.manifest, self.replica, self.model.network.code_size)
 
     @property
-    def _coder(self) -> ModelCoder:
+    def coder(self) -> ModelCoder:
         return ModelCoder(self.model, str(self.directory))
 
     def _errors(self, values: np.ndarray) -> np.ndarray:
-        return squared_errors(values, self._coder.reconstruct(values))
+        return squared_errors(values, self.coder.reconstruct(values))
 
-    def _prepared(self, x: Values) -> Tensor:
+    def prepared(self, x: Values) -> Tensor:
+        """Examples as the model sees them: float32 ``[N, D]``."""
         if hasattr(x, "columns"):
-            x = self._from_frame(cast("pd.DataFrame", x))
+            x = values_of(self, cast("pd.DataFrame", x))
         values = torch.as_tensor(x)
         last = (*self.shape[1:], self.shape[0]) if len(self.shape) == 3 else None
         if self.manifest["config"]["data"].get("channels_last") and values.shape[1:] == last != self.shape:
@@ -130,22 +146,6 @@ class Run:
             )
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
         return prepared
-
-    def _from_frame(self, frame: pd.DataFrame) -> np.ndarray:
-        columns = self.preprocessing.columns
-        names = self.manifest["data"].get("columns")
-        if columns is None and names is not None:
-            columns = recorded_columns(names, frame)
-        if columns is None:
-            raise UserError(f"{self.directory}: this run was not trained on data=table; give it an array, not a frame")
-        data = self.manifest["config"]["data"]
-        if data.get("columns") is None and (more := columns.unknown(frame, data.get("label"))):
-            some = ", ".join(more[:10]) + (", ..." if len(more) > 10 else "")
-            warnings.warn(f"the frame has columns that the run was not trained with: {some}; left out", stacklevel=4)
-        try:
-            return columns.values(frame)
-        except UserError as error:
-            raise UserError(f"{self.directory}: {error}") from error
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
         restored = self.preprocessing.restore(torch.from_numpy(values)).float()

@@ -49,8 +49,11 @@ class Tree:
         return [folders[-1] if folders else top for folders in found]
 
 
-def picture_tree(folder: Path) -> Tree:
-    """The pictures under a folder, each once, without masks and what lies beside divided parts."""
+def picture_tree(folder: Path, divided: bool = True) -> Tree:
+    """The pictures under a folder, each once, without masks.
+
+    ``divided``: where it holds parts, without what lies beside them.
+    """
     found = walk(folder, is_image)
     said = found.said
     files = [file for file in found.files if is_image(file)]
@@ -59,7 +62,7 @@ def picture_tree(folder: Path) -> Tree:
     files, masks = _without_masks(files)
     if masks:
         said.append(f"left out {len(masks)} masks, such as {masks[0]}")
-    depth, parts = _divided(files)
+    depth, parts = _divided(files) if divided else (0, None)
     if parts is not None:
         beside = [file for file, part in zip(files, parts, strict=True) if not part]
         if beside:

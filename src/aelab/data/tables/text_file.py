@@ -50,6 +50,7 @@ class TextFile:
             self.format = sniffed(path, file, format)
         self.said = self._said(format)
         self.names, self.nameless = self._counted()
+        self.marks = {key: sign for key in ("decimal", "thousands") if (sign := getattr(self.format, key)) is not None}
 
     @contextmanager
     def _open(self) -> Iterator[TextIO]:
