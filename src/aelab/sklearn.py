@@ -23,6 +23,9 @@ from aelab.config.checking import check
 from aelab.config.explain import explain
 from aelab.config.objects import composing, instantiate
 from aelab.data.arrays import has_channels_last
+from aelab.data.batches.pieces import tensors_of
+from aelab.data.extent import extent_of
+from aelab.data.flat_values import coarse_values
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import squared_errors
@@ -83,7 +86,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on examples ``[N, D]``, at least 2; ``y`` is ignored."""
-        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        X = validate_data(self, _numbers(X), dtype=FLOATS, ensure_min_samples=2)
         config = self._config()
         data = self._data(config, X)
         best = BestWeights()
@@ -173,6 +176,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             X = X.reshape(len(X), *self.shape)
         data = InMemory(X, **{key: config.data[key] for key in kept})
         data.setup()
+        if not self.standardize:
+            names = getattr(self, "feature_names_in_", None)
+            for line in coarse_values(extent_of(tensors_of(X.reshape(len(X), -1))), names):
+                warnings.warn(f"X: {line.replace('data.standardize=true', 'standardize=True')}", stacklevel=3)
         check_range(instantiate("error", config.error), "arrays", data, ("train", "val"))
         return data
 
@@ -185,7 +192,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _validated(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        found: np.ndarray = validate_data(self, X, dtype=FLOATS, reset=False)
+        found: np.ndarray = validate_data(self, _numbers(X), dtype=FLOATS, reset=False)
         return found
 
     def _scaled(self, X: np.ndarray) -> Tensor:
@@ -207,6 +214,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _numbers(X: Any) -> Any:
+    """The same; UserError for times, which would count as nanoseconds, and for masked values, which would count."""
+    dtypes = list(X.dtypes) if hasattr(X, "iloc") and hasattr(X, "columns") else [getattr(X, "dtype", None)]
+    if any(getattr(dtype, "kind", "O") in "mM" for dtype in dtypes):
+        raise UserError("X: times are no numbers; leave them out, or give seconds as floats")
+    if np.ma.is_masked(X):
+        raise UserError("X: some values are masked; fill them first, X.filled(...)")
+    return X
 
 
 @lru_cache(maxsize=128)
