@@ -17,6 +17,7 @@ import pytest
 from commands import QUICK, Command
 from PIL import Image
 
+READERS = ("table", pytest.param("streamed_table", marks=pytest.mark.slow))
 SMALL = (*QUICK[1:], "logger=none", "callbacks.pictures_every=0")
 
 
@@ -46,7 +47,7 @@ def done(command: Command, tmp_path: Path, *words: str) -> dict[str, Any]:
     return manifest(tmp_path / "here")
 
 
-@pytest.mark.parametrize("data", ["table", "streamed_table"])
+@pytest.mark.parametrize("data", READERS)
 def test_a_german_csv(command: Command, tmp_path: Path, data: str) -> None:
     """As Excel saves it in Germany: semicolons, decimal commas, points between thousands, umlauts of Windows."""
     rows = [f"{1000 + 37 * i:,}".replace(",", ".") + f",{i % 10}5;{i % 7},{i % 4}0;{20 + i}" for i in range(90)]
@@ -57,7 +58,7 @@ def test_a_german_csv(command: Command, tmp_path: Path, data: str) -> None:
     assert found["data"]["columns"] == ["Fläche", "Höhe", "Alter"] and sum(found["data"]["sizes"].values()) == 90
 
 
-@pytest.mark.parametrize("data", ["table", "streamed_table"])
+@pytest.mark.parametrize("data", READERS)
 def test_a_table_with_31_fields_below_4_names(command: Command, tmp_path: Path, data: str) -> None:
     """As breast_cancer.csv of scikit-learn: counts and classes where the names of columns should be."""
     draw = np.random.default_rng(0)
@@ -70,7 +71,7 @@ def test_a_table_with_31_fields_below_4_names(command: Command, tmp_path: Path, 
     assert found["data"]["shape"] == [30] and sum(found["data"]["sizes"].values()) == 90
 
 
-@pytest.mark.parametrize("data", ["table", "streamed_table"])
+@pytest.mark.parametrize("data", READERS)
 def test_penguins_with_gaps_and_text(command: Command, tmp_path: Path, data: str) -> None:
     draw = np.random.default_rng(0)
     frame = pd.DataFrame({
@@ -110,7 +111,7 @@ def test_an_mvtec_tree(command: Command, tmp_path: Path) -> None:
     assert found["metrics"]["anomaly_detection/auroc"] > 0.95
 
 
-@pytest.mark.parametrize("data", ["table", "streamed_table"])
+@pytest.mark.parametrize("data", READERS)
 def test_a_spark_folder(command: Command, tmp_path: Path, data: str) -> None:
     pytest.importorskip("pyarrow")
     draw = np.random.default_rng(0)
