@@ -35,3 +35,13 @@ def as_tensor(x: Any) -> Tensor:
         found = found.astype(np.float64)
     native = found.astype(found.dtype.newbyteorder("="), copy=False)
     return torch.from_numpy(np.require(native, requirements=["C", "W"]))
+
+
+def only_numbers(X: Any) -> Any:
+    """The same; UserError for times, which would count as nanoseconds, and for masked values, which would count."""
+    dtypes = list(X.dtypes) if hasattr(X, "iloc") and hasattr(X, "columns") else [getattr(X, "dtype", None)]
+    if any(getattr(dtype, "kind", "O") in "mM" for dtype in dtypes):
+        raise UserError("X: times are no numbers; leave them out, or give seconds as floats")
+    if np.ma.is_masked(X):
+        raise UserError("X: some values are masked; fill them first, X.filled(...)")
+    return X

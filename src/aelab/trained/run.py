@@ -115,7 +115,8 @@ class Run:
     @cached_property
     def scoring(self) -> Scoring | None:
         """The score, its statistics and threshold, of the evaluation ``anomaly_detection``; None without it."""
-        return kept_scoring(self.directory, self.manifest, self.replica, self.model.network.code_size)
+        network = self.model.network
+        return kept_scoring(self.directory, self.manifest, self.replica, network.code_size, network.input_size)
 
     @property
     def coder(self) -> ModelCoder:
