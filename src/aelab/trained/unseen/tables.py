@@ -124,7 +124,7 @@ def _format(run: Run, path: Path, settings: Mapping[str, Any], typed: Mapping[st
     """
     keys = keys_for(path)
     found = {key: settings.get(key) for key in keys}
-    marks = run.manifest["data"].get("marks") or {}
-    if not any(found.get(key) is not None or key in typed for key in MARKS):
+    marks = run.manifest["data"].get("marks")
+    if isinstance(marks, Mapping) and not any(found.get(key) is not None or key in typed for key in MARKS):
         found |= {key: sign for key, sign in marks.items() if key in keys and key in MARKS}
     return Format.of(**{**found, **{key: value for key, value in typed.items() if key in Format.__dataclass_fields__}})
