@@ -51,7 +51,7 @@ class StreamedTable(Table):
         asked: tuple[Any, ...] = (str(path.resolve()), *_state(path), self.columns, self.label)
         asked += (self.missing, *self.categorical)
         if self.format.given():
-            asked += (self.format,)
+            asked += (self.format, self.format.skip_rows) if self.format.skip_rows else (self.format,)
         if self.id is not None:
             asked += ("id", self.id)
         rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f64"
@@ -91,7 +91,7 @@ class StreamedTable(Table):
 
         found = self._columns(seen(), wanted.columns)
         self._check(survey, path, wanted)
-        self.say(*table.said)
+        self.say(*table.said, *survey.said(self.missing))
         print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
         about = {"columns": found.plain(), "marks": table.marks}
         written = write_rows(rows, self._chunks(path, table, found, wanted, beside), about)

@@ -31,7 +31,7 @@ class Table(DataModule):
     of a regression; it is never an input. ``id``: column that names the rows; no input either, but codes and scores are
     written beside it. ``missing``: values that are not there are an ``error``, ``drop`` their
     row, take the ``mean`` of their column over the training part, or, ``indicator``, the mean and beside the column
-    a value that is 1 where it had none. ``separator`` to ``thousands``: how the file is written (see format.py).
+    a value that is 1 where it had none. ``separator`` to ``skip_rows``: how the file is written (see format.py).
     """
 
     unused: tuple[str, ...] = ()
@@ -52,6 +52,7 @@ class Table(DataModule):
         comment: str | None = None,
         missing_values: Sequence[Missing] | Missing | None = None,
         thousands: str | None = None,
+        skip_rows: int = 0,
         **settings: Any,
     ) -> None:
         super().__init__(standardize=standardize, **settings)
@@ -63,7 +64,7 @@ class Table(DataModule):
         self.missing = pick("data.missing", missing, self.missing_choices)
         self.format = Format.of(
             separator, missing_values, decimal=decimal, header=header, encoding=encoding, comment=comment,
-            thousands=thousands,
+            thousands=thousands, skip_rows=skip_rows,
         )  # fmt: skip
 
     def label_advice(self) -> str:
@@ -84,7 +85,7 @@ class Table(DataModule):
         beside.see(frame)
         origin = beside.values(frame)
         self.marks = table.marks
-        self.say(*table.said, *beside.said(origin.get("id")))
+        self.say(*table.said, *survey.said(self.missing), *beside.said(origin.get("id")))
         labels = origin.pop("labels", None)
         return Source(
             values.values(frame), labels, fill_missing=self.fills, kind=NUMBERS, columns=values, origin=origin
@@ -106,7 +107,7 @@ class Table(DataModule):
         label = wanted.label
         if not survey.rows:
             raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
-        survey.check_numbers(self.name, list(map(str, self.categorical)), label)
+        survey.check_numbers(self.name, list(map(str, self.categorical)), label, self.missing)
         if empty := [c for c in survey.names_of("empty") if c != label]:
             raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         survey.check_gaps(self.name, self.missing, label)
@@ -152,8 +153,8 @@ class Table(DataModule):
         if not names:
             said = " ".join(f"data.{key}={name}" for key, name in (("label", label), ("id", id)) if name is not None)
             raise UserError(
-                f"data.path={self.path}: no column but that of {said}; an example needs a value: add columns, or leave "
-                f"{said} out"
+                f"data.path={self.path}: no column{f' but that of {said}' if said else ' that is an input'}; an "
+                f"example needs a value: add columns{f', or leave {said} out' if said else ''}"
             )
         for c in self.categorical:
             pick("data.categorical", c, names)
@@ -167,7 +168,8 @@ class Table(DataModule):
             if name in kept:
                 continue
             others = [c for c in table.names if c not in (*table.nameless, *beside)]
-            if name == table.names[0] and others and is_saved_index(table, name):
+            first = table.names[: table.names.index(name)]
+            if all(before in found for before in first) and others and is_saved_index(table, name):
                 found.append(name)
                 continue
             raise UserError(

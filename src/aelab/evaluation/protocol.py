@@ -69,6 +69,10 @@ class Score(NamedTuple):
     """One figure: its value and, where known, a 95 % confidence interval over the test examples.
 
     ``share``: whether it lies between 0 and 1 by its nature, so that the ends of its interval do, too.
+
+    ``parts``: what each test example contributes, by which the difference of two methods on the same examples has an
+    interval: an array ``[n]`` for each independent sample of examples (one, or anomalies and normal ones), such that
+    the variance of the figure is the sum of ``var(part) / n``. Empty where that is not known.
     """
 
     metric: str
@@ -76,6 +80,7 @@ class Score(NamedTuple):
     low: float | None = None
     high: float | None = None
     share: bool = False
+    parts: tuple[np.ndarray, ...] = ()
 
 
 class Curve(NamedTuple):

@@ -38,9 +38,11 @@ LATER = {
     "data.comment": None,
     "data.missing_values": None,
     "data.thousands": None,
+    "data.skip_rows": 0,
     "data.background": "white",
     "data.pages": None,
     "data.labels": None,
+    "data.white": None,
     "model.decay": 0.0,
     "network.output_activation": "identity",
 }

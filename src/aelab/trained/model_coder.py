@@ -1,4 +1,4 @@
-"""A model as evaluations and scores take it: float32 arrays in, float32 arrays out."""
+"""A model as evaluations and scores take it: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ CHUNK = 4096  # examples that are encoded at once
 
 
 class ModelCoder:
-    """A model in evaluation mode as a coder of float32 arrays, which its preprocessing has gone through already."""
+    """A model in evaluation mode as a coder of arrays, which its preprocessing has gone through already.
 
-    def __init__(self, model: Autoencoder, name: str) -> None:
+    ``precision``: of the model and of the arrays that it takes.
+    """
+
+    def __init__(self, model: Autoencoder, name: str, precision: type = np.float32) -> None:
         self.model = model
         self.name = name
+        self.precision = precision
         self.code_size: int = model.network.code_size
 
     def encode(self, x: np.ndarray) -> np.ndarray:
@@ -37,5 +41,5 @@ class ModelCoder:
 
     @torch.no_grad()
     def _chunked(self, function: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
-        values = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+        values = torch.from_numpy(np.ascontiguousarray(x, dtype=self.precision))
         return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(CHUNK)]).numpy()

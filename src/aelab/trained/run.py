@@ -114,7 +114,8 @@ class Run:
     @cached_property
     def scoring(self) -> Scoring | None:
         """The score, its statistics and threshold, of the evaluation ``anomaly_detection``; None without it."""
-        return kept_scoring(self.directory, self.manifest, self.replica, self.model.network.code_size)
+        network = self.model.network
+        return kept_scoring(self.directory, self.manifest, self.replica, network.code_size, network.input_size)
 
     @property
     def coder(self) -> ModelCoder:
@@ -137,10 +138,11 @@ class Run:
                 f"{self.directory}: this run takes examples of shape {list(self.shape)} or {size} values, "
                 f"[N, ...]; the array has shape {list(values.shape)}"
             )
-        whole = not values.is_floating_point() and values.dtype not in (torch.uint8, torch.bool)
-        if self.preprocessing.kind == PIXELS and whole and values.numel() and values.max() > 1:
+        known = (torch.uint8, torch.bool, *((torch.uint16,) if self.preprocessing.white else ()))
+        whole = not values.is_floating_point() and values.dtype not in known
+        if self.preprocessing.kind == PIXELS and whole and values.numel() and (most := values.long().max().item()) > 1:
             raise UserError(
-                f"{self.directory}: pixels as {values.dtype} up to {values.max().item()}, which may mean anything; "
+                f"{self.directory}: pixels as {values.dtype} up to {most}, which may mean anything; "
                 "give 0..255 as uint8, x.astype(np.uint8), or floats from 0 to 1"
             )
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
