@@ -215,4 +215,4 @@ def test_number_of_workers() -> None:
 
     failures.clear()
     with pytest.raises(UserError, match=r"hydra.launcher.n_jobs=0: must be at least 1"):
-        Jobs(0, None, None, None)  # type: ignore[arg-type]
+        Jobs(0, False, None, None, None)  # type: ignore[arg-type]

@@ -68,20 +68,11 @@ def _by_partition(
     assignment = replication.assignment
     partitions = assignment.partitions or [0] * replication.count
     groups = [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
-    data_sets = None if assignment.data_sets is None else assignment.data_sets * len(replication.settings)
+    every = assignment.data_sets
+    sets = [every and [every[member % replication.count] for member in group] for group in groups]
     model = fitted.models[0]
-    return [
-        measure(
-            predict,
-            error,
-            replication.data.batches("test", model.device),
-            keep,
-            group,
-            data_sets,
-            model.corruption if replication.plan.corrupt_test else None,
-        )
-        for group in groups
-    ]
+    corruption = model.corruption if replication.plan.corrupt_test else None
+    return measure(predict, error, replication.data.batches("test", model.device), keep, groups, sets, corruption)
 
 
 @torch.no_grad()

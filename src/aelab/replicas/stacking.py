@@ -27,10 +27,10 @@ def stack(models: Sequence[Autoencoder]) -> Autoencoder:
     """
     stacked = copy.deepcopy(models[0])
     for name, _ in list(stacked.named_parameters()):
-        together = _padded([model.get_parameter(name).detach() for model in models])
+        together = padded([model.get_parameter(name).detach() for model in models])
         _owner(stacked, name)._parameters[name.rpartition(".")[2]] = nn.Parameter(together)
     for name, _ in list(stacked.named_buffers()):
-        together = _padded([model.get_buffer(name) for model in models])
+        together = padded([model.get_buffer(name) for model in models])
         _owner(stacked, name)._buffers[name.rpartition(".")[2]] = together
     stacked.seed = [_lone_seed(model) for model in models]
     _vary(stacked, models)
@@ -52,7 +52,8 @@ def lone_state(stacked: Autoencoder, index: int, like: Autoencoder) -> dict[str,
     }
 
 
-def _padded(tensors: Sequence[Tensor]) -> Tensor:
+def padded(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors of equal or smaller sizes as one, ``[K, ...]``, with zeros behind the smaller ones."""
     shape = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
     return torch.stack(
         [
