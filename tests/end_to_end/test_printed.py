@@ -65,6 +65,7 @@ def test_no_text_of_a_run_reaches_the_terminal(status: str, tmp_path: Path) -> N
         ("compare.py", ["s", "--status"]),
         ("evaluate.py", ["run=s/r0", "evaluation=code_health"]),
         ("export.py", ["run=s/r0", "format=codes"]),
+        ("score.py", ["run=s/r0", "path=s"]),
         ("frontier.py", ["s"]),
         ("average.py", ["s", "test/error", "seed"]),
     ):

@@ -59,7 +59,7 @@ def new(rows: int, seed: int = 1) -> np.ndarray:
 
 
 def scored(trained: Run, path: Path, **settings: Any) -> tuple[pd.DataFrame, str]:
-    output = path.parent / "scores.parquet"
+    output = settings.pop("output", path.parent / "scores.parquet")
     lines = score(trained, path, output, force=True, **settings)
     return pd.read_parquet(output), "\n".join(lines)
 
@@ -160,7 +160,9 @@ def test_pictures_are_scored_by_file(pictures: Run, tmp_path: Path) -> None:
     x[4:6] = x[1:3]
     np.testing.assert_allclose(found["anomaly_score"], pictures.anomaly_score(x), rtol=1e-6)
     assert list(found) == ["file", "page", "anomaly_score"], "pixels are no columns"
-    one, _ = scored(pictures, tmp_path / "new" / "deep" / "01.png", contributors=1)
+    with pytest.raises(UserError, match="in the folder of the data, of which it would be a part"):
+        score(pictures, tmp_path / "new", tmp_path / "new" / "scores.csv")
+    one, _ = scored(pictures, tmp_path / "new" / "deep" / "01.png", contributors=1, output=tmp_path / "one.parquet")
     assert one["file"].tolist() == ["01.png"] and one["anomaly_score"][0] == pytest.approx(found["anomaly_score"][1])
     np.save(tmp_path / "x.npy", x)
     array, _ = scored(pictures, tmp_path / "x.npy")

@@ -370,7 +370,10 @@ def test_a_file_takes_and_gives_columns(trained: Run, tmp_path: Path, inputs: pd
     assert about["scale"] == trained.preprocessing.scale.tolist() and about["run"] == trained.manifest["run_id"]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("part", ["autoencoder", "encoder", "decoder", "anomaly_score"])
+OTHERS = [pytest.param(part, marks=pytest.mark.slow) for part in ("encoder", "decoder", "anomaly_score")]
+
+
+@pytest.mark.parametrize("part", ["autoencoder", *OTHERS])
 def test_onnx_takes_and_gives_columns(trained: Run, tmp_path: Path, inputs: pd.DataFrame, part: str) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aelab.cli.ending import exit_status, told_in_one_line
 from aelab.config.objects import conf_dir
-from aelab.errors import UserError
+from aelab.errors import UserError, plain
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="score")
@@ -44,7 +44,7 @@ def _score(config: DictConfig) -> None:
     output = None if config.output is None else Path(str(config.output)).expanduser()
     path = Path(str(config.path)).expanduser()
     lines = score(run, path, output, typed, config.threshold, config.contributors, config.codes, config.force)
-    print(*lines, sep="\n", flush=True)
+    print(*map(plain, lines), sep="\n", flush=True)  # which quote the file
 
 
 def _typed(data: DictConfig) -> dict[str, object]:

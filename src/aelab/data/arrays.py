@@ -74,8 +74,13 @@ class Arrays(DataModule):
                     some = ", ".join(others)
                     self.say(f"read {key}{f' and {label}' if label else ''} of {path.name}, and left out {some}")
                 x = np.atleast_1d(content[key])
-                if label != "part" and "part" in content.files:
+                others = [name for name in content.files if name not in (key, label)]
+                if "part" in others:
+                    others.remove("part")
                     self._given(content["part"], len(x), path)
+                if self.key is None and others:
+                    with_labels = f" and {label}" if label else ""
+                    self.say(f"read {key}{with_labels} of {path.name}, and left out {', '.join(others)}")
                 return x, None if label is None else content[label]
         except UserError:
             raise

@@ -13,7 +13,7 @@ from aelab.errors import UserError
 from aelab.runs.array_file import write_arrays
 from aelab.trained.coder import TrainedCoder, data_of
 from aelab.trained.run import Run
-from aelab.trained.table_out import check_target, named_origin, table_out
+from aelab.trained.table_out import check_outside, check_target, named_origin, table_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,7 @@ def write_codes(run: Run, path: Path | None = None, force: bool = False) -> str:
     data = data_of(run)
     source = Path(data.path).expanduser() if data.path else None
     check_target("path", target, SUFFIXES, force or path is None, source)
+    check_outside("path", target, source if path else None)
     id = getattr(data, "id", None)
     pieces = _pieces(run, data)
     if target.suffix.lower() == ".npz":

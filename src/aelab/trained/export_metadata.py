@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import aelab
 from aelab.data.tables.numbered import category_numbers
 from aelab.errors import UserError
 from aelab.trained.run import Run
@@ -17,7 +16,7 @@ TORCH_FILE = "aelab.json"  # of the archive's extra files
 def metadata(run: Run, part: str, columns: bool) -> str:
     """JSON of what a user of a file needs to know who has nothing else.
 
-    ``run`` and ``aelab``: where it is from. ``which``; ``shape`` of an example; ``kind`` of its values. ``columns`` of
+    ``run``: whose it is. ``which``; ``shape`` of an example; ``kind`` of its values. ``columns`` of
     a table: ``name``, ``categories`` and, where the file takes ``columns``, the ``numbers`` that stand for these;
     ``flag``: whether a value behind them says that there was none. ``values``: a name for each value of an example.
     ``offset``, ``scale`` and ``fill``: a number for each value, within the file already. ``score``, ``threshold``:
@@ -25,7 +24,6 @@ def metadata(run: Run, part: str, columns: bool) -> str:
     """
     preprocessing = run.preprocessing
     found: dict[str, Any] = {
-        "aelab": aelab.__version__,
         "run": run.manifest.get("run_id"),
         "which": part,
         "input": "columns" if columns else "values",

@@ -9,7 +9,7 @@ from typing import Any
 from aelab.building.progress import waiting
 from aelab.trained.run import Run
 from aelab.trained.scores import Scores
-from aelab.trained.table_out import check_target, table_out
+from aelab.trained.table_out import check_outside, check_target, table_out
 from aelab.trained.unseen.opening import open_unseen
 
 SUFFIXES = (".csv", ".parquet")
@@ -32,8 +32,9 @@ def score(
 
     Raises UserError, and leaves no file, where the examples are not the run's kind or the file cannot be written.
     """
-    target = output or run.directory / "scores" / f"{path.resolve().name.partition('.')[0]}.csv"
+    target = output or run.directory / "scores" / f"{path.resolve().name.partition('.')[0] or 'scores'}.csv"
     check_target("output", target, SUFFIXES, force, path)
+    check_outside("output", target, path if output else None)
     unseen = open_unseen(run, path, typed or {})
     scores = Scores(run, unseen, threshold, contributors, codes)
     with waiting(f"scoring {path}"), table_out("output", target) as write:

@@ -19,23 +19,21 @@ Write = Callable[["pd.DataFrame"], None]
 
 
 def check_target(key: str, target: Path, suffixes: Sequence[str], force: bool, data: Path | None) -> None:
-    """Raise UserError where ``target`` is no such file, is there and may not be replaced, or belongs to ``data``.
+    """Raise UserError where ``target`` is no such file, is there and may not be replaced, or is ``data`` itself.
 
-    ``key``: as which the user named it. ``data``: what was read, a file or a folder of which all files are read.
+    ``key``: as which the user names it. ``data``: what is read.
     """
     if target.suffix.lower() not in suffixes:
         raise UserError(f"{key}={target}: written as {', '.join(suffixes[:-1])} or {suffixes[-1]}; name it so")
-    if data is not None and data.exists():
-        place, own = target.resolve(), data.resolve()
-        if place == own or (target.exists() and target.samefile(data)):
-            raise UserError(
-                f"{key}={target}: the data themselves, which would be gone; name another file with {key}=..."
-            )
-        if own.is_dir() and own in place.parents:
-            raise UserError(
-                f"{key}={target}: in the folder of the data, of which it would be a part; name another place"
-            )
+    if data is not None and data.exists() and target.exists() and target.samefile(data):
+        raise UserError(f"{key}={target}: the data themselves, which would be gone; name another file with {key}=...")
     check_replaced(key, target, force)
+
+
+def check_outside(key: str, target: Path, data: Path | None) -> None:
+    """Raise UserError where ``target``, which the user named, would become a part of the folder ``data``."""
+    if data is not None and data.is_dir() and data.resolve() in target.resolve().parents:
+        raise UserError(f"{key}={target}: in the folder of the data, of which it would be a part; name another place")
 
 
 def check_replaced(key: str, target: Path, force: bool) -> None:
@@ -112,7 +110,7 @@ class _Parquet:
         from pyarrow.parquet import ParquetWriter
 
         schema = None if self.writer is None else self.writer.schema
-        table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+        table = pa.Table.from_pandas(frame, schema, preserve_index=False, nthreads=1)
         if self.writer is None:
             self.writer = ParquetWriter(self.path, table.schema)
         self.writer.write_table(table)

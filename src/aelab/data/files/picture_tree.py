@@ -71,7 +71,7 @@ def picture_tree(folder: Path, divided: bool = True) -> Tree:
         parts = [part for part in parts if part]
         counts = Counter(parts)
         said.append("parts as the folders say: " + ", ".join(f"{part} {counts[part]}" for part in counts))
-    elif files and all(alone := _parts(files, 0)):
+    elif divided and files and all(alone := _parts(files, 0)):
         said.append(f"all pictures are in {' and '.join(sorted(set(alone)))}: the parts are drawn from them")
     return Tree(folder, files, parts, depth, said)
 

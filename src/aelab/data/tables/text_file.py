@@ -49,8 +49,8 @@ class TextFile:
         with self._open() as file:
             self.format = sniffed(path, file, format)
         self.said = self._said(format)
-        self.names, self.nameless = self._counted()
         self.marks = {key: sign for key in ("decimal", "thousands") if (sign := getattr(self.format, key)) is not None}
+        self.names, self.nameless = self._counted()
 
     @contextmanager
     def _open(self) -> Iterator[TextIO]:

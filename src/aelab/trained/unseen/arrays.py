@@ -70,5 +70,5 @@ class UnseenArrays:
 
 def _native(x: np.ndarray) -> np.ndarray:
     """The same in this machine's order of bytes, and in a type that torch can calculate with."""
-    wide = x.dtype.kind == "u" and x.dtype.itemsize > 1
+    wide = x.dtype.kind == "u" and x.dtype.itemsize > 2
     return x.astype(np.int64 if wide else x.dtype.newbyteorder("="), copy=False)

@@ -42,7 +42,7 @@ def open_unseen(run: Run, path: Path, typed: Mapping[str, Any]) -> Unseen:
         if path.is_file() and not is_image(path.name):
             raise UserError(f"path={path}: no picture, and the run was trained on {data}; name a folder of pictures")
         _refuse(typed, (), "a picture")
-        return UnseenPictures(path, settings, run.preprocessing.white is not None)
+        return UnseenPictures(run, path, settings)
     if run.preprocessing.columns is None and run.manifest["data"].get("columns") is None:
         raise UserError(
             f"path={path}: the run was trained on {data}, without names of columns; save arrays as .npy or .npz"

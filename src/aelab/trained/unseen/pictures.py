@@ -15,23 +15,23 @@ from aelab.data.files.picture_file import header
 from aelab.data.files.picture_tree import Tree, paged, picture_tree
 from aelab.data.image_folder import file_and_page, usable_cores
 from aelab.errors import UserError
+from aelab.trained.run import Run
 from aelab.trained.unseen.protocol import Origin
 
 BATCH = 256  # pictures that are decoded at a time
 
 
 class UnseenPictures:
-    """Pictures at ``path``, scaled and cropped as the run's own were, by ``settings``, its keys of data; ``deep`` where
-    those had 16 bits."""
+    """Pictures at ``path``, scaled and cropped as the run's own were, by ``settings``, its keys of data."""
 
     id: str | None = None
 
-    def __init__(self, path: Path, settings: Mapping[str, Any], deep: bool) -> None:
+    def __init__(self, run: Run, path: Path, settings: Mapping[str, Any]) -> None:
         folder = path if path.is_dir() else path.parent
         tree = picture_tree(path, divided=False) if path.is_dir() else Tree(folder, [path.name], None, 0, [])
+        headers = [header(folder / file) for file in tree.files]
         files: list[str] = []
         self.pages = settings.get("pages")
-        headers = [header(folder / file) for file in tree.files]
         for file, count in zip(tree.files, paged(tree, headers, self.pages), strict=True):
             files += [file] if count == 1 else [f"{file}{PAGE}{page}" for page in range(count)]
         if not files:
@@ -41,9 +41,9 @@ class UnseenPictures:
         self.files = np.array(files)
         workers = settings.get("num_workers")
         self.workers = min(8, usable_cores()) if workers is None else int(workers)
-        self.images = ImageFiles(
-            folder, self.files, settings["image_size"], settings["grayscale"], settings.get("background"), deep
-        )
+        deep = run.preprocessing.white is not None
+        size, grey = int(settings["image_size"]), bool(settings.get("grayscale"))
+        self.images = ImageFiles(folder, self.files, size, grey, settings.get("background"), deep)
 
     def pieces(self) -> Iterator[tuple[Origin, np.ndarray]]:
         first = 0

@@ -123,8 +123,8 @@ def _format(run: Run, path: Path, settings: Mapping[str, Any], typed: Mapping[st
     The signs in numbers are those of the run's table, also where they were found out: a few rows more may not tell.
     """
     keys = keys_for(path)
-    found = {key: settings.get(key) for key in keys}
-    marks = run.manifest["data"].get("marks") or {}
-    if not any(found.get(key) is not None or key in typed for key in MARKS):
+    found = {key: value for key in keys if (value := settings.get(key)) is not None}
+    marks = run.manifest["data"].get("marks")
+    if isinstance(marks, Mapping) and not any(key in found or key in typed for key in MARKS):
         found |= {key: sign for key, sign in marks.items() if key in keys and key in MARKS}
     return Format.of(**{**found, **{key: value for key, value in typed.items() if key in Format.__dataclass_fields__}})
