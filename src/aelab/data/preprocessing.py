@@ -26,6 +26,8 @@ class Preprocessing(nn.Module):
     ``fill``: float64 ``[D]`` that stand for NaN, or None. ``offset``, ``scale``: float64 ``[D]``, or None; values
     become (value - offset) / scale, in double precision, and are rounded to float32 after that only.
 
+    ``threshold``: what comes out is 1 where it would be above 1/2, else 0.
+
     ``raw``: the type that raw values are rounded to first: float64, but float32 in runs of earlier versions.
     """
 
@@ -33,13 +35,16 @@ class Preprocessing(nn.Module):
     offset: Tensor | None
     scale: Tensor | None
 
-    def __init__(self, kind: str = NUMBERS, columns: Columns | None = None, raw: str = "float64") -> None:
+    def __init__(
+        self, kind: str = NUMBERS, columns: Columns | None = None, raw: str = "float64", threshold: bool = False
+    ) -> None:
         super().__init__()
         if kind not in KINDS:
             raise UserError(f"kind={kind}: the values of a data set are {', '.join(KINDS)}")
         self.kind = kind
         self.columns = columns
         self.raw = raw
+        self.threshold = threshold
         self.extent: Extent | None = None  # of the training part, where it was measured
         for name in MEASURED:
             self.register_buffer(name, None)
@@ -95,12 +100,14 @@ class Preprocessing(nn.Module):
     @property
     def is_plain(self) -> bool:
         """Whether nothing but the type of a value changes, so that it may be done batch by batch."""
-        return self.offset is None and self.fill is None
+        return self.offset is None and self.fill is None and not self.threshold
 
     def forward(self, x: Tensor) -> Tensor:
         """Raw values ``[..., D]`` as float32; symbols as int64."""
         if self.kind == SYMBOLS:
             return x.long()
+        if self.threshold:
+            return (self.exactly(x) > 0.5).float()
         if not self.is_plain:
             return self.exactly(x).float()
         return (unit(x) if self.kind == PIXELS else x).float()
@@ -137,6 +144,8 @@ class Preprocessing(nn.Module):
     def plain(self) -> dict[str, Any]:
         """All of it as tensors, lists and text, which a checkpoint may hold and a reader need not trust."""
         found: dict[str, Any] = {"kind": self.kind, "raw": self.raw}
+        if self.threshold:
+            found["threshold"] = True
         if self.columns is not None:
             found["columns"] = self.columns.plain()
         return found | {
@@ -149,7 +158,7 @@ class Preprocessing(nn.Module):
         columns = Columns.of_plain(plain["columns"]) if "columns" in plain else None
         if plain["raw"] not in _DTYPES or (columns is not None and len(columns.names) != size):
             raise ValueError("no preprocessing of these examples")
-        found = Preprocessing(plain["kind"], columns, plain["raw"])
+        found = Preprocessing(plain["kind"], columns, plain["raw"], plain.get("threshold") is True)
         for name in MEASURED:
             value = plain.get(name)
             if value is not None:

@@ -13,6 +13,7 @@ from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_er
 from aelab.fitting.contributions import of_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
 from aelab.objectives import Error
+from aelab.replicas.drawing import FIGURES, measure_draws
 from aelab.replicas.measuring import averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.runs import pictures
@@ -59,7 +60,7 @@ def setting_results(replication: Replication, fitted: Fitted) -> tuple[list[dict
         kept = [member for member in members if fitted.keep[member]]
         metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
         decomposed = decompositions(replication, fitted, members)
-        metrics |= averaged(decomposed)
+        metrics |= averaged(decomposed) | _of_draws(replication, fitted, members)
         units = len(decomposed) if len(decomposed) > 1 else decomposed[0].units
         size = values.get("network.code_size", replication.config.network.code_size)
         if pca is not None:
@@ -72,21 +73,50 @@ def setting_results(replication: Replication, fitted: Fitted) -> tuple[list[dict
 
 def decompositions(replication: Replication, fitted: Fitted, members: list[int]) -> list[Decomposition]:
     """The decomposition on the test part of one setting's replicas: one for each random partition."""
-    assignment = replication.assignment
-    partitions = assignment.partitions or [0] * replication.count
-    groups = [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
-    data_sets = None if assignment.data_sets is None else assignment.data_sets * len(replication.settings)
     return [
         measure(
             fitted.models,
             replication.data.batches("test", fitted.models[0].device),
             fitted.keep,
             group,
-            data_sets,
+            _data_sets(replication),
             replication.plan.corrupt_test,
         )
-        for group in groups
+        for group in _partitions(replication, members)
     ]
+
+
+def _of_draws(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
+    """What drawn codes of one setting's replicas tell, where there are any; of several partitions their means."""
+    if not replication.plan.draws:
+        return {}
+    batches = replication.data.batches
+    found = [
+        measure_draws(
+            fitted.models,
+            batches("test", fitted.models[0].device),
+            fitted.keep,
+            group,
+            _data_sets(replication),
+            replication.plan.draws,
+        )
+        for group in _partitions(replication, members)
+    ]
+    if len(found) == 1:
+        return found[0]
+    return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
+
+
+def _partitions(replication: Replication, members: list[int]) -> list[list[int]]:
+    """The members of each random partition."""
+    partitions = replication.assignment.partitions or [0] * replication.count
+    return [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
+
+
+def _data_sets(replication: Replication) -> list[int] | None:
+    """The data set of each replica of a nested plan, setting by setting."""
+    data_sets = replication.assignment.data_sets
+    return None if data_sets is None else data_sets * len(replication.settings)
 
 
 @torch.no_grad()

@@ -40,6 +40,9 @@ LATER = {
     "data.background": "white",
     "data.pages": None,
     "data.labels": None,
+    "data.binarize": None,
+    "replicas.draws": 0,
+    "model.optimal_variance": False,
     "model.decay": 0.0,
     "network.output_activation": "identity",
 }
