@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor
 
 from aelab.building.build import build_model, check_range
 from aelab.building.fit import Fit, Member
@@ -25,12 +24,12 @@ from aelab.config.objects import composing, instantiate
 from aelab.data.arrays import has_channels_last
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
-from aelab.evaluation.measures.anomaly_scores import squared_errors
+from aelab.evaluation.measures.anomaly_scores import SCORERS, scores_by, squared_errors, statistics_of
 from aelab.machines.quiet import quiet
 from aelab.pretraining import is_wanted, pretrain
 from aelab.replicas.best import BestWeights
+from aelab.trained.model_coder import ModelCoder
 
-CHUNK = 4096  # examples that are encoded at once
 QUANTILE = 0.95  # of the validation part's errors, as in evaluation.anomaly_detection
 FLOATS = (np.float64, np.float32)
 
@@ -42,12 +41,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     of ``network="conv"``), outermost first, or None for the network's own. ``shape``: of one example, like (1, 28, 28),
     for ``network="conv"``; examples stay flat. ``max_epochs``: the weights of the epoch with the lowest error on the
     validation part, a ``validation_fraction`` of the examples, are kept. ``standardize``: train on, and count errors
-    in, standard deviations of each value. ``overrides``: what else to change, as on the command line of
+    in, standard deviations of each value. ``anomaly_score``: what ``score_samples`` and ``is_anomaly`` go by, a
+    ``score`` of ``evaluation=anomaly_detection``. ``overrides``: what else to change, as on the command line of
     ``scripts/train.py``: ``["corruption=gaussian", "data.train_size=50"]``. ``random_state``: an integer is ``seed``.
 
     Trains in float32; answers are computed in float64 and have the dtype of the input. Fitted: ``config_``, the whole
     config as plain containers; ``weights_``; ``validation_error_``, per example; ``threshold_`` of ``is_anomaly``;
-    ``n_features_in_``, ``feature_names_in_``.
+    ``statistics_``, what the score remembers of the training part; ``n_features_in_``, ``feature_names_in_``.
 
     Raises UserError, a ValueError, where the config cannot be built.
     """
@@ -65,6 +65,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         learning_rate: float = 1e-3,
         standardize: bool = True,
         validation_fraction: float = 0.1,
+        anomaly_score: str = "error",
         overrides: Sequence[str] = (),
         random_state: Any = None,
     ) -> None:
@@ -78,11 +79,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.learning_rate = learning_rate
         self.standardize = standardize
         self.validation_fraction = validation_fraction
+        self.anomaly_score = anomaly_score
         self.overrides = overrides
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on examples ``[N, D]``, at least 2; ``y`` is ignored."""
+        if self.anomaly_score not in SCORERS:
+            raise UserError(f"anomaly_score={self.anomaly_score}: choose among {', '.join(SCORERS)}")
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         config = self._config()
         data = self._data(config, X)
@@ -101,15 +105,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._shape = data.shape
         self._preprocessing = data.preprocessing
         self._restore()
-        held_out = data.examples("val").cpu().double()
-        errors = squared_errors(held_out.numpy(), self._chunked(self._model.reconstruct, held_out))
-        self.threshold_ = float(np.quantile(errors, QUANTILE))
+        train, held_out = (data.examples(part).cpu().double().numpy() for part in ("train", "val"))
+        self.statistics_ = dict(statistics_of(self.anomaly_score, self._coder, train))
+        self.threshold_ = float(np.quantile(self._scores(held_out), QUANTILE))
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Codes ``[N, code_size]`` of examples ``[N, D]``."""
         X = self._validated(X)
-        return self._chunked(self._model.encode, self._scaled(X)).astype(X.dtype, copy=False)
+        return self._coder.encode(self._scaled(X)).astype(X.dtype, copy=False)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Reconstructions ``[N, D]`` from codes ``[N, code_size]``, on the scale of the examples."""
@@ -119,21 +123,29 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise UserError(
                 f"X: codes have {self._n_features_out} values, [N, {self._n_features_out}], not {X.shape[1]}"
             )
-        values = self._chunked(self._model.decode, torch.from_numpy(X.astype(np.float64)))
-        return self._preprocessing.restore(torch.from_numpy(values)).numpy().astype(X.dtype, copy=False)
+        values = torch.from_numpy(self._coder.decode(X))
+        return self._preprocessing.restore(values).numpy().astype(X.dtype, copy=False)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Minus the squared error of each example, ``[N]``, summed over values: the lower, the more anomalous."""
-        values = self._scaled(self._validated(X))
-        return -squared_errors(values.numpy(), self._chunked(self._model.reconstruct, values))
+        """Minus the ``anomaly_score`` of each example, ``[N]``, else its squared error, summed over values: the lower,
+        the more anomalous."""
+        return -self._scores(self._scaled(self._validated(X)))
 
     def is_anomaly(self, X: Any) -> np.ndarray:
-        """Which examples have an error above ``threshold_``, bool ``[N]``: 95 % of the validation part's are below."""
+        """Which examples score above ``threshold_``, bool ``[N]``: 95 % of the validation part's are below."""
         return -self.score_samples(X) > self.threshold_
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean of ``score_samples``: 0 is a perfect reconstruction, greater is better."""
-        return float(self.score_samples(X).mean())
+        """Minus the mean squared error of an example: 0 is a perfect reconstruction, greater is better."""
+        values = self._scaled(self._validated(X))
+        return -float(squared_errors(values, self._coder.reconstruct(values)).mean())
+
+    @property
+    def _coder(self) -> ModelCoder:
+        return ModelCoder(self._model, type(self).__name__, np.float64)
+
+    def _scores(self, values: np.ndarray) -> np.ndarray:
+        return scores_by(self.anomaly_score, self._coder, self.statistics_, values)
 
     @property
     def _n_features_out(self) -> int:
@@ -188,12 +200,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         found: np.ndarray = validate_data(self, X, dtype=FLOATS, reset=False)
         return found
 
-    def _scaled(self, X: np.ndarray) -> Tensor:
-        return self._preprocessing.exactly(torch.from_numpy(X.astype(np.float64)))
-
-    @torch.no_grad()
-    def _chunked(self, function: Callable[[Tensor], Tensor], values: Tensor) -> np.ndarray:
-        return torch.cat([function(part) for part in values.split(CHUNK)]).numpy()
+    def _scaled(self, X: np.ndarray) -> np.ndarray:
+        return self._preprocessing.exactly(torch.from_numpy(X.astype(np.float64))).numpy()
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in super().__getstate__().items() if key != "_model"}

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from aelab.benchmarks import anomaly, main
+from aelab.benchmarks import anomaly, anomaly_side_by_side, main
 from aelab.benchmarks.timing import Case, measure
 
 
@@ -46,6 +47,6 @@ def test_without_tables_nothing_is_measured(
 
 
 def test_differences_over_splits_have_t_intervals() -> None:
-    row = anomaly._row("mean", "ours minus PCA", [0.1, 0.2, 0.3])
+    row = anomaly_side_by_side._row("mean", "ours minus PCA", np.array([0.1, 0.2, 0.3]))
     assert (row["auroc"], row["n"]) == (pytest.approx(0.2), 3)
     assert row["high"] - row["auroc"] == pytest.approx(4.302653 * 0.1 / 3**0.5)

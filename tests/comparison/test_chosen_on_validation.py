@@ -14,6 +14,7 @@ from aelab.comparison.groups import gather
 from aelab.comparison.report.page import write_report
 from aelab.comparison.table import tabulate
 from aelab.comparison.verdict import verdict
+from aelab.errors import UserError
 
 
 def write(folder: Path, code: int, val: float, test: float, **more: Any) -> None:
@@ -82,3 +83,30 @@ def test_a_sweep_over_training_examples_is_one_task(tmp_path: Path) -> None:
         data = {"shape": [3], "fingerprints": {"train": str(size), "test": "aa"}}
         write_run(tmp_path / str(size), {"data.train_size": size}, {"test/error": 1.0 / size}, data=data)
     assert len(gather([tmp_path]).problems()) == 1
+
+
+def test_another_metric_of_validation_may_choose_and_none_of_test(tmp_path: Path) -> None:
+    for code, val, found in ((4, 3.0, 0.9), (8, 2.0, 0.7), (16, 4.0, 0.8)):
+        metrics = {"val/error": val, "test/error": val, "retrieval/val_map": found, "retrieval/map": 0.5}
+        write_run(tmp_path / f"code{code}", {"network.code_size": code}, metrics)
+    comparison = gather([tmp_path], "max:retrieval/val_map")
+    assert [row.cells[0] for row in tabulate(comparison).rows] == ["4", "16", "8"]
+    assert "Best by the highest retrieval/val_map: code_size 4." in " ".join(verdict(comparison))
+    assert [row.cells[0] for row in tabulate(gather([tmp_path], "min:retrieval/val_map")).rows] == ["8", "16", "4"]
+    for wrong, told in (
+        ("max:retrieval/map", "retrieval/map is not of the validation part; choose among"),
+        ("max:test/error", "test/error is not of the validation part"),
+        ("max:retrieval/val_mop", "is in none of these runs; choose among retrieval/val_map, val/error"),
+        ("val/error", "best=min:val/error"),
+    ):
+        with pytest.raises(UserError, match=told):
+            gather([tmp_path], wrong)
+
+
+def test_a_task_without_that_metric_is_chosen_by_the_lowest_val_error(tmp_path: Path) -> None:
+    for code, val in ((4, 3.0), (8, 2.0)):
+        metrics = {"val/error": val, "test/error": val} | ({"retrieval/val_map": 0.5} if code == 4 else {})
+        write_run(tmp_path / f"code{code}", {"network.code_size": code}, metrics)
+    comparison = gather([tmp_path], "max:retrieval/val_map")
+    assert [row.cells[0] for row in tabulate(comparison).rows] == ["8", "4"]
+    assert chosen_in_words(comparison.groups) == "val/error"

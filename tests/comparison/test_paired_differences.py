@@ -38,7 +38,7 @@ def replicas(seed: int, count: int = 6, scale: float = 1.0, examples: int = 40) 
 def test_a_difference_of_decompositions_is_their_difference_and_its_jackknife() -> None:
     one, other = (replicas(seed, scale=scale) for seed, scale in ((2, 1.0), (3, 1.3)))
     results = [decompose(*pair) for pair in (one, other)]
-    kept = [{"0": of_replicas([result], range(6), {})} for result in results]
+    kept = [{"0": of_replicas([result], range(6))} for result in results]
     for name in QUANTITIES:
         found = difference(kept[0], kept[1], name)
         assert found is not None and (found.examples, found.units) == (40, 6)
@@ -68,8 +68,8 @@ def test_single_models_are_compared_over_examples_and_several_seeds_over_both() 
 
 
 def test_replicas_that_are_not_the_same_are_not_paired() -> None:
-    kept = {"0": of_replicas([decompose(*replicas(1))], range(6), {})}
-    fewer = {"0": of_replicas([decompose(*replicas(1, count=5))], range(5), {})}
+    kept = {"0": of_replicas([decompose(*replicas(1))], range(6))}
+    fewer = {"0": of_replicas([decompose(*replicas(1, count=5))], range(5))}
     assert difference(kept, fewer, "error") is None
 
 

@@ -72,14 +72,14 @@ def test_arrays_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with np.errstate(over="ignore"):
         huge = save(tmp_path / "huge.npy", x * 1e300)
     for path, settings, message in (
-        (str(tmp_path / "text.npy"), {}, "text.npy: cannot be read"),
+        (str(tmp_path / "text.npy"), {}, "text.npy: no array of numbers"),
         (str(tmp_path / "cut.npz"), {}, "cut.npz: cannot be read"),
         (str(tmp_path / "empty.npz"), {}, "empty.npz: cannot be read"),
         (str(tmp_path / "x.mat"), {}, "x.mat: not a .npy or .npz file"),
         (
             save(tmp_path / "object.npy", np.array([{}, None] * 9)),
             {},
-            r"object.npy: cannot be read.*allow_pickle",
+            r"object.npy: no array of numbers",
         ),
         (save(tmp_path / "words.npy", np.array(["a"] * 9)), {}, "values of type <U1; save real numbers"),
         (save(tmp_path / "complex.npy", x * 1j), {}, "values of type complex128"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aelab.data.batches.splits import fingerprint
 from aelab.data.files.images import decode, find_images
 from aelab.data.image_folder import ImageFolder
 from aelab.errors import UserError
@@ -50,7 +51,15 @@ def test_each_real_file_counts_once(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert count(data) == 16 and set(data.labels["train"]) == {"a", "linked"}
     everything = np.concatenate([data.examples(part).numpy() for part in PARTS])
     assert len(np.unique(everything, axis=0)) == 16
-    assert "left out 2 names of files that are there already" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "left out 2 names of files that are there already, by links, such as 0first.png" in out
+    assert "left out 3 links to folders that are there already, such as a/up" in out
+    assert "lead nowhere" not in out
+    (folder / "gone.png").symlink_to("nothing.png")
+    (folder / "gone").symlink_to("no folder")
+    (folder / "self.png").symlink_to("self.png")
+    assert count(read(folder)) == 16
+    assert "left out 3 names that cannot be opened or lead nowhere, such as gone" in capsys.readouterr().out
 
 
 def mvtec(folder: Path) -> Path:
@@ -89,6 +98,56 @@ def test_parts_by_other_names(tmp_path: Path, names: tuple[str, ...]) -> None:
     assert all(str(file).startswith(name) for part, name in zip(PARTS, names, strict=True) for file in data.files[part])
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "labels"),
+    [
+        ("archive/train/{}", "archive/test/{}", {"a", "b"}),
+        ("{}/train", "{}/test", {"a", "b"}),
+        ("bottle/train/{}", "cable/test/{}", {"a", "b"}),
+        ("seg_train/seg_train/{}", "seg_test/seg_test/{}", {"a", "b"}),
+        ("train_images/{}", "test-images/{}", {"a", "b"}),
+        ("train", "test", set()),
+        ("train/{}", "test_public/{}", {"a", "b"}),
+    ],
+)
+def test_parts_below_the_top(tmp_path: Path, train: str, test: str, labels: set[str]) -> None:
+    for index in range(12):
+        picture(tmp_path / "x" / train.format("ab"[index % 2]) / f"{index}.png", index)
+        picture(tmp_path / "x" / test.format("ab"[index % 2]) / f"{index}.png", 50 + index)
+    data = read(tmp_path / "x")
+    assert [data.size(part) for part in PARTS] == [11, 1, 12]
+    assert all("test" in str(file) for file in data.files["test"])
+    assert set(np.concatenate(list(data.labels.values()) or [np.array([])])) == labels
+
+
+def test_parts_that_are_not_all_there_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for index in range(6):
+        picture(tmp_path / "x" / "test" / "ab"[index % 2] / f"{index}.png", index)
+    read(tmp_path / "x")
+    assert "all pictures are in test: the parts are drawn from them" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("pictures", "masks"), [("images", "masks"), ("Data/Images/Anomaly", "Data/Masks/Anomaly")])
+def test_masks_in_a_folder_beside_their_pictures(
+    tmp_path: Path, pictures: str, masks: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(6):
+        picture(tmp_path / "x" / pictures / f"{index}.JPG", index)
+        picture(tmp_path / "x" / masks / f"{index}.png", 200)
+        picture(tmp_path / "y" / masks / f"{index}.png", 100 + index)
+    assert count(read(tmp_path / "x")) == 6
+    assert f"left out 6 masks, such as {masks}/0.png" in capsys.readouterr().out
+    assert count(read(tmp_path / "y")) == 6, "what has no pictures beside it is no mask"
+
+
+def test_what_systems_put_beside_pictures_does_not_count(tmp_path: Path) -> None:
+    for index in range(6):
+        picture(tmp_path / "x" / f"{index}.png", index)
+    for name in (".DS_Store", "a/@eaDir/0.png", "__MACOSX/0.png", ".ipynb_checkpoints/0.png", "._0.png"):
+        picture(tmp_path / "x" / f"{name}.png").rename(tmp_path / "x" / name)
+    assert count(read(tmp_path / "x")) == 6
+
+
 def test_classes_that_sound_like_parts_or_masks(tmp_path: Path) -> None:
     for index in range(6):
         for name in ("train", "bus"):
@@ -102,7 +161,9 @@ def test_classes_that_sound_like_parts_or_masks(tmp_path: Path) -> None:
     assert count(read(tmp_path / "cells")) == 6
 
 
-def test_other_files_are_counted_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_files_are_counted_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for index, suffix in enumerate((".png", ".JPG", ".jfif", ".jp2", ".avif", ".tga")):
         path = tmp_path / "x" / f"{index}{suffix}"
         path.parent.mkdir(exist_ok=True)
@@ -118,8 +179,20 @@ def test_other_files_are_counted_and_named(tmp_path: Path, capsys: pytest.Captur
     assert count(data) == there and bool(data.examples("train").isfinite().all())
     assert "left out 4 files not read as pictures: 2 .txt, 1 .psd, 1 without a suffix" in capsys.readouterr().out
     (tmp_path / "x" / "e.heic").write_bytes(b"")
+    monkeypatch.setattr("aelab.data.files.images.find_spec", lambda name: None)
     read(tmp_path / "x")
-    assert "1 .heic (pip install pillow-heif)" in capsys.readouterr().out
+    assert '1 .heic (pip install "aelab[heic]")' in capsys.readouterr().out
+
+
+def test_heic_as_phones_write_it(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    for index in range(6):
+        Image.new("RGB", (64, 48), (40 * index, 90, 200)).save(tmp_path / f"{index}.HEIC", quality=95)
+    data = read(tmp_path)
+    found = np.concatenate([data.examples(part).numpy() for part in PARTS]).reshape(6, 3, -1).mean(2)
+    wanted = np.array([(40 * index, 90, 200) for index in range(6)]) / 255
+    np.testing.assert_allclose(found[found[:, 0].argsort()], wanted, atol=0.03)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +230,7 @@ def test_hidden_colours_do_not_count(tmp_path: Path, form: str, background: str)
         ImageFolder(path=str(tmp_path), background="whit")
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".gif"])
+@pytest.mark.parametrize("suffix", [".tif", ".gif", ".png", ".webp"])
 def test_pages_are_examples_or_said(tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "x"
     folder.mkdir()
@@ -166,6 +239,7 @@ def test_pages_are_examples_or_said(tmp_path: Path, suffix: str, capsys: pytest.
         frames[0].save(folder / f"{file}{suffix}", save_all=True, append_images=frames[1:])
     with pytest.raises(UserError, match="from 2 examples"):
         read(folder)
+    capsys.readouterr()
     picture(folder / "one.png", 240)
     assert count(read(folder)) == 3
     assert "read the first page of 2 files with several, such as 0" in capsys.readouterr().out
@@ -176,13 +250,14 @@ def test_pages_are_examples_or_said(tmp_path: Path, suffix: str, capsys: pytest.
     assert len(set(data.describe()["fingerprints"].values())) == 3
 
 
-@pytest.mark.parametrize("by", ["path", "name", "stem"])
+@pytest.mark.parametrize("by", ["path", "name", "stem", "elsewhere", "windows"])
 def test_labels_of_a_table(tmp_path: Path, by: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "x"
     rows = []
     for index in range(12):
         path = picture(folder / "pictures" / f"{index}.png", index)
-        name = {"path": path.relative_to(folder).as_posix(), "name": path.name, "stem": path.stem}[by]
+        name = {"path": path.relative_to(folder).as_posix(), "name": path.name, "stem": path.stem}.get(by, "")
+        name = name or {"elsewhere": f"/data/2020/{path.stem}.jpg", "windows": f"pictures\\{path.name}"}[by]
         rows.append(f"{name};{'007' if index % 2 else 'cat'};{index}")
     (folder / "labels.csv").write_text("\n".join(["file;label;weight", *rows[:10]]))
     data = read(folder, labels="labels.csv")
@@ -196,8 +271,31 @@ def test_labels_of_a_table(tmp_path: Path, by: str, capsys: pytest.CaptureFixtur
     (folder / "labels.csv").write_text("\n".join(["file;a;b", *rows]))
     with pytest.raises(UserError, match=r"has the columns a, b; say which .* data.labels=labels.csv:a"):
         read(folder, labels="labels.csv")
+    (folder / "labels.csv").write_text("\n".join(["file;label;weight", *rows, "99.png;cat;99"]))
+    read(folder, labels="labels.csv")
+    assert "left out 1 row of labels.csv that names no picture, such as" in capsys.readouterr().out
+    (folder / "labels.csv").write_text("\n".join(rows))
+    said = r"row 1 .*looks like numbers" if by == "stem" else r"row 1 of .* names a picture, .*; put names of columns"
+    with pytest.raises(UserError, match=said):
+        read(folder, labels="labels.csv")
     (folder / "labels.csv").write_text("file,label\nx,p\ny,q\n")
     with pytest.raises(UserError, match=r"no column of .* names the pictures"):
         read(folder, labels="labels.csv")
     with pytest.raises(UserError, match=r"data.labels=nothing.csv: no such file"):
         read(folder, labels="nothing.csv")
+
+
+def test_a_run_from_before_data_background_sees_what_it_saw(tmp_path: Path) -> None:
+    """Runs that do not know the key were trained on the colours under alpha 0, and their fingerprints stay."""
+    for index in range(6):
+        Image.new("RGBA", (8, 8), (40 * index, 0, 0, 0)).save(tmp_path / f"{index}.png")
+        Image.new("RGB", (8, 8), (0, 40 * index, 0)).save(tmp_path / f"{index}.jpg")
+    before, white, black = read(tmp_path), read(tmp_path, background="white"), read(tmp_path, background="black")
+    lines = "\n".join(f"{f} {(s := (tmp_path / f).stat()).st_size} {s.st_mtime_ns}" for f in before.files["train"])
+    assert before.fingerprint("train") == fingerprint(np.frombuffer(lines.encode(), np.uint8))
+    assert len({data.fingerprint("train") for data in (before, white, black)}) == 3
+    hidden = [str(file).endswith(".png") for file in before.files["train"]]
+    assert (white.examples("train")[hidden] == 1).all() and before.examples("train")[hidden].max() < 1
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    assert len({read(tmp_path, background=colour).fingerprint("train") for colour in (None, "white", "black")}) == 1

@@ -204,6 +204,8 @@ def test_evaluations_ask_codes_of_symbols_or_say_why_not(name: str, trained: Dic
         assert not [metric for metric in found if metric.endswith(("_pca", "_raw")) or "jacobian" in metric]
         return
     told = f"evaluation={name} error=categorical: compares values as numbers.* like evaluation=code_health"
+    if name == "likelihood":
+        told = r"evaluation=likelihood model=undercomplete error=categorical: asks for log p\(x\)"
     with pytest.raises(UserError, match=told) as caught:
         evaluate(directory_of(trained), wanted)
     assert "\n" not in str(caught.value)

@@ -77,11 +77,11 @@ def test_hyperparameters_come_from_val_and_the_test_uses_both_parts() -> None:
     train = Labelled(np.array([[0.0], [0.1], [0.2], [5.1], [5.2], [5.3]]), np.array([0, 1, 1, 0, 0, 0]))
     val = Labelled(np.array([[0.01], [5.0]]), np.array([1, 0]))  # k = 1 gets it wrong, k = 3 right
     test = Labelled(np.array([[0.0], [5.0]]), np.array([1, 0]))
-    assert knn_accuracy(train, val, test, [1, 3]).all()
-    assert not knn_accuracy(train, val, test, [1]).all()
+    assert knn_accuracy(train, val, test, [1, 3]).test.all()
+    assert not knn_accuracy(train, val, test, [1]).test.all()
     far = Labelled(np.array([[9.0]]), np.array([7]))  # a class that only val knows
-    assert knn_accuracy(train, far, Labelled(np.array([[8.0]]), np.array([7])), [1]).all()
-    assert probe_accuracy(*(Labelled(*clusters(60, seed=s)) for s in range(3)), [0.1, 10.0]).mean() == 1
+    assert knn_accuracy(train, far, Labelled(np.array([[8.0]]), np.array([7])), [1]).test.all()
+    assert probe_accuracy(*(Labelled(*clusters(60, seed=s)) for s in range(3)), [0.1, 10.0]).test.mean() == 1
 
 
 # --- logistic PCA ---

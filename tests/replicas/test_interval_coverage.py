@@ -1,4 +1,4 @@
-"""How often intervals of bias2, variance and error hold the truth, where it is known (shared/statistics.md 1)."""
+"""How often intervals of bias2, variance and error hold the truth, where it is known."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def bank(kind: str) -> Models:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("replicas", [5, 10])
+@pytest.mark.parametrize("replicas", [5, 10, 20])
 @pytest.mark.parametrize("kind", ["pca", "mean", "mean of one value", "denoiser"])
 def test_intervals_cover_the_truth_in_92_of_100_experiments(kind: str, replicas: int) -> None:
     models, draw = bank(kind), np.random.default_rng(replicas)

@@ -104,11 +104,11 @@ def test_a_figure_is_judged_at_its_size_and_turns_red_only_where_it_is_verified(
 @pytest.mark.parametrize(
     ("means", "half", "verdict", "red"),
     [
-        ((1.0, 2.0), 0.5, "held", False),
-        ((1.0, 1.6), 0.5, "tie within intervals", False),  # the interval of the difference is 0.5 sqrt(2)
-        ((2.0, 1.0), 0.5, "reversed", True),
-        ((2.0, 1.0), None, "reversed, no interval", False),
-        ((1.0, 2.0), None, "held, no interval", False),
+        ((1.0, 2.0), 0.5, "held, not paired", False),
+        ((1.0, 1.6), 0.5, "tie within intervals, not paired", False),  # the difference's interval is 0.5 sqrt(2)
+        ((2.0, 1.0), 0.5, "reversed, not paired", True),
+        ((2.0, 1.0), None, "not judged", False),
+        ((1.0, 2.0), None, "not judged", False),
     ],
 )
 def test_neighbours_of_an_ordering(means: tuple[float, float], half: float | None, verdict: str, red: bool) -> None:

@@ -105,6 +105,9 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
     without = {
         "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
         "filters": model.network.filters() is None and f"{network}: draws the first layer, and this one has no filters",
+        "likelihood": not model.has_likelihood
+        and f"model={config.model.name} error={model.error.name}: asks for log p(x), and the error is no likelihood of "
+        "codes that are drawn",
         "jacobian": not model.differentiable
         and f"model={config.model.name}: differentiates the code, and a discrete code has no Jacobian",
     }

@@ -27,13 +27,14 @@ def compare(
     wandb_mode: str | None = None,
     wandb_report: bool = False,
     against: str | None = None,
+    best: str | None = None,
 ) -> "Comparison":
     """Compare every run under the directories; the last line printed names the report.
 
     `output` gets comparison.csv, report.html and figures/. It is the directory itself if there is one, else
     `comparison` in the folder that holds them all. `wandb_mode`: "online", "offline", or None for no W&B.
     `wandb_report`: a report and a workspace there, too. `against`: what paired differences are to (`pca`, or a
-    setting); None: the best by validation.
+    setting); None: the best by validation. `best`: the validation metric that decides which that is.
     """
     from aelab.comparison.against import paired_differences
     from aelab.comparison.differences_table import print_differences
@@ -44,7 +45,7 @@ def compare(
     from aelab.comparison.verdict import verdict
     from aelab.reproducing.section import paper_sections
 
-    comparison = gather(directories)
+    comparison = gather(directories, best)
     output = output or _beside(directories)
     _check_place(output / "figures")
     write_csv(rows(comparison, output), output / "comparison.csv")
@@ -92,6 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="what paired differences are to: against=pca, against=model=undercomplete, against=network.code_size=16; "
         "otherwise the best by validation",
     )
+    parser.add_argument(
+        "--best",
+        metavar="WAY:METRIC",
+        help="what is best: best=max:retrieval/val_map, best=min:val/loss; a metric of the validation part, otherwise "
+        "the one that chose each run's weights",
+    )
     words = sys.argv[1:] if argv is None else argv
     chosen = parser.parse_args([_as_option(word) for word in words])
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -102,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_status(chosen.directories)
         return 0
     try:
-        compare(chosen.directories, chosen.output, _mode(chosen.wandb), True, chosen.against)
+        compare(chosen.directories, chosen.output, _mode(chosen.wandb), True, chosen.against, chosen.best)
     except UserError as problem:
         return _complain(str(problem), 2)
     except OSError as problem:
@@ -149,8 +156,9 @@ def _push_report(
 
 
 def _as_option(word: str) -> str:
-    """`wandb=true` and `against=...`, as on the command line of training, and a bare `--wandb`."""
-    return "--wandb=true" if word == "--wandb" else f"--{word}" if word.startswith(("wandb=", "against=")) else word
+    """`wandb=true`, `against=...` and `best=...`, as on the command line of training, and a bare `--wandb`."""
+    known = ("wandb=", "against=", "best=")
+    return "--wandb=true" if word == "--wandb" else f"--{word}" if word.startswith(known) else word
 
 
 def _mode(asked: str | None) -> str | None:

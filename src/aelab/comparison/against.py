@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from aelab.comparison.groups import Comparison, Group
@@ -72,12 +71,12 @@ def _of_task(task: str, pairs: Sequence[tuple[Group, Group | None]], keys: Seque
     raw: dict[str, dict[int, Difference]] = {quantity: {} for quantity in QUANTITIES}
     for index, (group, reference) in enumerate(pairs):
         for quantity in QUANTITIES:
-            measure = (
-                partial(difference, read(group), read(reference), quantity)
-                if reference is not None
-                else partial(difference_to_pca, read(group))
+            one = (
+                difference_to_pca(read(group), quantity)
+                if reference is None
+                else difference(read(group), read(reference), quantity)
             )
-            if (reference is not None or quantity == "error") and (one := measure()):
+            if one:
                 raw[quantity][index] = one
     adjusted = {name: dict(zip(some, holm(list(some.values())), strict=True)) for name, some in raw.items()}
     found = []

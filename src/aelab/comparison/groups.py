@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aelab.comparison.choosing import best_first
+from aelab.comparison.choosing import best_first, choose_by
 from aelab.comparison.intervals import is_uncertainty
 from aelab.comparison.runs import UNREADABLE, RunRecord, find_runs
 from aelab.comparison.swept import choices, short_names, swept_keys
@@ -73,7 +73,8 @@ class Group:
         `two_way` prefers the runs' own intervals, over test examples and replicas. Seeds share the test examples,
         so the distances to their ends are averaged over seeds, not shrunk.
         """
-        mean = self.pca() if metric == "test/pca_error" else self.mean(metric)
+        beside = metric.startswith("test/pca_") and not self.units.is_squared
+        mean = None if beside else self.mean(metric)
         if mean is None:
             return None
         known = [run for run in self.runs if metric in run.metrics]
@@ -106,8 +107,9 @@ class Comparison:
         return {label: best_first(groups) for label, groups in tasks(self.groups, self.keys).items()}
 
 
-def gather(directories: Iterable[Path]) -> Comparison:
-    """Read every run under the directories and set them side by side."""
+def gather(directories: Iterable[Path], best: str | None = None) -> Comparison:
+    """Read every run under the directories and set them side by side; ``best``: what they are chosen by
+    (``choose_by``), else each run's monitor."""
     directories = list(directories)
     for directory in directories:
         if not directory.is_dir():
@@ -117,6 +119,7 @@ def gather(directories: Iterable[Path]) -> Comparison:
     if not runs:
         where = ", ".join(plain(str(directory)) for directory in directories)
         raise UserError(f"no runs found under {where} (no manifest.json): train some with scripts/train.py")
+    runs = choose_by(runs, best) if best is not None else runs
     sweeps = {plain(run.sweep) for run in runs if run.status != UNREADABLE}
     name = sweeps.pop() if len(sweeps) == 1 else plain(directories[0].resolve().name)
     keys = swept_keys([run for run in runs if run.config])

@@ -8,7 +8,7 @@ from aelab.evaluation.measures.two_sources import Interval, half_width
 from aelab.runs.record import is_number
 
 FEWEST_TRUSTED = 5
-"""Replicas from which on the variance's interval holds the truth as often as it says (shared/statistics.md 1)."""
+"""Replicas from which on the variance's interval holds the truth as often as it says."""
 _PARTS = ("_se", "_se_examples", "_se_replicas", "_low", "_high")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from aelab.comparison.groups import Group
 from aelab.evaluation.measures.two_sources import half_width
-from aelab.runs.per_example import Contributions
+from aelab.runs.per_example import PCA_NAMES, Contributions
 
 QUANTITIES = ("error", "bias2", "variance")
 Reader = Callable[[Group], Mapping[str, Contributions] | None]
@@ -56,16 +56,19 @@ class Interval(NamedTuple):
 def difference(
     own: Mapping[str, Contributions], other: Mapping[str, Contributions], quantity: str
 ) -> Difference | None:
-    """Of one quantity, between the runs of two groups by seed; ``quantity`` of the other may be ``error`` or ``pca``.
+    """Of one quantity, between the runs of two groups by seed.
 
     Seeds that only one of them has are left out. None where there is no common seed, or the quantity was not kept.
     """
     return _between(own, other, quantity, quantity)
 
 
-def difference_to_pca(own: Mapping[str, Contributions]) -> Difference | None:
-    """The error minus that of PCA with the same code size, fitted to all training rows."""
-    return _between(own, own, "error", "pca")
+def difference_to_pca(own: Mapping[str, Contributions], quantity: str) -> Difference | None:
+    """Of one quantity, minus that of PCA with the same code size, fitted to the same rows as each replica.
+
+    Of runs from before that, to PCA of all training rows, whose error alone was kept.
+    """
+    return _between(own, own, quantity, PCA_NAMES[quantity])
 
 
 def _between(
@@ -73,7 +76,7 @@ def _between(
 ) -> Difference | None:
     pairs = [(own[seed], other[seed]) for seed in own if seed in other]
     pairs = [(a, b) for a, b in pairs if mine in a.examples and theirs in b.examples]
-    if not pairs or len({len(one.examples["error"]) for pair in pairs for one in pair}) > 1:
+    if not pairs or len({len(a.examples[mine]) for a, _ in pairs} | {len(b.examples[theirs]) for _, b in pairs}) > 1:
         return None
     apart = [a.examples[mine].astype(np.float64) - b.examples[theirs] for a, b in pairs]
     rows = np.mean(apart, axis=0)
@@ -101,7 +104,7 @@ def _left_out(a: Contributions, b: Contributions, mine: str, theirs: str) -> np.
     """The difference without one unit of both, ``[U]``; None where their units are not the same."""
     if mine not in a.left_out:
         return None
-    if theirs == "pca":
+    if theirs == PCA_NAMES["error"] and theirs not in b.left_out:
         return a.left_out[mine]  # the same PCA beside every replica
     if theirs not in b.left_out or not np.array_equal(a.units, b.units):
         return None

@@ -31,7 +31,8 @@ class RunRecord:
 
     `config` is flat (dotted keys), `metrics` holds numbers only, `intervals` the 95 % intervals that the run itself
     has of some of them; `drawn` is the number of replicas (data
-    sets, partitions) that they rest on; `monitor` names the metric the run is chosen by, `fingerprint` its test part;
+    sets, partitions) that they rest on; `monitor` names the metric the run is chosen by, the lowest unless `highest`;
+    `fingerprint` names its test part;
     `curves` are those of evaluations, by `<evaluation>/<curve>`.
     """
 
@@ -47,6 +48,7 @@ class RunRecord:
     drawn: int | None = None
     setting: int = 0
     monitor: str = "val/error"
+    highest: bool = False
     fingerprint: str = ""
     parameters: float | None = None
     fit_s: float | None = None

@@ -10,7 +10,10 @@ from aelab.comparison.swept import short_names
 from aelab.comparison.wording import ABSENT, count, plain, shown, with_ends
 from aelab.machines import terminal
 
-_METRICS = ("test/error", "test/pca_error", "test/bias2", "test/variance", "test/fvu", "test/token_error")
+_METRICS = (
+    "test/error", "test/pca_error", "test/bias2", "test/pca_bias2", "test/variance", "test/pca_variance", "test/fvu",
+    "test/token_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ def tabulate(comparison: Comparison) -> Table:
     keys = comparison.keys or ["model"]
     names = short_names(keys)
     repeated = any(len(group.runs) > 1 for group in comparison.groups)
-    reached = {metric for group in comparison.groups for run in group.runs for metric in run.metrics}
-    metrics = [metric for metric in _METRICS if metric in reached] or ["val/error"]
+    metrics = [metric for metric in _METRICS if any(group.estimate(metric) for group in comparison.groups)]
+    metrics = metrics or ["val/error"]
     rows = []
     for groups in comparison.problems().values():
         best = groups[0] if len(groups) > 1 and finite(groups[0].mean("test/error")) else None

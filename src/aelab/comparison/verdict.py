@@ -10,7 +10,7 @@ from aelab.comparison.intervals import FEWEST_TRUSTED
 from aelab.comparison.wording import count, number, with_ends
 
 OVER_SEEDS = "mean ± 95 % t-interval over {} seeds"
-TWO_WAY = "95 % t-intervals over test examples and replicas, each run's own"
+OWN = "95 % t-intervals over {}, each run's own"
 
 
 def verdict(comparison: Comparison) -> list[str]:
@@ -37,6 +37,13 @@ def seeds_in_words(groups: Sequence[Group]) -> str:
     if not counts:
         return ""
     return OVER_SEEDS.format(counts[0] if len(counts) == 1 else f"{counts[0]} to {counts[-1]}")
+
+
+def own_in_words(groups: Sequence[Group]) -> str:
+    """What the runs' own intervals cover: of single models the test examples alone."""
+    kinds = {"test/variance" in run.metrics for group in groups for run in group.runs if run.intervals}
+    over = "test examples and replicas" if True in kinds else "test examples alone"
+    return OWN.format("test examples and, where there are any, replicas" if len(kinds) > 1 else over)
 
 
 def few_replicas(groups: Sequence[Group]) -> str:
@@ -66,8 +73,16 @@ def _best(problem: str, groups: Sequence[Group], keys: list[str]) -> list[str]:
     bias2 = group.mean("test/bias2")
     variance = group.mean("test/variance")
     if bias2 is not None and variance is not None:
-        sentences.append(f"There, bias² is {number(bias2)} and variance {number(variance)}.")
+        sentences.append(f"There, bias² is {number(bias2)} and variance {number(variance)}{_parts_of_pca(group)}.")
     return sentences
+
+
+def _parts_of_pca(group: Group) -> str:
+    """PCA's own two parts, fitted to each replica's rows; empty where they were not measured."""
+    bias2, variance = (group.estimate(f"test/pca_{part}") for part in ("bias2", "variance"))
+    return (
+        f"; PCA's on the same rows are {number(bias2.mean)} and {number(variance.mean)}" if bias2 and variance else ""
+    )
 
 
 def _against_pca(group: Group, error: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aelab.data.files.array_files import dense, is_sparse, parts_named
+from aelab.data.files.array_files import dense, doubts, is_sparse, parts_named
 from aelab.data.files.user_files import pick, unreadable, user_path
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import NUMBERS, PIXELS
@@ -46,8 +46,9 @@ class Arrays(DataModule):
         if labels is not None:
             if labels.size != len(x):
                 raise UserError(f"data.label: {labels.shape} labels for {len(x)} examples in {path}")
-            labels = as_text(labels.reshape(-1))
+            labels = _as_labels(labels.reshape(-1), path)
         values = self._shaped(as_values(x, path))
+        self.say(*doubts(values, self.standardize))
         return Source(values, labels, kind=_kind(values))
 
     def _load(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -66,10 +67,19 @@ class Arrays(DataModule):
                 if self.key is None and self.label is None and (parts := parts_named(content.files)):
                     return self._in_parts(path, content, parts)
                 key, label = self._keys(content.files)
+                if self.key is None and (more := [name for name in content.files if name not in (key, label)]):
+                    self.say(
+                        f"read {key}{f' and {label}' if label else ''} of {path.name}, and left out {', '.join(more)}"
+                    )
                 return np.atleast_1d(content[key]), None if label is None else content[label]
         except UserError:
             raise
         except Exception as error:  # a damaged header leads numpy to anything, an array of exabytes included
+            if "pickle" in str(error):
+                raise UserError(
+                    f"data.path={path}: no array of numbers (Python objects, text, or another kind of file); save "
+                    "np.asarray(x, np.float32) with np.save"
+                ) from error
             raise unreadable(path, error) from error
 
     def _alone(self, path: Path, x: np.ndarray, file: BinaryIO) -> tuple[np.ndarray, None]:
@@ -94,7 +104,13 @@ class Arrays(DataModule):
         shapes = {part: list(x.shape[1:]) for part, x in found.items()}
         if any(shape != shapes["train"] for shape in shapes.values()):
             raise UserError(f"data.path={path}: its parts have examples of different shapes ({shapes}); make them one")
-        labels = [None if y is None else as_text(content[y].reshape(-1)) for _, y in parts.values()]
+        kinds = {part: str(x.dtype) for part, x in found.items()}
+        if "uint8" in kinds.values() and set(kinds.values()) != {"uint8"}:
+            raise UserError(
+                f"data.path={path}: its parts have values of different types ({kinds}), of which uint8 alone counts as "
+                "0 to 255; make them one"
+            )
+        labels = [None if y is None else _as_labels(content[y].reshape(-1), path) for _, y in parts.values()]
         for x, y, (name, _) in zip(found.values(), labels, parts.values(), strict=True):
             if y is not None and len(y) != len(x):
                 raise UserError(f"data.path={path}: {len(y)} labels for the {len(x)} examples of {name}")
@@ -169,3 +185,12 @@ def as_values(x: np.ndarray, path: Path) -> np.ndarray:
     if x.dtype.kind not in "biuf":
         raise UserError(f"data.path={path}: values of type {x.dtype}; save real numbers (float32 or uint8)")
     return x.astype(np.float64) if x.dtype.itemsize > 8 else x
+
+
+def _as_labels(labels: np.ndarray, path: Path) -> np.ndarray:
+    """Labels that can be told apart; UserError for those that are missing, or no numbers, text or times."""
+    if labels.dtype.kind not in "biufSUmM":
+        raise UserError(f"data.path={path}: labels of type {labels.dtype}; save whole numbers or text")
+    if missing := int(np.isnat(labels).sum() if labels.dtype.kind in "mM" else (labels != labels).sum()):
+        raise UserError(f"data.path={path}: {missing} of {len(labels)} labels are NaN; leave such examples out")
+    return as_text(labels)

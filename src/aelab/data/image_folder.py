@@ -15,7 +15,9 @@ from aelab.data.batches.image_loader import ImageFiles, ImageLoader, RowArrays
 from aelab.data.batches.loader import EpochOrder
 from aelab.data.batches.pieces import Pieces
 from aelab.data.batches.splits import fingerprint
-from aelab.data.files.images import PAGE, file_of, is_colour, pages
+from aelab.data.files.deep_pictures import WHITE
+from aelab.data.files.images import PAGE, decode, file_of, is_colour
+from aelab.data.files.picture_file import Header, header
 from aelab.data.files.picture_labels import table_labels
 from aelab.data.files.picture_tree import Tree, counted, paged, picture_tree
 from aelab.data.files.user_files import pick, user_path
@@ -23,14 +25,18 @@ from aelab.data.module import DataModule
 from aelab.data.preprocessing import PIXELS, Preprocessing
 from aelab.errors import UserError
 
+LOOKED_AT = 16  # pictures of 16 bits that are decoded to see how bright they are
+
 
 class ImageFolder(DataModule):
     """Images (3, S, S), or (1, S, S) in ``grayscale``, of the files under ``data.path`` at any depth.
 
-    They stream as uint8 and are scaled to [0, 1] on the training device. A file's label is the folder it
-    lies in, where there is more than one; or ``labels``, a table that names the files. Folders ``train``, ``val`` and
-    ``test`` are the parts. ``image_size``: S. ``num_workers``: processes that decode; null for one a core, 8 at most.
-    ``background``: the colour behind what is transparent. ``pages``: ``first`` or ``all`` of a file that has several.
+    They stream as uint8, or uint16 where one has 16 bits a channel, and are scaled to [0, 1] on the training device. A
+    file's label is the folder it lies in, where there is more than one; or ``labels``, a table that names the files.
+    Folders ``train``, ``val`` and ``test`` are the parts. ``image_size``: S. ``num_workers``: processes that decode;
+    null for one a core, 8 at most. ``background``: the colour behind what is transparent; None shows what is hidden
+    there, as runs did that do not know the key. ``pages``: ``first`` or ``all`` of a file that has several. ``white``:
+    what counts as 1 of 16 bits; null for 65535.
     """
 
     evaluation_batch_size = 256
@@ -43,9 +49,10 @@ class ImageFolder(DataModule):
         image_size: int = 64,
         grayscale: bool = False,
         num_workers: int | None = None,
-        background: str = "white",
+        background: str | None = None,
         pages: str | None = None,
         labels: str | None = None,
+        white: int | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -55,18 +62,22 @@ class ImageFolder(DataModule):
             raise UserError(f"data.num_workers={num_workers}: must be 0 or more, or null")
         if self.standardize:
             raise UserError("data.standardize=true: images that stream are not standardised; leave it out")
-        if not is_colour(background):
+        if white is not None and not 0 < white <= WHITE:
+            raise UserError(f"data.white={white}: must be from 1 to {WHITE}, like 4095 where pictures have 12 bits")
+        if background is not None and not is_colour(background):
             advice = pasted("data.background", "#808080")
             raise UserError(f"data.background={background}: no colour; use white, black or {advice}")
         self.background = background
         self.pages = None if pages is None else pick("data.pages", pages, ("first", "all"))
         self.labels_table = labels
+        self.white = white
         self.image_size = image_size
         self.grayscale = grayscale
         self.num_workers = min(8, usable_cores()) if num_workers is None else num_workers
         self.preprocessing = Preprocessing(PIXELS)
         self.folder = Path()
         self.files: dict[str, np.ndarray] = {}
+        self.headers: dict[str, Header] = {}
 
     def label_advice(self) -> str:
         return "put the images of each class into a folder of its own under data.path"
@@ -78,15 +89,15 @@ class ImageFolder(DataModule):
         if self.folder.is_file():
             raise UserError(f"data.path={self.path}: a file; {_advice(self.folder)}")
         tree = picture_tree(self.folder)
-        if len(tree.files) < 2:
-            counts = [pages(self.folder / file) for file in tree.files] if self.pages == "all" else [1]
-            if sum(counts) < 2:
-                beside = f" ({'; '.join(tree.said)})" if tree.said else ""
-                raise UserError(
-                    f"data.path={self.path}: {len(tree.files)} image(s) in it; name a folder of 2 or more{beside}"
-                )
+        self.headers = {file: header(self.folder / file) for file in tree.files}
+        if sum(head.pages if self.pages == "all" else 1 for head in self.headers.values()) < 2:
+            beside = f" ({'; '.join(tree.said)})" if tree.said else ""
+            raise UserError(
+                f"data.path={self.path}: {len(tree.files)} image(s) in it; name a folder of 2 or more{beside}"
+            )
         files, labels = self._examples(tree)
         self.shape = (1 if self.grayscale else 3, self.image_size, self.image_size)
+        self.preprocessing = self.known or self._depth(files, tree)
         self.say(*tree.said)
         for part, rows in self._split(len(files), labels).items():
             self.files[part] = files[rows]
@@ -97,12 +108,12 @@ class ImageFolder(DataModule):
         """Files, or pages of files, and their labels; which part each is of goes to ``given``."""
         labels: list[str | None] = list(tree.labels())
         if self.labels_table is not None:
-            labels = list(table_labels(self.folder, self.labels_table, tree.files))
-            lacking = [file for file, label in zip(tree.files, labels, strict=True) if label is None]
-            if lacking:
-                tree.said.append(f"left out {len(lacking)} pictures without a label, such as {lacking[0]}")
+            labels, said = table_labels(self.folder, self.labels_table, tree.files)
+            tree.said += said
         rows, files = [], []
-        for row, (file, count) in enumerate(zip(tree.files, paged(tree, self.pages), strict=True)):
+        for row, (file, count) in enumerate(
+            zip(tree.files, paged(tree, list(self.headers.values()), self.pages), strict=True)
+        ):
             if labels[row] is not None:
                 rows += [row] * count
                 files += [file] if count == 1 else [f"{file}{PAGE}{page}" for page in range(count)]
@@ -115,14 +126,40 @@ class ImageFolder(DataModule):
             tree.said.append(counted(known.tolist()))
         return np.array(files), known
 
+    def _depth(self, files: np.ndarray, tree: Tree) -> Preprocessing:
+        """How pixels are scaled: by 255, or by ``white`` where a picture has 16 bits a channel, which is said."""
+        deep = [file for file in files.tolist() if self.headers[file_of(file)].deep]
+        if not deep:
+            if self.white is not None:
+                raise UserError(f"data.white={self.white}: all pictures have 8 bits, of which 255 is 1; leave it out")
+            return Preprocessing(PIXELS)
+        some = deep[:: -(-len(deep) // LOOKED_AT)]
+        shown = [
+            decode(str(self.folder / file), self.image_size, self.grayscale, self.background, True) for file in some
+        ]
+        most, white = max(int(pixels.max()) for pixels in shown), self.white or WHITE
+        said = f"{len(deep)} pictures have 16 bits a channel, of which {white} counts as 1"
+        said += f"; the most in {len(some)} of them is {most}"
+        if self.white is None and most < WHITE // 4:
+            said += f"; where they hold fewer bits, data.white={2 ** most.bit_length() - 1}"
+        tree.said.append(said)
+        return Preprocessing(PIXELS, white=white)
+
     def size(self, part: str) -> int:
         return len(self.files[part])
 
     def fingerprint(self, part: str) -> str:
-        """16 hex digits that name the part's files, their sizes and times of change."""
-        stats = ((file, os.stat(self.folder / file_of(file))) for file in self.files[part])
-        lines = "\n".join(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)
+        """16 hex digits that name the part's files, their sizes, times of change, and how they are read."""
+        lines = "\n".join(self._state(file) for file in self.files[part].tolist())
         return fingerprint(np.frombuffer(os.fsencode(lines), np.uint8))
+
+    def _state(self, file: str) -> str:
+        """Of a file or page: what changes with its pixels."""
+        stat = os.stat(self.folder / file_of(file))
+        head, found = self.headers[file_of(file)], f"{file} {stat.st_size} {stat.st_mtime_ns}"
+        if head.transparent and self.background is not None:
+            found += f" on {self.background}"
+        return f"{found} by {self.preprocessing.white}" if head.deep and self.preprocessing.white else found
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """As floats ``[n, D]``, decoded now: name a limit where a part may not fit in memory."""
@@ -149,7 +186,8 @@ class ImageFolder(DataModule):
         return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu)
 
     def _stream(self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False) -> ImageLoader:
-        images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale, self.background)
+        deep = self.preprocessing.white is not None
+        images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale, self.background, deep)
         return ImageLoader(images, batches, self.num_workers, persistent, pinned)
 
 

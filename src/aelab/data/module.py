@@ -231,12 +231,13 @@ class DataModule(pl.LightningDataModule):
         """Test, then validation and training parts: the trained weights are measured on all three."""
         return [self._in_order(part) for part in ("test", "val", "train")]
 
-    def batches(self, part: str, device: torch.device) -> Iterator[Tensor]:
-        """A part in order, as the model sees it: floats ``[B, D]`` on a device."""
-        return (self.on_after_batch_transfer(batch.to(device), 0) for batch in self._in_order(part))
+    def batches(self, part: str, device: torch.device, rows: Tensor | None = None) -> Iterator[Tensor]:
+        """A part, or these ``rows`` of it, in order, as the model sees it: floats ``[B, D]`` on a device."""
+        return (self.on_after_batch_transfer(batch.to(device), 0) for batch in self._in_order(part, rows))
 
-    def _in_order(self, part: str) -> Any:
-        return self._loader(part, torch.arange(self.size(part)), self.evaluation_batch_size)
+    def _in_order(self, part: str, rows: Tensor | None = None) -> Any:
+        rows = torch.arange(self.size(part)) if rows is None else rows
+        return self._loader(part, rows, self.evaluation_batch_size)
 
     def _loader(self, part: str, order: EpochOrder | Tensor, batch_size: int) -> Any:
         """Batches of a part on the training device, this process's share of each."""

@@ -22,7 +22,8 @@ class Preprocessing(nn.Module):
     """``preprocessing(x)``: raw values ``[..., D]`` as float32 for a model; ``restore`` takes them back.
 
     ``kind``: ``pixels``, of which uint8 counts as 0..255 and becomes 0..1; ``numbers``, which are taken as they are;
-    or ``symbols``, whole numbers that name things. A data set declares it. ``columns``: of a table, else None.
+    or ``symbols``, whole numbers that name things. A data set declares it. ``white``: what counts as 1 of pixels in
+    uint16, where the data have 16 bits; else None. ``columns``: of a table, else None.
     ``fill``: float64 ``[D]`` that stand for NaN, or None. ``offset``, ``scale``: float64 ``[D]``, or None; values
     become (value - offset) / scale, in double precision, and are rounded to float32 after that only.
 
@@ -36,7 +37,12 @@ class Preprocessing(nn.Module):
     scale: Tensor | None
 
     def __init__(
-        self, kind: str = NUMBERS, columns: Columns | None = None, raw: str = "float64", threshold: bool = False
+        self,
+        kind: str = NUMBERS,
+        columns: Columns | None = None,
+        raw: str = "float64",
+        white: int | None = None,
+        threshold: bool = False,
     ) -> None:
         super().__init__()
         if kind not in KINDS:
@@ -44,6 +50,7 @@ class Preprocessing(nn.Module):
         self.kind = kind
         self.columns = columns
         self.raw = raw
+        self.white = white
         self.threshold = threshold
         self.extent: Extent | None = None  # of the training part, where it was measured
         for name in MEASURED:
@@ -73,15 +80,22 @@ class Preprocessing(nn.Module):
             self.fill = mean
         if not wants_scale:
             return
-        squares, count = torch.zeros_like(mean), 0
+        squares, count, unit = torch.zeros_like(mean), 0, self._units()
         for chunk in chunks():
-            squares += (self._unscaled(chunk) - mean).square_().nansum(0)  # what is missing becomes the mean
+            apart = (self._unscaled(chunk) - mean) / unit
+            squares += apart.square_().nansum(0)  # what is missing becomes the mean
             count += len(chunk)
         variance, self.offset = squares / count, mean
         if one_scale:
-            self.scale = variance.mean().sqrt().expand_as(mean).clone()
+            self.scale = (variance * unit.square()).mean().sqrt().expand_as(mean).clone()
         else:
-            self.scale = variance.sqrt().masked_fill(constant, 1)
+            self.scale = (variance.sqrt() * unit).masked_fill(constant, 1)
+
+    def _units(self) -> Tensor:
+        """A power of 2 as large as the range of each value ``[D]``: dividing by it is exact, and its squares are none
+        that vanish or overflow."""
+        assert self.extent is not None
+        return torch.ldexp(torch.ones_like(self.extent.low), (self.extent.high - self.extent.low).frexp().exponent)
 
     def _means(self, chunks: Callable[[], Iterable[Tensor]]) -> tuple[Tensor, Tensor]:
         """Means ``[D]`` of what is not missing, and which values are constant."""
@@ -110,7 +124,9 @@ class Preprocessing(nn.Module):
             return (self.exactly(x) > 0.5).float()
         if not self.is_plain:
             return self.exactly(x).float()
-        return (unit(x) if self.kind == PIXELS else x).float()
+        if self.kind == PIXELS:
+            return x.float().div_(self.white) if x.dtype == torch.uint16 and self.white else unit(x).float()
+        return x.float()
 
     def exactly(self, x: Tensor) -> Tensor:
         """The same in double precision."""
@@ -128,9 +144,9 @@ class Preprocessing(nn.Module):
         return x.double() * self.scale + self.offset
 
     def _unscaled(self, x: Tensor) -> Tensor:
-        pixels = self.kind == PIXELS and x.dtype == torch.uint8
+        white = {torch.uint8: 255, torch.uint16: self.white}.get(x.dtype) if self.kind == PIXELS else None
         x = x.to(_DTYPES[self.raw])
-        return (x / 255 if pixels else x).double()
+        return (x / white if white else x).double()
 
     @property
     def needs_double(self) -> bool:
@@ -148,6 +164,8 @@ class Preprocessing(nn.Module):
             found["threshold"] = True
         if self.columns is not None:
             found["columns"] = self.columns.plain()
+        if self.white is not None:
+            found["white"] = self.white
         return found | {
             name: value for name in ("fill", "offset", "scale") if (value := getattr(self, name)) is not None
         }
@@ -158,7 +176,10 @@ class Preprocessing(nn.Module):
         columns = Columns.of_plain(plain["columns"]) if "columns" in plain else None
         if plain["raw"] not in _DTYPES or (columns is not None and len(columns.names) != size):
             raise ValueError("no preprocessing of these examples")
-        found = Preprocessing(plain["kind"], columns, plain["raw"], plain.get("threshold") is True)
+        white = plain.get("white")
+        if white is not None and not (type(white) is int and 0 < white < 2**16):
+            raise ValueError("white of 16 bits is a whole number from 1 to 65535")
+        found = Preprocessing(plain["kind"], columns, plain["raw"], white, plain.get("threshold") is True)
         for name in MEASURED:
             value = plain.get(name)
             if value is not None:

@@ -51,7 +51,7 @@ class StreamedTable(Table):
         asked: tuple[Any, ...] = (str(path.resolve()), *_state(path), self.columns, self.label)
         asked += (self.missing, *self.categorical)
         if self.format.given():
-            asked += (self.format,)
+            asked += (self.format, self.format.skip_rows) if self.format.skip_rows else (self.format,)
         rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f64"
         if self.known is not None and self.known.raw == "float32" and rows.with_suffix(OLDER).exists():
             rows = rows.with_suffix(OLDER)
@@ -85,7 +85,7 @@ class StreamedTable(Table):
 
         found = self._columns(seen(), columns)
         self._check(survey, path, label)
-        self.say(*table.said)
+        self.say(*table.said, *survey.said(self.missing))
         print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
         write_rows(rows, self._chunks(path, table, found, columns, label, labels), found.plain())
 

@@ -30,7 +30,7 @@ class Table(DataModule):
     0 or 1 for each (see columns.py); all others must be numeric. ``label``: column of the labels, or of the target
     of a regression; it is never an input. ``missing``: values that are not there are an ``error``, ``drop`` their
     row, take the ``mean`` of their column over the training part, or, ``indicator``, the mean and beside the column
-    a value that is 1 where it had none. ``separator`` to ``thousands``: how the file is written (see format.py).
+    a value that is 1 where it had none. ``separator`` to ``skip_rows``: how the file is written (see format.py).
     """
 
     unused: tuple[str, ...] = ()
@@ -50,6 +50,7 @@ class Table(DataModule):
         comment: str | None = None,
         missing_values: Sequence[Missing] | Missing | None = None,
         thousands: str | None = None,
+        skip_rows: int = 0,
         **settings: Any,
     ) -> None:
         super().__init__(standardize=standardize, **settings)
@@ -59,7 +60,7 @@ class Table(DataModule):
         self.missing = pick("data.missing", missing, self.missing_choices)
         self.format = Format.of(
             separator, missing_values, decimal=decimal, header=header, encoding=encoding, comment=comment,
-            thousands=thousands,
+            thousands=thousands, skip_rows=skip_rows,
         )  # fmt: skip
 
     def label_advice(self) -> str:
@@ -79,7 +80,7 @@ class Table(DataModule):
         values = self._columns([frame], columns)
         if label is not None:
             labels.see(frame[label])
-        self.say(*table.said)
+        self.say(*table.said, *survey.said(self.missing))
         return Source(
             values.values(frame), None if label is None else labels.values(frame[label]), fill_missing=self.fills,
             kind=NUMBERS, columns=values,
@@ -103,7 +104,7 @@ class Table(DataModule):
         """Raise UserError where a whole table, as it was seen, cannot be used."""
         if not survey.rows:
             raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
-        survey.check_numbers(self.name, list(map(str, self.categorical)), label)
+        survey.check_numbers(self.name, list(map(str, self.categorical)), label, self.missing)
         if empty := [c for c in survey.names_of("empty") if c != label]:
             raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         survey.check_gaps(self.name, self.missing, label)
@@ -141,9 +142,10 @@ class Table(DataModule):
         if self.columns is not None and label in names:
             raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
         if not names:
+            but = f" but that of the labels, data.label={label}" if label else " that is an input"
             raise UserError(
-                f"data.path={self.path}: no column but that of the labels, data.label={label}; an example needs a "
-                "value: add columns, or leave data.label out"
+                f"data.path={self.path}: no column{but}; an example needs a value: add columns"
+                f"{', or leave data.label out' if label else ''}"
             )
         for c in self.categorical:
             pick("data.categorical", c, names)
@@ -157,7 +159,8 @@ class Table(DataModule):
             if name in kept:
                 continue
             others = [c for c in table.names if c not in (*table.nameless, label)]
-            if name == table.names[0] and others and is_saved_index(table, name):
+            first = table.names[: table.names.index(name)]
+            if all(before in found for before in first) and others and is_saved_index(table, name):
                 found.append(name)
                 continue
             raise UserError(

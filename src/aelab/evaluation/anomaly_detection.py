@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import IsolationForest
-from sklearn.neighbors import LocalOutlierFactor
 
 from aelab.errors import UserError
 from aelab.evaluation.baselines.linear import PCACoder
+from aelab.evaluation.baselines.outliers import (
+    ecod,
+    isolation_forest,
+    local_outlier_factor,
+    mahalanobis,
+    neighbour_distance,
+)
 from aelab.evaluation.images.sheets import figure_pixels, framed_rows, histogram
 from aelab.evaluation.measures.anomaly_scores import SCORERS, Scorer, scores_by, statistics_of
 from aelab.evaluation.measures.detection import auroc_score, average_precision_score, threshold_scores
@@ -27,14 +31,19 @@ class AnomalyDetection:
     ``anomalies``: the labels that are anomalies. Null: the label ``anomaly`` where there is one, else every label that
     the training part lacks, as with ``data.one_class``. ``score``: ``error`` per example, ``relative_error``
     to its length, or of its code the ``mahalanobis`` distance to the training codes or the mean distance to its nearest
-    ``neighbours`` among them; ``error_and_distance`` adds the first and the third.
+    ``neighbours`` among them; ``error_and_distance`` adds the first and the third, ``joint_mahalanobis`` is the
+    distance of code and residual together, ``centre`` that of the code to the centre of ``model=one_class``.
 
     - ``auroc`` (DeLong's interval), ``average_precision`` (stratified bootstrap).
     - ``threshold``: the ``quantile`` of the scores of the validation part, whose labels are not looked at;
       ``precision``, ``recall`` and ``false_positive_rate`` of calling what is above it an anomaly (Wilson's interval).
 
-    Beside it: PCA by the same score (``pca_beside``), isolation forest (Liu et al. 2008) and local outlier factor
-    (Breunig et al. 2000; of at most ``lof_examples`` training examples).
+    - ``val_auroc``: the area on the validation part, where its labels are of both kinds, as those of a contaminated
+      table are; by it settings may be chosen. Nothing else looks at these labels.
+
+    Beside it: PCA by the same score (``pca_beside``), and of the raw values the Mahalanobis distance, the mean distance
+    to the ``neighbours`` nearest, isolation forest, local outlier factor and ECOD (``baselines/outliers.py``); what
+    looks for neighbours looks among ``searched_examples`` training examples at most.
     """
 
     needs = ("numbers",)
@@ -44,17 +53,21 @@ class AnomalyDetection:
         score: str = "error",
         anomalies: Sequence[str | int] | None = None,
         quantile: float = 0.95,
-        lof_examples: int = 10_000,
+        neighbours: int = 5,
+        searched_examples: int = 10_000,
         shown: int = 10,
     ) -> None:
         if score not in SCORERS:
             raise UserError(f"evaluation.anomaly_detection.score={score}: choose among {', '.join(SCORERS)}")
         if not 0 < quantile < 1:
             raise UserError(f"evaluation.anomaly_detection.quantile={quantile}: must be between 0 and 1")
+        if neighbours < 1:
+            raise UserError(f"evaluation.anomaly_detection.neighbours={neighbours}: must be at least 1")
         self.score = score
         self.anomalies = anomalies
         self.quantile = quantile
-        self.lof_examples = lof_examples
+        self.neighbours = neighbours
+        self.searched_examples = searched_examples
         self.shown = shown
 
     def facts(self, data: Examples) -> dict[str, Any]:
@@ -69,17 +82,17 @@ class AnomalyDetection:
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         self.anomalous(data)
-        drawn = np.random.default_rng(data.seed).permutation(len(data.train.x))[: self.lof_examples]
-        neighbours = min(LOF_NEIGHBOURS, len(drawn) - 1)
-        forest = IsolationForest(random_state=data.seed).fit(data.train.x)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Duplicate values", UserWarning)
-            factor = LocalOutlierFactor(n_neighbors=neighbours, novelty=True).fit(data.train.x[drawn])
-        return {
-            "pca": self.measure(pca_beside(data.train.x, code_size), data),
-            "isolation_forest": self._scores(lambda x: -forest.score_samples(x), data),
-            "lof": self._scores(lambda x: -factor.score_samples(x), data),
+        train = data.train.x
+        searched = train[np.random.default_rng(data.seed).permutation(len(train))[: self.searched_examples]]
+        scorers = {
+            "mahalanobis": mahalanobis(train),
+            "knn": neighbour_distance(searched, self.neighbours),
+            "isolation_forest": isolation_forest(train, data.seed),
+            "lof": local_outlier_factor(searched, LOF_NEIGHBOURS),
+            "ecod": ecod(train),
         }
+        beside = {"pca": self.measure(pca_beside(train, code_size), data)}
+        return beside | {name: self._scores(scorer, data) for name, scorer in scorers.items()}
 
     def statistics(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
         """What the score remembers, and its ``threshold`` ``[1]``: with them a run answers as it was evaluated."""
@@ -141,7 +154,16 @@ class AnomalyDetection:
             auroc_score(scores, anomaly),
             average_precision_score(scores, anomaly, data.seed),
             *threshold_scores(scores, anomaly, float(np.quantile(val, self.quantile))),
+            *self._on_validation(val, data),
         ]
+
+    def _on_validation(self, scores: np.ndarray, data: Examples) -> list[Score]:
+        """The area on val, by which settings may be chosen; nothing where it is of one kind."""
+        assert data.val.labels is not None
+        anomaly = np.isin(data.val.labels.astype(str), self._names(data))
+        if anomaly.all() or not anomaly.any():
+            return []
+        return [auroc_score(scores, anomaly)._replace(metric="val_auroc", parts=())]
 
 
 def pca_beside(train: np.ndarray, code_size: int) -> PCACoder:

@@ -123,7 +123,7 @@ def wald_score(metric: str, wrong: np.ndarray) -> Score:
     """The share p of true values in ``[N]``, and 1.96 sqrt(p (1 - p) / N) to either side."""
     p = float(wrong.mean())
     half = 1.96 * math.sqrt(p * (1 - p) / len(wrong))
-    return Score(metric, p, p - half, p + half)
+    return Score(metric, p, p - half, p + half, parts=(wrong.astype(np.float64),))
 
 
 def _curves(axes: Any, trained: Tuned, random: Tuned) -> None:

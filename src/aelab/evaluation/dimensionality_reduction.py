@@ -11,7 +11,7 @@ from sklearn.manifold import TSNE, trustworthiness
 from aelab.errors import UserError
 from aelab.evaluation.baselines.linear import PCACoder, RawCoder
 from aelab.evaluation.baselines.logistic_pca import LogisticPCACoder
-from aelab.evaluation.baselines.probes import Labelled, knn_accuracy, probe_accuracy
+from aelab.evaluation.baselines.probes import Labelled, best_neighbours, knn_accuracy, probe_accuracy
 from aelab.evaluation.checks import require_classes, require_varying
 from aelab.evaluation.images.sheets import figure_pixels, scatter
 from aelab.evaluation.measures.intervals import accuracy_score, mean_score
@@ -26,8 +26,10 @@ class DimensionalityReduction:
     - ``trustworthiness``, ``continuity`` (Venna & Kaski 2001): whether neighbours in the code are neighbours in the
       input, and the other way round; 1 is perfect.
     - ``error``: squared error, summed over the values of an example.
+    - ``val_knn_accuracy``, ``val_probe_accuracy``: of the training part on val, by which settings may be chosen.
 
-    Beside it: PCA of the same code size, logistic PCA where all values lie in [0, 1], the raw input.
+    Beside it: PCA of the same code size; ``pca_tuned``, of as many of ``components`` as are best on val for kNN, k
+    chosen with them; logistic PCA where all values lie in [0, 1]; the raw input.
     """
 
     needs = ("numbers",)
@@ -36,6 +38,7 @@ class DimensionalityReduction:
         self,
         neighbours: Sequence[int] = (1, 3, 5, 7, 9, 15),
         regularization: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
+        components: Sequence[int] = (5, 10, 15, 20, 25, 30, 40, 50, 70, 100),
         labels: int | None = None,
         neighbourhood: int = 12,
         sample: int = 2000,
@@ -44,6 +47,7 @@ class DimensionalityReduction:
     ) -> None:
         self.neighbours = neighbours
         self.regularization = regularization
+        self.components = sorted(components)
         self.labels = labels
         self.neighbourhood = neighbourhood
         self.sample = sample
@@ -72,7 +76,12 @@ class DimensionalityReduction:
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         require_classes(data)
-        beside = {"pca": self.measure(PCACoder(data.train.x, code_size), data)}
+        tuned = self._tuned_pca(data)
+        chosen = Score("components", tuned.code_size)
+        beside = {
+            "pca": self.measure(PCACoder(data.train.x, code_size), data),
+            "pca_tuned": [*self.measure(tuned, data), chosen],
+        }
         if all(part.x.min() >= 0 and part.x.max() <= 1 for part in (data.train, data.val, data.test)):
             fitted = data.train.x[self._chosen(data.train, self.logistic_examples, data.seed)]
             beside["logistic_pca"] = self.measure(LogisticPCACoder(fitted, code_size), data)
@@ -91,6 +100,21 @@ class DimensionalityReduction:
         labels = None if data.test.labels is None else data.test.labels[chosen]
         return {"map": figure_pixels(lambda axes: scatter(axes, code, labels, how), width=5.6, height=4.6)}
 
+    def _tuned_pca(self, data: Examples) -> PCACoder:
+        """With the number of components whose codes kNN does best with on val, the smallest of equals."""
+        known, wanted = data.train.labels, data.val.labels
+        assert known is not None and wanted is not None
+        most = min(self.components[-1], data.train.x.shape[1])
+        whole = PCACoder(data.train.x, most)
+        train, val = whole.encode(data.train.x), whole.encode(data.val.x)
+        sizes = [size for size in self.components if size <= most] or [most]
+
+        def right(size: int) -> float:
+            parts = Labelled(train[:, :size], known), Labelled(val[:, :size], wanted)
+            return float(best_neighbours(*parts, self.neighbours)[1].mean())
+
+        return PCACoder(data.train.x, max(sizes, key=right))
+
     def _accuracies(self, coder: Coder, data: Examples, test_code: np.ndarray) -> list[Score]:
         require_classes(data)
         assert data.train.labels is not None and data.val.labels is not None and data.test.labels is not None
@@ -98,9 +122,13 @@ class DimensionalityReduction:
         train = Labelled(coder.encode(data.train.x[rows]), data.train.labels[rows])
         val = Labelled(coder.encode(data.val.x), data.val.labels)
         test = Labelled(test_code, data.test.labels)
+        knn = knn_accuracy(train, val, test, self.neighbours)
+        probe = probe_accuracy(train, val, test, self.regularization)
+        on_val = [("val_knn_accuracy", knn.val), ("val_probe_accuracy", probe.val)]
         return [
-            accuracy_score("knn_accuracy", knn_accuracy(train, val, test, self.neighbours)),
-            accuracy_score("probe_accuracy", probe_accuracy(train, val, test, self.regularization)),
+            accuracy_score("knn_accuracy", knn.test),
+            accuracy_score("probe_accuracy", probe.test),
+            *(accuracy_score(name, right)._replace(parts=()) for name, right in on_val),
         ]
 
     def _labelled(self, data: Examples) -> np.ndarray:

@@ -69,6 +69,10 @@ class Score(NamedTuple):
     """One figure: its value and, where known, a 95 % confidence interval over the test examples.
 
     ``share``: whether it lies between 0 and 1 by its nature, so that the ends of its interval do, too.
+
+    ``parts``: what each test example contributes, by which the difference of two methods on the same examples has an
+    interval: an array ``[n]`` for each independent sample of examples (one, or anomalies and normal ones), such that
+    the variance of the figure is the sum of ``var(part) / n``. Empty where that is not known.
     """
 
     metric: str
@@ -76,6 +80,7 @@ class Score(NamedTuple):
     low: float | None = None
     high: float | None = None
     share: bool = False
+    parts: tuple[np.ndarray, ...] = ()
 
 
 class Curve(NamedTuple):
@@ -98,7 +103,8 @@ class Evaluation(Protocol):
     ``facts`` (what is printed beside), ``curves`` (of one coder, by name, which a comparison draws of all runs in one
     figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
     ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
-    symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated).
+    symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
+    ``likelihood`` (a model with log p(x)).
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

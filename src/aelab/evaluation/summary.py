@@ -33,20 +33,20 @@ def flat(evaluation: str, found: Iterable[Mapping[str, Any]], own: str) -> dict[
     }
 
 
-def table(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Headings, then one line a metric with a column for every method."""
+def table(found: Sequence[Mapping[str, Any]], sign: str = "") -> list[list[str]]:
+    """Headings, then one line a metric with a column for every method; ``sign``: ``+`` shows that of every number."""
     methods = list(dict.fromkeys(row["method"] for row in found))
-    cells = {(row["metric"], row["method"]): _cell(row) for row in found}
+    cells = {(row["metric"], row["method"]): _cell(row, sign) for row in found}
     metrics = dict.fromkeys(row["metric"] for row in found)
     lines = [[metric, *(cells.get((metric, method), "") for method in methods)] for metric in metrics]
     return [["", *methods], *lines]
 
 
-def _cell(row: Mapping[str, Any]) -> str:
+def _cell(row: Mapping[str, Any], sign: str) -> str:
     value = row["value"]
     low = row.get("low")
     high = row.get("high")
     if low is None or high is None or not 1e-9 * abs(value) < high - low < math.inf:
-        return f"{value:.4g}"
+        return f"{value:{sign}.4g}"
     digits = min(6, max(0, 1 - math.floor(math.log10((high - low) / 2))))
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{value:{sign}.{digits}f} ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})"

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from aelab.data.module import DataModule
 from aelab.evaluation.baselines.pca import PCA, pca_errors
+from aelab.evaluation.measures.intervals import mean_score
 from aelab.models import Autoencoder
 from aelab.replicas.measuring import predictions
 from aelab.replicas.result import Decomposition
-from aelab.runs.per_example import MOST_EXAMPLES, Contributions
+from aelab.runs.per_example import MOST_EXAMPLES, PCA_NAMES, Contributions
 
 NONE = np.zeros(0)
 
@@ -23,18 +24,34 @@ def of_one(model: Autoencoder, data: DataModule, pca: PCA | None) -> Contributio
     """Of a single model, in evaluation mode, on the test part; None where that is too large to be kept."""
     if data.size("test") > MOST_EXAMPLES:
         return None
-    batches = data.batches("test", model.device)
-    error = torch.cat([model.error(predictions([model], x)[0], x).double().cpu() for x in batches])
-    return Contributions({"error": error.numpy()} | of_pca(pca, data, model.network.code_size), {}, NONE)
+    found: dict[str, list[Tensor]] = {}
+    for x in data.batches("test", model.device):
+        output = predictions([model], x)[0]
+        beside = model.error.beside(output, x)
+        squared = {"mse": beside["squared"] / x.shape[1]} if "squared" in beside else {}
+        for name, values in {"error": model.error(output, x), **squared}.items():
+            found.setdefault(name, []).append(values.double().cpu())
+    examples = {name: torch.cat(values).numpy() for name, values in found.items()}
+    return Contributions(examples | _of_pca(pca, data, model.network.code_size), {}, NONE)
 
 
-def of_replicas(results: Sequence[Decomposition], members: Sequence[int], pca: dict[str, np.ndarray]) -> Contributions:
+def intervals_of_one(found: Contributions) -> dict[str, float]:
+    """Ends of the 95 % t-intervals over test examples, as metrics; none of a single test example."""
+    ends: dict[str, float] = {}
+    for name, values in found.examples.items():
+        score = mean_score("pca_error" if name == "pca" else name, values)
+        if score.low is not None and score.high is not None:
+            ends |= {f"test/{score.metric}_low": score.low, f"test/{score.metric}_high": score.high}
+    return ends
+
+
+def of_replicas(results: Sequence[Decomposition], members: Sequence[int]) -> Contributions:
     """Of a setting's decomposition, or of those of several partitions, whose units the partitions are.
 
     ``members``: the replicas, of which those that diverged are left out.
     """
     first, names = results[0], ("error", "bias2", "variance")
-    examples = {name: _mean([getattr(one.per_example, name) for one in results]) for name in names} | pca
+    examples = {name: _mean([getattr(one.per_example, name) for one in results]) for name in names}
     if len(results) > 1:
         estimates = {name: np.array([getattr(one, name) for one in results]) for name in names}
         left_out = {name: (each.sum() - each) / (len(each) - 1) for name, each in estimates.items()}
@@ -48,7 +65,14 @@ def of_replicas(results: Sequence[Decomposition], members: Sequence[int], pca: d
     return Contributions(examples, left_out if finite else {"error": left_out["error"]}, units)
 
 
-def of_pca(pca: PCA | None, data: DataModule, code_size: int) -> dict[str, np.ndarray]:
+def beside_pca(own: Contributions, linear: Contributions) -> Contributions:
+    """Those of replicas, and of PCA of the same replicas' rows as ``pca``, ``pca_bias2`` and ``pca_variance``."""
+    examples = {PCA_NAMES[name]: values for name, values in linear.examples.items()}
+    left_out = {PCA_NAMES[name]: values for name, values in linear.left_out.items()}
+    return Contributions({**own.examples, **examples}, {**own.left_out, **left_out}, own.units)
+
+
+def _of_pca(pca: PCA | None, data: DataModule, code_size: int) -> dict[str, np.ndarray]:
     """The errors of PCA of the test examples; nothing where there is no PCA, or it is measured on fewer examples."""
     if pca is None or not data.resident:
         return {}

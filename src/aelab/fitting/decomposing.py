@@ -2,85 +2,80 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from aelab.data.module import DataModule
-from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_error
-from aelab.fitting.contributions import of_pca, of_replicas
+from aelab.fitting.beside_pca import ReplicaPCA
+from aelab.fitting.contributions import beside_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
 from aelab.objectives import Error
+from aelab.objectives.errors import SquaredError
 from aelab.replicas.drawing import FIGURES, measure_draws
-from aelab.replicas.measuring import averaged, measure, predictions
+from aelab.replicas.measuring import Predict, averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.runs import pictures
 from aelab.runs.per_example import Contributions
 from aelab.runs.picture_callback import model_pictures
 
-PCA_VALUES = 4096  # beyond it the covariance costs more than many a training run
 SHOWN_EXAMPLES = 6
 SHOWN_REPLICAS = 8
-
-
-def fitted_pca(data: DataModule, error: Error) -> PCA | None:
-    """PCA of the training part, the baseline beside errors of numbers; None of symbols, and of too many values."""
-    if error.kind == "symbols" or math.prod(data.shape) > PCA_VALUES:
-        return None
-    return fit_pca(_pca_examples(data, "train"), _chunk(data))
-
-
-def pca_test_error(pca: PCA, data: DataModule, code_size: int) -> float:
-    """The error of PCA on the test part, as that of the model is measured."""
-    return pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data))
-
-
-def _pca_examples(data: DataModule, part: str) -> Examples:
-    """What PCA is fitted to and measured on: 60,000 at most, of streamed data no more than 2^24 values."""
-    if data.resident:
-        return data.examples(part, limit=60_000)
-    return data.pieces(part, limit=min(60_000, 2**24 // math.prod(data.shape)))
-
-
-def _chunk(data: DataModule) -> int:
-    """Values in double precision at a time: 2 MB where memory is what is short."""
-    return CHUNK if data.resident else CHUNK // 8
 
 
 def setting_results(replication: Replication, fitted: Fitted) -> tuple[list[dict[str, Any]], list[Contributions]]:
     """For every setting of the varied hyperparameters: its ``values``, ``metrics``, which replicas diverged, and its
     ``units``: what was drawn independently, replicas, data sets (nested) or partitions (disjoint). Beside
     them, what each example and each unit contributes."""
-    pca = fitted_pca(replication.data, fitted.models[0].error)
+    count = replication.count
+    linear = ReplicaPCA.of(replication, fitted.models[0].error)
     results, contributions = [], []
     for index, values in enumerate(replication.settings):
-        members = list(range(index * replication.count, (index + 1) * replication.count))
-        kept = [member for member in members if fitted.keep[member]]
-        metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
+        members = list(range(index * count, (index + 1) * count))
+        kept = [fitted.keep[member] for member in members]
+        rows = [member for member in members if fitted.keep[member]]
+        metrics = {name: value[rows].double().mean().item() for name, value in fitted.metrics.items()}
         decomposed = decompositions(replication, fitted, members)
         metrics |= averaged(decomposed) | _of_draws(replication, fitted, members)
+        found = of_replicas(decomposed, range(count))
         units = len(decomposed) if len(decomposed) > 1 else decomposed[0].units
-        size = values.get("network.code_size", replication.config.network.code_size)
-        if pca is not None:
-            metrics["test/pca_error"] = pca_test_error(pca, replication.data, size)
-        contributions.append(of_replicas(decomposed, range(replication.count), of_pca(pca, replication.data, size)))
-        diverged = [member - members[0] for member in members if not fitted.keep[member]]
+        if linear is not None:
+            size = values.get("network.code_size", replication.config.network.code_size)
+            beside = _by_partition(replication, range(count), linear.predict(size), SquaredError(), kept, fitted)
+            metrics |= averaged(beside, "test/pca_")
+            found = beside_pca(found, of_replicas(beside, range(count)))
+        contributions.append(found)
+        diverged = [number for number, one in enumerate(kept) if not one]
         results.append({"values": values, "metrics": metrics, "diverged": diverged, "units": units})
     return results, contributions
 
 
-def decompositions(replication: Replication, fitted: Fitted, members: list[int]) -> list[Decomposition]:
+def decompositions(replication: Replication, fitted: Fitted, members: Sequence[int]) -> list[Decomposition]:
     """The decomposition on the test part of one setting's replicas: one for each random partition."""
+    predict = partial(predictions, fitted.models)
+    return _by_partition(replication, members, predict, fitted.models[0].error, fitted.keep, fitted)
+
+
+def _by_partition(
+    replication: Replication,
+    members: Sequence[int],
+    predict: Predict,
+    error: Error,
+    keep: Sequence[bool],
+    fitted: Fitted,
+) -> list[Decomposition]:
+    model = fitted.models[0]
     return [
         measure(
-            fitted.models,
-            replication.data.batches("test", fitted.models[0].device),
-            fitted.keep,
+            predict,
+            error,
+            replication.data.batches("test", model.device),
+            keep,
             group,
             _data_sets(replication),
-            replication.plan.corrupt_test,
+            model.corruption if replication.plan.corrupt_test else None,
         )
         for group in _partitions(replication, members)
     ]
@@ -107,7 +102,7 @@ def _of_draws(replication: Replication, fitted: Fitted, members: list[int]) -> d
     return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
 
 
-def _partitions(replication: Replication, members: list[int]) -> list[list[int]]:
+def _partitions(replication: Replication, members: Sequence[int]) -> list[list[int]]:
     """The members of each random partition."""
     partitions = replication.assignment.partitions or [0] * replication.count
     return [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]

@@ -11,8 +11,9 @@ from omegaconf import DictConfig
 
 from aelab.building.build import count_parameters, monitor_of
 from aelab.config.objects import instantiate
-from aelab.fitting.contributions import of_one
-from aelab.fitting.decomposing import decomposition_pictures, fitted_pca, pca_test_error, setting_results
+from aelab.fitting.beside_pca import fitted_pca, pca_test_error
+from aelab.fitting.contributions import intervals_of_one, of_one
+from aelab.fitting.decomposing import decomposition_pictures, setting_results
 from aelab.fitting.launching import relaunchable
 from aelab.fitting.preparation import Single
 from aelab.fitting.replication import Replication
@@ -79,6 +80,7 @@ def _fit_one(
         contributions = of_one(model.eval(), data, pca)
         if contributions is not None:
             write_contributions(directory, [contributions])
+            metrics |= intervals_of_one(contributions)
     if manifest:
         manifest.update(timings={"fit_s": round(fitted - began, 3), "test_s": round(time.monotonic() - fitted, 3)})
     if wandb_run and config.logger.upload_checkpoint:

@@ -174,6 +174,10 @@ def _close(manifest: Manifest, status: str, error: BaseException) -> None:
 
 def _summary(metrics: dict[str, float], is_squared: bool, seconds: float) -> str:
     comparable = is_squared and "test/pca_error" in metrics
-    beside = f"  (PCA {metrics['test/pca_error']:.4g})" if comparable else ""
-    parts = ", bias² {test/bias2:.4g}, variance {test/variance:.4g}" if "test/bias2" in metrics else ""
-    return f"test/error {metrics['test/error']:.4g}{parts.format_map(metrics)}{beside}  {seconds:.1f} s"
+    beside = f"  (PCA {metrics['test/pca_error']:.4g}{_parts(metrics, 'test/pca_')})" if comparable else ""
+    return f"test/error {metrics['test/error']:.4g}{_parts(metrics, 'test/')}{beside}  {seconds:.1f} s"
+
+
+def _parts(metrics: dict[str, float], prefix: str) -> str:
+    bias2, variance = (metrics.get(f"{prefix}{part}") for part in ("bias2", "variance"))
+    return "" if bias2 is None or variance is None else f", bias² {bias2:.4g}, variance {variance:.4g}"

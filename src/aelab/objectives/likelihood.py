@@ -27,5 +27,5 @@ def nats(error: Error, value: Tensor, values: int, weight: float | Tensor) -> Te
     if not error.is_squared:
         return value
     if not isinstance(weight, Tensor) or weight.shape != value.shape:
-        weight = torch.as_tensor(per_replica(weight, value)).to(value)
+        weight = torch.as_tensor(per_replica(weight, value), dtype=value.dtype, device=value.device)
     return value / weight + 0.5 * values * (math.pi * weight).log() if bool((weight > 0).all()) else None

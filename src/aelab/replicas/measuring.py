@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,9 +14,13 @@ from torch import Tensor
 
 from aelab.evaluation.measures.two_sources import symmetric
 from aelab.models import Autoencoder
+from aelab.objectives import Error
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
 from aelab.replicas.result import Decomposition
+
+Predict = Callable[[Tensor], Tensor]
+Corruption = Callable[[Tensor, torch.Generator], Tensor]
 
 VALUES_AT_A_TIME = 2**22
 """Predictions in memory at a time, of all replicas together: 16 MiB, whatever their number."""
@@ -34,43 +39,45 @@ def predictions(models: Sequence[Autoencoder], x: Tensor) -> Tensor:
 
 
 def measure(
-    models: Sequence[Autoencoder],
+    predict: Predict,
+    error: Error,
     batches: Iterable[Tensor],
     keep: Sequence[bool],
     members: Sequence[int],
     data_sets: Sequence[int] | None = None,
-    corrupted: bool = False,
+    corruption: Corruption | None = None,
 ) -> Decomposition:
     """Decompose the error of the replicas ``members`` (indices) on ``batches`` ``[B, D]``, in one pass.
 
-    ``keep``: per replica, False for one that diverged. ``data_sets``: of a nested plan. ``corrupted``: show
-    the replicas inputs corrupted as in training, the same noise for all of them (common random numbers);
-    the target stays clean.
+    ``predict``: outputs ``[K, B, D]`` of all K replicas, as ``predictions`` gives them. ``keep``: per replica, False
+    for one that diverged. ``data_sets``: of a nested plan. ``corruption``: show the replicas inputs corrupted by it,
+    the same noise for all of them (common random numbers); the target stays clean.
     """
-    error = models[0].error
     groups = None if data_sets is None else [data_sets[k] for k in members]
     decomposer = Decomposer(error, len(members), groups, [keep[k] for k in members])
-    generator = seeded_generator(0, 0, device=models[0].device)
+    generator = None
     index = torch.tensor(members)
     for x in batches:
-        seen = models[0].corruption(x, generator) if corrupted else x
-        values = predictions(models, x[:1]).shape[2:].numel() if error.event else x.shape[1]
+        generator = generator or seeded_generator(0, 0, device=x.device)
+        seen = corruption(x, generator) if corruption else x
+        values = predict(x[:1]).shape[2:].numel() if error.event else x.shape[1]
         size = max(1, VALUES_AT_A_TIME // (len(keep) * values))
         for part, target in zip(seen.split(size), x.split(size), strict=True):
-            decomposer.update(predictions(models, part)[index.to(models[0].device)], target)
+            outputs = predict(part)
+            decomposer.update(outputs[index.to(outputs.device)], target)
     return decomposer.result()
 
 
-def averaged(results: Sequence[Decomposition]) -> dict[str, float]:
+def averaged(results: Sequence[Decomposition], prefix: str = "test/") -> dict[str, float]:
     """Metrics of one decomposition, or the means over several random partitions.
 
     Over P partitions the replicas' standard error is that of the P estimates, and their part of the interval has P - 1
     degrees of freedom; examples are shared by all, so theirs is not reduced.
     """
-    first = results[0].metrics("test/")
+    first = results[0].metrics(prefix)
     if len(results) == 1:
         return first
-    table = [result.metrics("test/") for result in results]
+    table = [result.metrics(prefix) for result in results]
     means = {name: sum(row[name] for row in table) / len(table) for name in first}
     for name in [name for name in first if f"{name}_se" in first]:
         spread = math.sqrt(sum((row[name] - means[name]) ** 2 for row in table) / (len(table) - 1) / len(table))
@@ -98,7 +105,8 @@ class Curves(Callback):
         keep = [bool(state) for state in _finite_replicas(pl_module, count)]
         if sum(keep) < 2:
             return
-        result = measure([pl_module], batches, keep, range(count), self.data_sets)
+        predict = partial(predictions, [pl_module])
+        result = measure(predict, pl_module.error, batches, keep, range(count), self.data_sets)
         values: dict[str, Any] = {"val/bias2": result.bias2, "val/variance": result.variance}
         if result.variance_data is not None:
             values |= {"val/variance_data": result.variance_data, "val/variance_init": result.variance_init}

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from aelab.comparison.wording import ABSENT, number, with_ends
 from aelab.reproducing.measured import Answer, Measured
+from aelab.reproducing.pairs import Gap
 from aelab.reproducing.paper import Choice, Figure, Ordering, Paper, Place, in_words, may_turn_red
 
 
@@ -33,9 +34,12 @@ def rows(paper: Paper, measured: Measured, sizes: Collection[str]) -> list[Row]:
     ``sizes``: what size the runs count as; figures and orderings of other sizes get no verdict that can be red.
     """
     found = {_key(one.metric, one.of): one for one in measured.answers}
+    paired = {(_key(*gap.lower), _key(*gap.higher)): gap for gap in measured.gaps}
     lines = [_figure(figure, found.get(_key(figure.metric, figure.of)), sizes) for figure in paper.figures]
     for ordering in paper.orderings:
-        lines += [_pair(ordering, lower, higher, found, sizes) for lower, higher in pairwise(ordering.lowest_first)]
+        for lower, higher in pairwise(ordering.lowest_first):
+            gap = paired.get((_key(lower.metric, lower.of), _key(higher.metric, higher.of)))
+            lines.append(_pair(ordering, lower, higher, found, gap, sizes))
     return lines
 
 
@@ -64,9 +68,18 @@ def _figure(figure: Figure, answer: Answer | None, sizes: Collection[str]) -> Ro
 
 
 def _pair(
-    ordering: Ordering, lower: Place, higher: Place, found: Mapping[tuple[str, str], Answer], sizes: Collection[str]
+    ordering: Ordering,
+    lower: Place,
+    higher: Place,
+    found: Mapping[tuple[str, str], Answer],
+    gap: Gap | None,
+    sizes: Collection[str],
 ) -> Row:
-    """Held or reversed where the 95 % interval of the difference leaves out 0, else a tie."""
+    """Held or reversed where the 95 % interval of the difference leaves out 0, else a tie; not judged without one.
+
+    The interval is that of the paired difference; of runs that did not keep what pairs need, that of two intervals as
+    if they were independent, which the verdict says.
+    """
     answers = [found.get(_key(place.metric, place.of)) for place in (lower, higher)]
     quantity = f"{ordering.metric}: {lower} < {higher}"
     below, above = answers
@@ -75,15 +88,20 @@ def _pair(
     means = lower.times * below.mean, higher.times * above.mean
     difference = means[1] - means[0]
     ends = _difference_ends(lower, below, higher, above)
+    if gap is not None:
+        difference = gap.value
+        ends = gap.low, gap.high
     verdict = "held" if difference > 0 else "reversed"
     if ends is None:
-        verdict += ", no interval"
+        verdict = "not judged"
     elif ends[0] <= 0 <= ends[1]:
         verdict = "tie within intervals"
     red = verdict == "reversed" and ordering.size in sizes and may_turn_red(ordering.tag)
+    if ends is not None and gap is None:
+        verdict += ", not paired"
     ours = f"{number(means[0])} {'<' if difference > 0 else '≥'} {number(means[1])}"
-    gap = with_ends(difference, *(ends or (None, None)))
-    return Row(quantity, ours, "<", gap, verdict, ordering.where, ordering.tag, below.runs + above.runs, red)
+    apart = with_ends(difference, *(ends or (None, None)))
+    return Row(quantity, ours, "<", apart, verdict, ordering.where, ordering.tag, below.runs + above.runs, red)
 
 
 def _difference_ends(lower: Place, below: Answer, higher: Place, above: Answer) -> tuple[float, float] | None:

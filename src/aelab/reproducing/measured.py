@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import t_interval
 from aelab.comparison.runs import RunRecord, read_runs
+from aelab.reproducing.pairs import Gap, gaps
 from aelab.reproducing.paper import Choice, Paper, picks
 from aelab.runs.manifest import read_manifest
 
@@ -34,7 +35,8 @@ class Measured:
     """An experiment at one size, as far as it has been run.
 
     ``expected``: ids of the recipe's runs. ``runs``: of those that are complete, other seeds included. ``date``: of
-    the last one; ``seconds``: of all, and ``resumed`` where interrupted attempts come on top.
+    the last one; ``seconds``: of all, and ``resumed`` where interrupted attempts come on top. ``gaps``: paired
+    differences of neighbours in orderings, where the runs kept what pairs need.
     """
 
     answers: tuple[Answer, ...]
@@ -45,6 +47,7 @@ class Measured:
     seconds: float
     resumed: bool
     commit: str
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -72,6 +75,7 @@ def summarize(found: Sequence[RunRecord], paper: Paper, expected: tuple[str, ...
         seconds=round(sum(map(_seconds, manifests.values())), 1),
         resumed=any(timing.get("attempts", 1) > 1 for timing in timings),
         commit=", ".join(sorted({_commit(manifest) for manifest in manifests.values()})),
+        gaps=tuple(gap for ordering in paper.orderings for gap in gaps(ordering, found)),
     )
 
 

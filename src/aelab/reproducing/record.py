@@ -10,6 +10,7 @@ from typing import Any
 from aelab.errors import UserError
 from aelab.machines.atomic_files import write_whole
 from aelab.reproducing.measured import Answer, Measured
+from aelab.reproducing.pairs import Gap
 from aelab.reproducing.paper import SIZES
 
 
@@ -47,4 +48,9 @@ def _text(measured: Measured) -> str:
 
 def _measured(kept: dict[str, Any]) -> Measured:
     answers = tuple(Answer(**one | {"runs": tuple(one["runs"])}) for one in kept["answers"])
-    return Measured(**kept | {"answers": answers, "expected": tuple(kept["expected"]), "runs": tuple(kept["runs"])})
+    gaps = tuple(
+        Gap(**one | {side: (one[side][0], one[side][1]) for side in ("lower", "higher")})
+        for one in kept.get("gaps", ())
+    )
+    lists = {"expected": tuple(kept["expected"]), "runs": tuple(kept["runs"]), "gaps": gaps}
+    return Measured(**kept | {"answers": answers} | lists)

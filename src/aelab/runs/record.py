@@ -67,6 +67,7 @@ SHAPE = {
         {
             "config": dict,
             "rows": [ROW],
+            "differences": [ROW],
             "facts": dict,
             "curves": list,
             "seconds": NUMBER,

@@ -16,7 +16,6 @@ from aelab.runs.wandb_note import FILE, Note
 NOTE = ".started_over"  # in a run's directory: the submission that started it over, until the run is complete
 _UNDER_WAY = "under way"
 _FILES = ("metrics.jsonl", "per_example.npz", "anomaly_score.npz", "manifest.json")
-_FILES = ("metrics.jsonl", "per_example.npz", "anomaly_score.npz", "manifest.json")
 _PARTS = ("checkpoints", "pictures", "pretraining", "replicas", *_FILES)
 _OWN = "AELAB_SUBMISSION"
 PATIENCE_S = 600.0  # rank 0 reads its data first
@@ -48,8 +47,8 @@ def start_over(directory: Path, force: bool) -> None:
     note = directory / NOTE
     write_whole(note, _UNDER_WAY)
     Note(directory / FILE).started_over()
-    for part in _PARTS:
-        path = directory / part
+    asked = sorted(directory.glob("per_example.*.npz"))  # of evaluations
+    for path in [*(directory / part for part in _PARTS[:-1]), *asked, directory / _PARTS[-1]]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

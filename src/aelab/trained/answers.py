@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aelab.evaluation.summary import table
 from aelab.machines import terminal
 
 
-def print_answers(name: str, entry: Mapping[str, Any], note: str) -> None:
-    """Print an entry of the manifest, a table for each setting; ``note`` stands in its heading."""
-    from rich.table import Table
-
+def print_answers(name: str, method: str, entry: Mapping[str, Any], note: str) -> None:
+    """Print an entry of the manifest, a table for each setting, and below it by how much ``method``, the run, differs
+    from what stands beside it; ``note`` stands in its heading."""
     settings = {row.get("setting"): row.get("values") or {} for row in entry["rows"]}
-    screen = terminal.console()
     for index, values in settings.items():
-        lines = table([row for row in entry["rows"] if row.get("setting") == index])
+        found, apart = (
+            [row for row in entry.get(kind) or () if row.get("setting") == index] for kind in ("rows", "differences")
+        )
         varied = "".join(f"  {key}={value}" for key, value in values.items())
         replicas = max(row.get("replicas") or 1 for row in entry["rows"])
         over = _covered(entry["rows"], replicas)
         words = "; ".join(f"{key} {_shown(value)}" for key, value in (entry.get("facts") or {}).items())
-        drawn = Table(box=None, header_style="bold", pad_edge=False)
-        for column, heading in enumerate(lines[0]):
-            drawn.add_column(terminal.text(heading), justify="right" if column else "left")
-        for line in lines[1:]:
-            drawn.add_row(*map(terminal.text, line))
-        screen.print()
-        screen.print(terminal.text(f"{name}{varied}  ({note}{over}{words})", "bold"))
-        screen.print(drawn)
+        _print(f"{name}{varied}  ({note}{over}{words})", table(found))
+        if apart:
+            told = " or ".join(sorted({str(row.get("over")) for row in apart}))
+            _print(
+                f"{method} minus each  (paired, on the same test examples; 95 % intervals over {told})",
+                table(apart, "+"),
+            )
+
+
+def _print(heading: str, lines: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    screen = terminal.console()
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for column, name in enumerate(lines[0]):
+        drawn.add_column(terminal.text(name), justify="right" if column else "left")
+    for line in lines[1:]:
+        drawn.add_row(*map(terminal.text, line))
+    screen.print()
+    screen.print(terminal.text(heading, "bold"))
+    screen.print(drawn)
 
 
 def _covered(found: list[dict[str, Any]], replicas: int) -> str:

@@ -16,19 +16,22 @@ from aelab.building.agreement import check_questions
 from aelab.building.progress import waiting
 from aelab.config.objects import questions_of
 from aelab.errors import UserError
-from aelab.evaluation.protocol import Curve, Evaluation, Examples
+from aelab.evaluation.measures.paired import differences
+from aelab.evaluation.protocol import Curve, Evaluation, Examples, Score
 from aelab.evaluation.summary import flat, rows
 from aelab.machines.atomic_files import write_whole
 from aelab.runs import pictures
 from aelab.runs.identity import recorded
+from aelab.runs.per_example import write_contributions
 from aelab.runs.record import FILE, open_record
 from aelab.tracking.wandb_run import WandbRun, reopen_wandb_run
 from aelab.trained.answers import print_answers
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
+from aelab.trained.contributions import contributions_of
 from aelab.trained.run import load_run
 from aelab.trained.scoring import keep_scoring
 
-_baselines: dict[str, list[dict[str, Any]]] = {}  # of this process: the runs of a sweep share data and code sizes
+_baselines: dict[str, Mapping[str, list[Score]]] = {}  # of this process: a sweep's runs share data and code sizes
 
 
 def evaluate(
@@ -60,13 +63,13 @@ def evaluate(
         if name in missing:
             with _named(name):
                 _keep_statistics(directory, question, record, settings, data)
-                entry = _measure(name, question, _plain(wanted[name]), record, data, settings)
+                entry = _measure(directory, name, question, _plain(wanted[name]), record, data, settings)
                 _keep_pictures(directory, name, question, settings[_best_setting(record)], data, wandb_run)
                 done[name] = entry  # last, since what has its entry is not done again
                 _keep_metrics(name, record)
                 write_whole(directory / FILE, json.dumps(record, indent=1, allow_nan=True) + "\n")
                 metrics |= flat(name, _best(record, entry["rows"]), _method(record))
-        print_answers(name, done[name], "" if name in missing else "measured already; ")
+        print_answers(name, _method(record), done[name], "" if name in missing else "measured already; ")
     return metrics
 
 
@@ -126,25 +129,41 @@ def _method(record: Mapping[str, Any]) -> str:
 
 
 def _measure(
-    name: str, question: Evaluation, config: Any, record: dict[str, Any], data: Examples, all_coders: Any
+    directory: Path,
+    name: str,
+    question: Evaluation,
+    config: Any,
+    record: dict[str, Any],
+    data: Examples,
+    all_coders: Any,
 ) -> dict[str, Any]:
-    """The entry of the manifest: rows of the run and its baselines, for every setting of varied hyperparameters."""
+    """The entry of the manifest: rows of the run and its baselines, for every setting of varied hyperparameters.
+
+    What each example contributes to the run's own is kept beside the manifest.
+    """
     began = time.monotonic()
     settings = (record.get("replicas") or {}).get("settings") or [None]
     found: list[dict[str, Any]] = []
+    apart: list[dict[str, Any]] = []
+    kept = []
     for index, (setting, coders) in enumerate(zip(settings, all_coders, strict=True)):
         scores = []
         for number, coder in enumerate(coders, 1):
             with waiting(f"{name}: replica {number} of {len(coders)}" if len(coders) > 1 else name):
                 scores.append(question.measure(coder, data))
+        kept.append(contributions_of(scores))
         if not coders:
             continue
-        own = rows(_method(record), scores) + _baseline_rows(name, question, config, record, data, coders[0])
-        found += own if setting is None else [row | {"setting": index, "values": setting["values"]} for row in own]
+        beside = _beside(name, question, config, record, data, coders[0])
+        own = rows(_method(record), scores) + [row for other in beside for row in rows(other, [beside[other]])]
+        of = {} if setting is None else {"setting": index, "values": setting["values"]}
+        found += [row | of for row in own]
+        apart += [row | of for row in differences(scores, beside)]
+    write_contributions(directory, kept, name)
     facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
     words = getattr(question, "facts", None)
     facts |= words(data) if words else {}
-    entry = {"config": config, "rows": found, "facts": facts}
+    entry = {"config": config, "rows": found, "differences": apart, "facts": facts}
     if hasattr(question, "curves"):
         with waiting(f"{name}: curves"):
             entry["curves"] = [
@@ -178,15 +197,14 @@ def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:
     return curves
 
 
-def _baseline_rows(
+def _beside(
     name: str, question: Evaluation, config: Any, record: Mapping[str, Any], data: Examples, coder: TrainedCoder
-) -> list[dict[str, Any]]:
-    """Rows of the methods beside the run, measured once in a process for each data, code size and config."""
+) -> Mapping[str, list[Score]]:
+    """Scores of the methods beside the run, measured once in a process for each data, code size and config."""
     key = json.dumps([name, config, coder.code_size, data.seed, data.kind, record["config"]["data"], record["data"]])
     if key not in _baselines:
         with waiting(f"{name}: baselines"):
-            beside = question.baselines(data, coder.code_size)
-        _baselines[key] = [row for method, scores in beside.items() for row in rows(method, [scores])]
+            _baselines[key] = question.baselines(data, coder.code_size)
     return _baselines[key]
 
 

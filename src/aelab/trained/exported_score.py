@@ -24,20 +24,27 @@ class ExportedScore(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.preprocessing(x.flatten(1))
         if self.score == "mahalanobis":
-            return self._distance(x).float()
+            return self._distance(self.model.encode(x)).float()
+        if self.score == "joint_mahalanobis":
+            return self._distance(torch.cat([self.model.encode(x), x - self.model.reconstruct(x)], dim=1)).float()
         if self.score == "neighbours":
             known: Tensor = self.get_buffer("codes")
-            apart = (self.model.encode(x).double()[:, None] - known).square().sum(-1).sqrt()
+            code = self.model.encode(x).double()
+            # not all differences at once, which would be N x training examples x code size
+            squares = code.square().sum(1, keepdim=True) + known.square().sum(1) - 2 * code @ known.mT
+            apart = squares.clamp_min(0).sqrt()
             return apart.topk(min(NEIGHBOURS, len(known)), largest=False).values.mean(1).float()
+        if self.score == "centre":
+            return (self.model.encode(x).double() - self.get_buffer("centre")).square().sum(1).float()
         errors = (self.model.reconstruct(x) - x).double().square().sum(1)
         if self.score == "relative_error":
             length = x.double().square().sum(1).sqrt()
             errors = errors / torch.where(length == 0, torch.ones_like(length), length)
         if self.score == "error_and_distance":
             scales = self.get_buffer("scales")
-            errors = errors / scales[0] + self._distance(x) / scales[1]
+            errors = errors / scales[0] + self._distance(self.model.encode(x)) / scales[1]
         return errors.float()
 
-    def _distance(self, x: Tensor) -> Tensor:
-        centred = self.model.encode(x).double() - self.get_buffer("mean")
+    def _distance(self, values: Tensor) -> Tensor:
+        centred = values.double() - self.get_buffer("mean")
         return (centred @ self.get_buffer("precision") * centred).sum(1)

@@ -19,10 +19,12 @@ from aelab.data.tables.columns import recorded_columns
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import scores_by, squared_errors
 from aelab.models import Autoencoder
+from aelab.models.quantized.quantized import QuantizedCode
 from aelab.replicas.plans import VARIABLE
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import is_number, open_record
+from aelab.trained.drawn_codes import drawn_codes
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.scoring import Scoring, kept_scoring
@@ -75,6 +77,28 @@ class Run:
         """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1])."""
         return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
 
+    def log_likelihood(self, x: Values, samples: int = 100, seed: int = 0) -> np.ndarray:
+        """Estimates of log p(x) of examples in nats, ``[N]``, from so many codes of each; too low, the less the more.
+
+        On the scale that the model sees. UserError where the variant or its error has no likelihood.
+        """
+        weights = self._coder.log_weights(self._prepared(x).numpy(), samples, seed)
+        return np.asarray(np.logaddexp.reduce(weights, axis=1) - np.log(samples))
+
+    def sample(self, count: int, seed: int = 0, codes: np.ndarray | None = None) -> np.ndarray:
+        """New examples ``[count, *shape]`` on the scale of the data: decoded draws of the prior N(0, I).
+
+        ``codes``: of training examples, ``[N, code_size]``: draw from a mixture of ten Gaussians fitted to them instead
+        (Ghosh et al. 2020). UserError where codes have no prior and none are given.
+        """
+        return self.decode(drawn_codes(self.model, str(self.directory), count, seed, codes))
+
+    def indices(self, x: Values) -> np.ndarray:
+        """Which codewords examples have, long ``[N, stages, groups]``; UserError where codes are not quantised."""
+        if not isinstance(self.model, QuantizedCode):
+            raise UserError(f"{self.directory}: its codes have no codewords; use model=vq_vae or model=fsq")
+        return self._apply(self.model.indices, self._prepared(x))
+
     def anomaly_score(self, x: Values) -> np.ndarray:
         """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``, by the score the run was evaluated by.
 
@@ -99,7 +123,8 @@ class Run:
     @cached_property
     def scoring(self) -> Scoring | None:
         """The score, its statistics and threshold, of the evaluation ``anomaly_detection``; None without it."""
-        return kept_scoring(self.directory, self.manifest, self.replica, self.model.network.code_size)
+        network = self.model.network
+        return kept_scoring(self.directory, self.manifest, self.replica, network.code_size, network.input_size)
 
     @property
     def _coder(self) -> ModelCoder:
@@ -121,10 +146,11 @@ class Run:
                 f"{self.directory}: this run takes examples of shape {list(self.shape)} or {size} values, "
                 f"[N, ...]; the array has shape {list(values.shape)}"
             )
-        whole = not values.is_floating_point() and values.dtype not in (torch.uint8, torch.bool)
-        if self.preprocessing.kind == PIXELS and whole and values.numel() and values.max() > 1:
+        known = (torch.uint8, torch.bool, *((torch.uint16,) if self.preprocessing.white else ()))
+        whole = not values.is_floating_point() and values.dtype not in known
+        if self.preprocessing.kind == PIXELS and whole and values.numel() and (most := values.long().max().item()) > 1:
             raise UserError(
-                f"{self.directory}: pixels as {values.dtype} up to {values.max().item()}, which may mean anything; "
+                f"{self.directory}: pixels as {values.dtype} up to {most}, which may mean anything; "
                 "give 0..255 as uint8, x.astype(np.uint8), or floats from 0 to 1"
             )
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))

@@ -15,14 +15,17 @@ from aelab.runs.array_file import read_arrays, write_arrays
 EVALUATION = "anomaly_detection"
 FILE = "anomaly_score.npz"
 LIMIT = 2**30  # bytes of the file, and of all its arrays: training codes may be among them
-SHAPES = {"mean": "h", "precision": "hh", "scales": "2", "codes": "nh", "threshold": "1"}
+SHAPES = {"mean": "h", "precision": "hh", "scales": "2", "codes": "nh", "centre": "h", "threshold": "1"}
 NEEDED = {
     "error": (),
     "relative_error": (),
     "mahalanobis": ("mean", "precision"),
+    "joint_mahalanobis": ("mean", "precision"),
     "error_and_distance": ("mean", "precision", "scales"),
     "neighbours": ("codes",),
+    "centre": ("centre",),
 }
+JOINT = ("joint_mahalanobis",)  # whose moments are of code and residual together
 
 
 class Scoring(NamedTuple):
@@ -43,7 +46,9 @@ def keep_scoring(directory: Path, score: str, members: Sequence[Mapping[str, np.
     write_arrays(directory / FILE, arrays)
 
 
-def kept_scoring(directory: Path, manifest: Mapping[str, Any], member: int, code_size: int) -> Scoring | None:
+def kept_scoring(
+    directory: Path, manifest: Mapping[str, Any], member: int, code_size: int, input_size: int
+) -> Scoring | None:
     """The scoring of one member; None of a run that was never asked ``evaluation=anomaly_detection``.
 
     Raises UserError where the run was asked before that was kept, or its file is not one that a run writes.
@@ -57,13 +62,14 @@ def kept_scoring(directory: Path, manifest: Mapping[str, Any], member: int, code
         raise UserError(f"{directory}: {EVALUATION} has score={score}, which no evaluation has; {fix}")
     arrays = read_arrays(directory, FILE, f"{member}.{score}.", LIMIT)
     names = (*NEEDED[score], "threshold")
-    if not all(name in arrays and _fits(arrays[name], SHAPES[name], code_size) for name in names):
+    size = code_size + input_size if score in JOINT else code_size
+    if not all(name in arrays and _fits(arrays[name], SHAPES[name], size) for name in names):
         raise UserError(f"{directory}: what its anomaly score ({score}) remembers is not in {FILE}; {fix}")
     statistics = {name: arrays[name] for name in NEEDED[score]}
     return Scoring(score, statistics, float(arrays["threshold"][0]))
 
 
-def _fits(values: np.ndarray, shape: str, code_size: int) -> bool:
-    sizes = {"h": code_size, "1": 1, "2": 2}
+def _fits(values: np.ndarray, shape: str, size: int) -> bool:
+    sizes = {"h": size, "1": 1, "2": 2}
     wanted = tuple(sizes.get(letter, values.shape[0] if values.ndim else 0) for letter in shape)
     return values.shape == wanted and values.dtype in (np.float32, np.float64) and bool(np.isfinite(values).all())

@@ -10,7 +10,7 @@ from aelab.comparison.figures.figure import Drawing, numbers, unit
 from aelab.comparison.figures.style import Theme
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import Group
-from aelab.comparison.verdict import TWO_WAY, few_replicas, seeds_in_words
+from aelab.comparison.verdict import few_replicas, own_in_words, seeds_in_words
 from aelab.comparison.wording import plain, with_ends
 
 _MOST = 20
@@ -53,7 +53,7 @@ def _caption(drawn: Sequence[Group], parts: bool) -> str:
     if seeds := seeds_in_words(drawn):
         words += f" Whiskers: {seeds}."
     elif any(found.half for found in errors):
-        words += f" Whiskers: {TWO_WAY}."
+        words += f" Whiskers: {own_in_words(drawn)}."
     if parts:
         words += f" {few_replicas(drawn)}"
     if any(finite(group.pca()) for group in drawn):

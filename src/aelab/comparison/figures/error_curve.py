@@ -13,7 +13,7 @@ from aelab.comparison.figures.style import LINES, MARKERS, PANELS, Theme, label_
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import Estimate, Group
 from aelab.comparison.swept import factors
-from aelab.comparison.verdict import TWO_WAY, seeds_in_words
+from aelab.comparison.verdict import own_in_words, seeds_in_words
 from aelab.comparison.wording import plain
 from aelab.runs.record import is_number
 
@@ -111,7 +111,7 @@ def _caption(groups: Sequence[Group], found: Sequence[Panel]) -> str:
     if seeds := seeds_in_words(groups):
         words += f" Bands: {seeds}."
     elif any(value.half for value in values):
-        words += f" Bands: {TWO_WAY}."
+        words += f" Bands: {own_in_words(groups)}."
     if any(line.level for panel in found for line in panel.lines):
         words += " Dotted: variants without this key."
     return words.strip()

@@ -7,17 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from aelab.comparison.choosing import best_first, chosen_in_words, criterion
+from aelab.comparison.choosing import best_first, chosen_in_words, cost, criterion
 from aelab.comparison.figures.figure import Drawing, numbers, split, unit
 from aelab.comparison.figures.scale import Scale, dress, log_upwards, scale_of, spans_decades
 from aelab.comparison.figures.style import PANELS, Theme, name_panel, panels
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import Estimate, Group
-from aelab.comparison.verdict import TWO_WAY, few_replicas
+from aelab.comparison.verdict import few_replicas, own_in_words
 from aelab.comparison.wording import plain, shown
 from aelab.runs.record import is_number
 
 Points = list[tuple[float, Estimate]]
+LineStyle = str | tuple[int, tuple[int, int]]
+PCA_DASHES = (0, (5, 2))
 _MAIN = ("test/error", "test/bias2", "test/variance")
 _NAMES = {
     "test/error": "error",
@@ -26,6 +28,9 @@ _NAMES = {
     "test/variance_data": "… of the data",
     "test/variance_init": "… of the initialisation",
     "test/noise": "noise",
+    "test/pca_error": "PCA: error",
+    "test/pca_bias2": "PCA: bias²",
+    "test/pca_variance": "PCA: variance",
 }
 
 
@@ -38,11 +43,14 @@ class Panel(NamedTuple):
 
 
 def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing | None:
-    """One panel per variant (and value of whatever else differs), shared axes, the best by validation marked."""
+    """One panel per variant (and value of whatever else differs), shared axes, the best by validation marked.
+
+    Behind them the linear reference: PCA of the same code size and the same replicas' rows.
+    """
     measured = [group for group in groups if is_number(group.value(key)) and _measured(group)]
     chosen_by = criterion(measured)
     candidates = [
-        (best.mean(chosen_by) or 0.0, Panel(title, curves, float(best.value(key))))
+        (cost(best, chosen_by), Panel(title, curves, float(best.value(key))))
         for title, members in split(measured, [other for other in keys if other != key])
         if len((curves := _curves(members, key))["test/error"]) > 1
         for best in best_first(members)[:1]
@@ -54,8 +62,10 @@ def tradeoff(groups: Sequence[Group], key: str, keys: Sequence[str]) -> Drawing 
     found = [panel for least, panel in candidates if least <= limit][:most]
     halves = any(value.half for panel in found for curve in panel.curves.values() for _, value in curve)
     caption = f"Ringed, in every panel: the best by {chosen_in_words(measured)}, with its test error."
+    if any("test/pca_variance" in panel.curves for panel in found):
+        caption += " Dashed: PCA with the same code size, fitted to each replica's own rows."
     if halves:
-        caption += f" Bands: {TWO_WAY}. {few_replicas(measured)}".rstrip()
+        caption += f" Bands: {own_in_words(measured)}. {few_replicas(measured)}".rstrip()
     if len(found) < len(candidates):
         caption += f" {len(found)} of {len(candidates)} panels are drawn: the best."
     rows = [
@@ -78,7 +88,8 @@ def _measured(group: Group) -> bool:
 def _curves(groups: Sequence[Group], key: str) -> dict[str, Points]:
     curves: dict[str, Points] = {metric: [] for metric in _MAIN}
     for group in sorted(groups, key=lambda one: float(one.value(key))):
-        for metric in _NAMES:
+        linear = group.mean("test/pca_variance") is not None  # else PCA of other rows than the replicas'
+        for metric in _NAMES if linear else [name for name in _NAMES if not _of_pca(name)]:
             value = group.estimate(metric, two_way=True)
             if metric == "test/error" and value is None:
                 parts = (group.mean("test/bias2") or 0.0, group.mean("test/variance") or 0.0)
@@ -88,12 +99,17 @@ def _curves(groups: Sequence[Group], key: str) -> dict[str, Points]:
     return curves
 
 
+def _of_pca(metric: str) -> bool:
+    return metric.startswith("test/pca_")
+
+
 def _paint(theme: Theme, title: str, found: Sequence[Panel], key: str, unit_name: str) -> Figure:
     xs = [x for panel in found for x, _ in panel.curves["test/error"]]
     scale = scale_of(xs)
     figure, grid = panels(len(found), title, unit_name)
     looks = _looks(theme)
-    means = [value.mean for panel in found for curve in panel.curves.values() for _, value in curve]
+    own = [curve for panel in found for metric, curve in panel.curves.items() if not _of_pca(metric)]
+    means = [value.mean for curve in own for _, value in curve]
     logarithmic = spans_decades(value.mean for panel in found for _, value in panel.curves["test/error"])
     floor = 0.7 * min(mean for mean in means if mean > 0) if logarithmic else min(0.0, *means)
     for axes, panel in zip(grid, found, strict=True):
@@ -109,21 +125,24 @@ def _paint(theme: Theme, title: str, found: Sequence[Panel], key: str, unit_name
     handles = []
     for metric in present:
         colour, style, width = looks[metric]
-        handles += grid[0].plot([], [], style, color=colour, linewidth=width, label=_NAMES[metric])
+        handles += grid[0].plot([], [], linestyle=style, color=colour, linewidth=width, label=_NAMES[metric])
     figure.legend(handles=handles, loc="outside right upper")
     figure.supxlabel(plain(key, 60), size=9.5)
     return figure
 
 
-def _looks(theme: Theme) -> dict[str, tuple[str, str, float]]:
+def _looks(theme: Theme) -> dict[str, tuple[str, LineStyle, float]]:
     bias2, variance = theme.colours[:2]
     return {
         "test/error": (theme.ink, "-", 2.0),
         "test/bias2": (bias2, "-", 1.8),
         "test/variance": (variance, "-", 1.8),
-        "test/variance_data": (variance, "--", 1.2),
+        "test/variance_data": (variance, "-.", 1.2),
         "test/variance_init": (variance, ":", 1.4),
         "test/noise": (theme.quiet, ":", 1.2),
+        "test/pca_error": (theme.ink, PCA_DASHES, 1.2),
+        "test/pca_bias2": (bias2, PCA_DASHES, 1.2),
+        "test/pca_variance": (variance, PCA_DASHES, 1.2),
     }
 
 
@@ -133,12 +152,12 @@ def _line(
     curve: Points,
     floor: float,
     colour: str,
-    style: str,
+    style: LineStyle,
     width: float,
 ) -> None:
     places = [scale.place(x) for x, _ in curve]
     means = [max(floor, value.mean) for _, value in curve]
-    axes.plot(places, means, style, color=colour, linewidth=width)
+    axes.plot(places, means, linestyle=style, color=colour, linewidth=width)
     if width < 1.8:  # a part of a part: no points, no band
         return
     axes.plot(places, means, "o", color=colour, markersize=3.5)

@@ -11,7 +11,7 @@ from aelab.comparison.groups import Comparison
 from aelab.comparison.report.embedding import embed
 from aelab.comparison.report.runs_section import run_sections
 from aelab.comparison.table import Row, Table, tabulate, visible
-from aelab.comparison.verdict import TWO_WAY, few_replicas, seeds_in_words, verdict
+from aelab.comparison.verdict import few_replicas, own_in_words, seeds_in_words, verdict
 from aelab.comparison.wording import count, plain
 from aelab.machines.atomic_files import write_whole
 
@@ -85,7 +85,7 @@ def _below_table(comparison: Comparison, table: Table, shown_rows: int) -> str:
     if seeds := seeds_in_words(comparison.groups):
         notes.append(f"{seeds.capitalize()}.")
     elif any("test/error" in run.intervals for run in comparison.runs):
-        notes.append(f"±, or the ends in brackets: {TWO_WAY}.")
+        notes.append(f"±, or the ends in brackets: {own_in_words(comparison.groups)}.")
     if few := few_replicas(comparison.groups):
         notes.append(few)
     if any(row.best for row in table.rows):

@@ -18,28 +18,39 @@ from aelab.errors import UserError
 
 
 class ImageFiles(Dataset):
-    """Decodes rows ``[B]`` (or ``[K, B]``) of a list of files to flat uint8 ``[B, D]`` (``[K, B, D]``).
+    """Decodes rows ``[B]`` (or ``[K, B]``) of a list of files to flat uint8, or uint16, ``[B, D]`` (``[K, B, D]``).
 
     A UserError is returned, not raised, since DataLoader would bury its message in a worker's traceback.
     """
 
-    def __init__(self, folder: Path, files: np.ndarray, size: int, grayscale: bool, background: str = "white") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: np.ndarray,
+        size: int,
+        grayscale: bool,
+        background: str | None = None,
+        deep: bool = False,
+    ) -> None:
         self.folder = str(folder)
         self.files = files  # an array of text: a list would be copied to every worker, name by name
         self.size = size
         self.grayscale = grayscale
         self.background = background
+        self.deep = deep
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, rows: np.ndarray) -> Tensor | UserError:
         once, place = np.unique(rows, return_inverse=True)
-        images = np.empty((len(once), (1 if self.grayscale else 3) * self.size**2), np.uint8)
+        images = np.empty(
+            (len(once), (1 if self.grayscale else 3) * self.size**2), np.uint16 if self.deep else np.uint8
+        )
         try:
             for image, file in zip(images, self.files[once], strict=True):
                 path = os.path.join(self.folder, file)
-                image[:] = decode(path, self.size, self.grayscale, self.background).reshape(-1)
+                image[:] = decode(path, self.size, self.grayscale, self.background, self.deep).reshape(-1)
         except UserError as error:
             return error
         return torch.from_numpy(images[place.reshape(rows.shape)])
@@ -53,7 +64,7 @@ class RowArrays(Batches):
 
 
 class ImageLoader:
-    """Iterates uint8 batches ``[B, D]`` of the rows in ``batches``; UserError for a damaged file."""
+    """Iterates batches ``[B, D]`` of pixels of the rows in ``batches``; UserError for a damaged file."""
 
     def __init__(self, images: ImageFiles, batches: RowArrays, workers: int, persistent: bool, pinned: bool) -> None:
         self.sampler = batches.sampler

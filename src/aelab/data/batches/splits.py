@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from aelab.data.files.user_files import pick
+from aelab.data.tables.categories import category
 from aelab.errors import UserError
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -95,8 +96,10 @@ def only_class(split: Rows, labels: np.ndarray | None, wanted: object, name: str
     """
     if labels is None:
         raise UserError(f"data.one_class={wanted}: data={name} has no labels; use data with labels")
-    text = pick("data.one_class", wanted, np.unique(labels))
-    train, val = (rows[labels[rows].astype(str) == text] for rows in split[:2])
+    kinds, place = np.unique(labels, return_inverse=True)
+    names = np.array([category(kind) for kind in kinds])  # 1, 1.0 and True are one
+    one = names == pick("data.one_class", category(wanted), names)
+    train, val = (rows[one[place[rows]]] for rows in split[:2])
     if len(train) < 2 or not len(val):
         raise UserError(
             f"data.one_class={wanted}: {len(train)} such example(s) to train on and {len(val)} to validate with; "

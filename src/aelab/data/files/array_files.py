@@ -11,6 +11,7 @@ import numpy as np
 from aelab.errors import UserError
 
 LARGEST = 2**31  # values of a sparse matrix that is made dense
+DARK = 32  # of 255
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val"}
 PARTS |= {"test": "test", "testing": "test"}
 EXAMPLES = ("", "x", "data", "images", "features", "inputs")
@@ -53,9 +54,14 @@ def dense(content: Any, path: Path) -> np.ndarray:
 
     shape = tuple(int(size) for size in content["shape"])
     if len(shape) != 2 or min(shape) < 0 or shape[0] * shape[1] > LARGEST:
+        why = (
+            "too large to be made dense; leave columns out"
+            if len(shape) == 2
+            else "which is none; save rows and columns"
+        )
         raise UserError(
-            f"data.path={path}: a sparse matrix of {' x '.join(map(str, shape))}, too large to be made dense; leave "
-            "columns out, or reduce it first, as sklearn.decomposition.TruncatedSVD does"
+            f"data.path={path}: a sparse matrix of {' x '.join(map(str, shape))}, {why}, or reduce it first, as "
+            "sklearn.decomposition.TruncatedSVD does"
         )
     kind = content["format"].item()
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
@@ -71,3 +77,20 @@ def dense(content: Any, path: Path) -> np.ndarray:
     if hasattr(matrix, "check_format"):
         matrix.check_format(full_check=True)  # an index beyond the matrix would be written outside of it
     return np.asarray(matrix.toarray())
+
+
+def doubts(x: np.ndarray, standardize: bool) -> list[str]:
+    """Lines about an array ``[N, ...]`` that is read as it is, and may be meant otherwise."""
+    found = []
+    if x.dtype == np.uint8 and not standardize and x.size and 0 < (most := int(x.max())) < DARK:
+        found.append(
+            f"uint8 counts as 0 to 255, so that its greatest value, {most}, becomes {most / 255:.2g}; save float32 "
+            f"where {most} is meant"
+        )
+    shape = list(x.shape[:1] + x.shape[2:] if x.ndim == 4 and x.shape[1] == 1 else x.shape)
+    read = f"read as {shape[0]} examples of {' x '.join(map(str, shape[1:]))}"
+    if len(shape) in (3, 4) and shape[0] == shape[1] != shape[-1] and (len(shape) == 3 or shape[2] in (1, 3, 4)):
+        found.append(f"{read}; where the examples are behind, as MATLAB has them, save np.moveaxis(x, -1, 0)")
+    elif len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4 and x.dtype == np.uint8:
+        found.append(f"{read}; where it is one picture, use data=natural_patches, which takes a folder of pictures")
+    return found

@@ -4,46 +4,62 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aelab.data.files.array_files import PARTS
-from aelab.data.files.images import PAGED, is_image, lacks, pages
+from aelab.data.files.images import is_image, lacks
+from aelab.data.files.picture_file import Header
 from aelab.data.files.walk import walk
 
 MASK = re.compile(r"(.+?)[_-]masks?([_-]?\d+)?", re.IGNORECASE)
+MASKS = ("mask", "masks", "annotation", "annotations", "label", "labels", "gt", "segmentation", "segmentations")
+PICTURES = ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "input", "inputs")
+BESIDE = {
+    *PICTURES,
+    "data",
+    "dataset",
+    "set",
+    "seg",
+    "public",
+    "split",
+}  # words that a part's folder may be called with
+DEPTH = 4  # folders in which parts are looked for
 SHOWN = 20  # labels that are listed
 
 
 @dataclass
 class Tree:
     """``files``: of pictures, relative to the folder. ``parts``: ``train``, ``val`` or ``test`` of each, where the
-    folder is divided so. ``said``: what of it the user should know."""
+    folder is divided so, at ``depth``. ``said``: what of it the user should know."""
 
     folder: Path
     files: list[str]
     parts: list[str] | None
+    depth: int
     said: list[str]
 
     def labels(self) -> list[str]:
-        """The folder that each picture lies in."""
-        return [Path(self.folder.resolve(), file).parent.name for file in self.files]
+        """The folder that each picture lies in; where that says which part it is of, the one above."""
+        found = [file.split("/")[:-1] for file in self.files]
+        if self.parts is not None:
+            found = [folders[: self.depth] + folders[self.depth + 1 :] for folders in found]
+        top = self.folder.resolve().name
+        return [folders[-1] if folders else top for folders in found]
 
 
 def picture_tree(folder: Path) -> Tree:
     """The pictures under a folder, each once, without masks and what lies beside divided parts."""
-    every, again = walk(folder, is_image)
-    said = []
-    if again:
-        said.append(f"left out {again} name{'s' * (again > 1)} of files that are there already, by links")
-    files = [file for file in every if is_image(file)]
-    if others := [file for file in every if not is_image(file)]:
+    found = walk(folder, is_image)
+    said = found.said
+    files = [file for file in found.files if is_image(file)]
+    if others := [file for file in found.files if not is_image(file)]:
         said.append(f"left out {_others(others)}")
     files, masks = _without_masks(files)
     if masks:
         said.append(f"left out {len(masks)} masks, such as {masks[0]}")
-    parts = _parts(files)
+    depth, parts = _divided(files)
     if parts is not None:
         beside = [file for file, part in zip(files, parts, strict=True) if not part]
         if beside:
@@ -52,12 +68,14 @@ def picture_tree(folder: Path) -> Tree:
         parts = [part for part in parts if part]
         counts = Counter(parts)
         said.append("parts as the folders say: " + ", ".join(f"{part} {counts[part]}" for part in counts))
-    return Tree(folder, files, parts, said)
+    elif files and all(alone := _parts(files, 0)):
+        said.append(f"all pictures are in {' and '.join(sorted(set(alone)))}: the parts are drawn from them")
+    return Tree(folder, files, parts, depth, said)
 
 
-def paged(tree: Tree, which: str | None) -> list[int]:
+def paged(tree: Tree, headers: Sequence[Header], which: str | None) -> list[int]:
     """How many pages each file gives: 1, or all it has; what is left out is said."""
-    counts = [pages(tree.folder / file) if file.lower().endswith(PAGED) else 1 for file in tree.files]
+    counts = [header.pages for header in headers]
     if which == "all":
         return counts
     several = [file for file, count in zip(tree.files, counts, strict=True) if count > 1]
@@ -86,19 +104,52 @@ def _others(files: list[str]) -> str:
 
 
 def _without_masks(files: list[str]) -> tuple[list[str], list[str]]:
-    """The pictures, and the masks among them: of ``ground_truth``, or named like ``x_mask`` beside an ``x``."""
+    """The pictures, and the masks among them: of ``ground_truth``, named like ``x_mask`` beside an ``x``, or in a
+    folder ``masks`` as there are pictures in ``images``."""
     stems = {Path(file).stem for file in files}
+    places = {_place(file) for file in files}
     masks = []
     for file in files:
         path = Path(file)
         named = MASK.fullmatch(path.stem)
-        if "ground_truth" in path.parts[:-1] or (named and named[1] in stems):
+        truth = "ground_truth" in path.parts[:-1] or (named and named[1] in stems)
+        if truth or any(other in places for other in _pictures_of(_place(file))):
             masks.append(file)
     gone = set(masks)
     return [file for file in files if file not in gone], masks
 
 
-def _parts(files: list[str]) -> list[str] | None:
-    """The part of each picture by the folder at the top, empty where it is none; None where there are no parts."""
-    found = [PARTS.get(file.split("/")[0].lower(), "") if "/" in file else "" for file in files]
-    return found if "train" in found and len(set(found) - {""}) > 1 else None
+def _place(file: str) -> tuple[str, ...]:
+    """Folders and stem in small letters."""
+    path = Path(file.lower())
+    return (*path.parts[:-1], path.stem)
+
+
+def _pictures_of(place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Where the picture of a mask would be, of which a folder is called as one of masks."""
+    for index, folder in enumerate(place[:-1]):
+        if folder in MASKS:
+            yield from ((*place[:index], name, *place[index + 1 :]) for name in PICTURES)
+
+
+def _divided(files: list[str]) -> tuple[int, list[str] | None]:
+    """At which depth folders say the part of each picture, and which; empty for one that they leave out.
+
+    Below the top each picture must be in one. None where there are no parts.
+    """
+    for depth in range(DEPTH):
+        found = _parts(files, depth)
+        if "train" in found and len(set(found) - {""}) > 1 and (depth == 0 or all(found)):
+            return depth, found
+    return 0, None
+
+
+def _parts(files: list[str], depth: int) -> list[str]:
+    """The part that the folder at a depth says of each picture; empty where it says none."""
+    return [_part(folders[depth]) if len(folders := file.split("/")[:-1]) > depth else "" for file in files]
+
+
+def _part(folder: str) -> str:
+    words = re.split(r"[_\- ]", folder.lower())
+    found = [PARTS[word] for word in words if word in PARTS]
+    return found[0] if len(found) == 1 and all(word in PARTS or word in BESIDE for word in words) else ""

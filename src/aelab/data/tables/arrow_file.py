@@ -17,6 +17,8 @@ from aelab.data.tables.typed_columns import masked, only_numbers
 from aelab.errors import UserError
 from aelab.machines.regular_files import open_regular
 
+PARQUET = (".parquet", ".pq", ".parq")
+
 
 class ArrowFile:
     """Columns with types. Two levels of names become one, ``m a``; an index that pandas saved is set aside."""
@@ -28,7 +30,6 @@ class ArrowFile:
         self.path = path
         self.missing = format.missing_values
         self.said: list[str] = []
-        self.nameless: list[str] = []
         with readable(path), self._opened() as file:
             schema = _schema(file)
         self.stored: list[str] = list(schema.names)
@@ -39,6 +40,7 @@ class ArrowFile:
         if twice:
             raise UserError(f"data.path={path}: two columns are called {twice}; give each a name of its own")
         saved = {name for name in about.get("index_columns") or [] if isinstance(name, str)}
+        self.nameless = [name for name in self.names if not name.strip()]
         self.set_aside = [name for name, own in zip(self.names, self.stored, strict=True) if own in saved]
 
     def _opened(self) -> Any:
@@ -63,7 +65,9 @@ class ArrowFile:
                     found.append(frame)
                 else:
                     yield masked(frame, self.missing)
-            if rows is None:
+            if not first and not found:
+                found.append(_frame(_schema(file).empty_table(), own, wanted, exact))
+            if rows is None or not first:
                 yield masked(pd.concat(found) if len(found) != 1 else found[0], self.missing)
 
     def as_numbers(self, column: pd.Series) -> pd.Series:
@@ -78,7 +82,8 @@ def _opened(path: Path, source: Any) -> Any:
     """The reader of what the file holds."""
     magic = source.read(6)
     source.seek(0)
-    if magic.startswith(b"ARROW1") or path.suffix.lower() in (".feather", ".arrow", ".ipc"):
+    arrow = path.suffix.lower() not in PARQUET and not magic.startswith(b"PAR1")
+    if arrow or magic.startswith(b"ARROW1"):
         from pyarrow import ipc
 
         if magic.startswith(b"FEA1"):
@@ -130,6 +135,11 @@ def _batches(file: Any, columns: list[str], rows: int | None) -> Iterator[Any]:
             yield batch.slice(start, some).select(columns)
 
 
+def _text(value: Any) -> Any:
+    """Bytes as text, so that they compare with what is typed; anything else as it is."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
 def _frame(batch: Any, own: list[str], names: Sequence[str], exact: Collection[str]) -> pd.DataFrame:
     import pyarrow as pa
 
@@ -144,5 +154,9 @@ def _frame(batch: Any, own: list[str], names: Sequence[str], exact: Collection[s
             column = column.cast(pa.float64())
         mapper = nullable.get if name in exact and column.null_count else None
         series = column.to_pandas(types_mapper=mapper)
-        columns[name] = series.map(str, na_action="ignore") if pa.types.is_nested(column.type) else series
+        if pa.types.is_nested(column.type):
+            series = series.map(str, na_action="ignore")
+        elif series.dtype == object:
+            series = series.map(_text, na_action="ignore")
+        columns[name] = series
     return pd.DataFrame(columns)

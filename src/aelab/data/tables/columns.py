@@ -156,6 +156,8 @@ def recorded_columns(names: Sequence[str], frame: pd.DataFrame) -> Columns:
 
 def _numbers(series: pd.Series) -> np.ndarray:
     try:
+        if getattr(series.dtype, "kind", "O") in "mMc":  # which NumPy takes for numbers
+            raise TypeError
         return series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise UserError(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from aelab.config.pasted import pasted
@@ -12,7 +11,7 @@ from aelab.errors import UserError
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "space": " ", "whitespace": "whitespace"}
 HEADERS = ("first", "none")
-FORMAT_KEYS = ("separator", "decimal", "header", "encoding", "comment", "missing_values", "thousands")
+FORMAT_KEYS = ("separator", "decimal", "header", "encoding", "comment", "missing_values", "thousands", "skip_rows")
 
 Missing = str | int | float
 
@@ -24,7 +23,8 @@ class Format:
     ``separator``: a sign, or ``whitespace``. ``decimal``: the sign before a fraction. ``header``: ``first`` where the
     first row has the names, ``none`` where there are none and columns are called 0, 1, ... ``comment``: what follows
     this sign is left out. ``missing_values``: what stands for no value, beside an empty field, NA, NaN, null and
-    their like. ``thousands``: the sign between groups of three digits.
+    their like. ``thousands``: the sign between groups of three digits. ``skip_rows``: lines above the names, or above
+    the first row where there are none.
     """
 
     separator: str | None = None
@@ -34,6 +34,7 @@ class Format:
     comment: str | None = None
     missing_values: tuple[Missing, ...] = ()
     thousands: str | None = None
+    skip_rows: int = field(default=0, repr=False)  # apart: rows of streamed tables are named by what came before
 
     def __post_init__(self) -> None:
         for key, choices in (("decimal", (".", ",")), ("header", HEADERS), ("thousands", (",", ".", " ", "'", "_"))):
@@ -47,10 +48,12 @@ class Format:
                 raise UserError(
                     f"data.{key}={value}: must be one sign, like {pasted(f'data.{key}', ';#'[key[0] == 'c'])}"
                 )
+        if self.skip_rows < 0:
+            raise UserError(f"data.skip_rows={self.skip_rows}: must be 0 or more")
         if self.encoding is not None:
             try:
-                codecs.lookup(self.encoding)
-            except LookupError:
+                "".encode(self.encoding)  # which those of no text, like base64, refuse
+            except (LookupError, UnicodeError):
                 raise UserError(
                     f"data.encoding={self.encoding}: no such encoding; use utf-8, cp1252 or utf-16"
                 ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aelab.data.tables.arrow_file import ArrowFile
+from aelab.data.tables.arrow_file import PARQUET, ArrowFile
 from aelab.data.tables.excel_file import ExcelFile
 from aelab.data.tables.format import Format
 from aelab.data.tables.parts import Parts, files_below
@@ -15,8 +15,9 @@ from aelab.machines.regular_files import open_regular
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
-ARROW = (".parquet", ".pq", ".parq", ".feather", ".arrow", ".ipc")
+ARROW = (*PARQUET, ".feather", ".ftr", ".arrow", ".arrows", ".ipc")
 EXCEL = (".xlsx", ".xlsm")
+LOGGED = {"a Delta table": "_delta_log", "a Hudi table": ".hoodie", "an Iceberg table": "metadata/*.metadata.json"}
 WANTED = "a .csv, .tsv, .txt (also .gz), .parquet, .feather or .xlsx file, or a folder of parts"
 
 
@@ -24,6 +25,11 @@ def open_table(path: Path, format: Format) -> TableFile:
     """The table in a file or a folder of parts; UserError where it is none or cannot be read."""
     if not path.is_dir():
         return _opened(path, format)
+    if kept := next((kind for kind, mark in LOGGED.items() if any(path.glob(mark))), None):
+        raise UserError(
+            f"data.path={path}: {kept}, whose log says which of its files still count; read it with its own "
+            "library and save it as one .parquet file"
+        )
     files = [file for file in files_below(path) if _kind(file) is not None]
     kinds = {_kind(file) for file in files}
     if not files:
@@ -42,8 +48,10 @@ def open_table(path: Path, format: Format) -> TableFile:
 def _opened(path: Path, format: Format) -> TableFile:
     kind = _kind(path)
     if kind is None:
+        packed = path.suffix.lower() in PACKED
+        fix = f"unpack it, or call what holds a text table {path.stem}.csv{path.suffix}" if packed else "save it as one"
         raise UserError(
-            f"data.path={path}: not a .csv (or .tsv, .txt, .csv.gz), .parquet, .feather or .xlsx file; save it as one"
+            f"data.path={path}: not a .csv (or .tsv, .txt, .csv.gz), .parquet, .feather or .xlsx file; {fix}"
         )
     with readable(path), open_regular(path) as file:
         magic = file.read(6)

@@ -47,6 +47,6 @@ class LabelType:
             return column.astype("int64").to_numpy()
         if self.number:
             return self.as_numbers(column).to_numpy(np.float64)
-        if pd.api.types.is_datetime64_any_dtype(column):
+        if column.dtype.kind in "mM":  # whose text NumPy would cut short
             return np.array([category(value) for value in column])
         return column.to_numpy(dtype=str)

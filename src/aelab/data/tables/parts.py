@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from urllib.parse import unquote
 import pandas as pd
 
 from aelab.data.tables.reading import TableFile
+from aelab.data.tables.spelled_numbers import PLAIN
 from aelab.errors import UserError
 
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 NOWHERE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -43,7 +46,7 @@ class Parts:
         self.set_aside = first.set_aside
         self.typed = first.typed
         self.said = [f"read {len(files)} files of {path} as one table", *first.said]
-        numeric = {key: all(_is_whole(others[key]) for _, others in self.parts) for key in keys}
+        numeric = {key: all(_is_number(others[key]) for _, others in self.parts) for key in keys}
         self.numeric = {key for key, found in numeric.items() if found}
         self.lengths: list[int] = []
 
@@ -71,7 +74,9 @@ class Parts:
     def _value(self, key: str, value: str, exact: Collection[str]) -> object:
         if value == NOWHERE:
             return None
-        return int(value) if key in self.numeric and key not in exact else value
+        if key not in self.numeric or key in exact:
+            return value
+        return int(value) if WHOLE.fullmatch(value) else float(value)
 
     def as_numbers(self, column: pd.Series) -> pd.Series:
         return self.parts[0][0].as_numbers(column)
@@ -84,14 +89,19 @@ class Parts:
         return f"{self.parts[-1][0].row(index)} of {self.parts[-1][0].path.name}"
 
 
-def _is_whole(value: str) -> bool:
-    return value == NOWHERE or (value.isdecimal() and (value == "0" or value[0] != "0"))
+def _is_number(value: str) -> bool:
+    return value == NOWHERE or PLAIN.fullmatch(value) is not None
 
 
 def files_below(path: Path) -> list[Path]:
-    """Files under a folder that may be parts of a table: none hidden, and no mark of Spark's, like ``_SUCCESS``."""
+    """Files under a folder that may be parts of a table, each real one once.
+
+    None is hidden, a mark of Spark's, like ``_SUCCESS``, or a lock of Excel's.
+    """
     found = []
     for parent, folders, files in os.walk(path):
         folders[:] = sorted(folder for folder in folders if folder[0] not in "._")
-        found += [Path(parent, file) for file in files if file[0] not in "._" and not file.endswith(".crc")]
-    return sorted(found)
+        found += [Path(parent, file) for file in files if file[0] not in "._~" and not file.endswith(".crc")]
+    found.sort(key=lambda file: (file.is_symlink(), file), reverse=True)
+    real = {file.resolve(): file for file in found}  # of several names the one that is no link, else the first
+    return sorted(real.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
@@ -125,7 +126,11 @@ def _numbers(path: Path, cells: list[str], format: Format) -> Format:
     """Decimal mark and sign between thousands, by fields that allow one reading only."""
     decimal, thousands = format.decimal, format.thousands
     point = [cell for cell in cells if POINT.fullmatch(cell)]
-    if decimal is None and thousands is None:
+    if decimal is None and thousands in (" ", "'", "_"):  # neither of which is a decimal mark
+        some = [re.sub(r"(?<=\d)[\s'_](?=\d{3})", "", cell) for cell in cells]
+        if any(COMMA.fullmatch(cell) for cell in some) and not any(POINT.fullmatch(cell) for cell in some):
+            decimal = ","
+    elif decimal is None and thousands is None:
         comma = [cell for cell in cells if COMMA.fullmatch(cell)]
         clear = [cell for cell in comma if not GROUPS_COMMA.fullmatch(cell)]
         english = any(ENGLISH.fullmatch(cell) for cell in cells)
@@ -137,6 +142,10 @@ def _numbers(path: Path, cells: list[str], format: Format) -> Format:
             thousands = ","
         elif clear and not point:
             decimal = ","
+        elif clear and not decimals and not english:
+            decimal, thousands = ",", "."
+        elif comma and decimals and not clear and not german:
+            thousands = ","
         elif comma and not clear and not german:
             raise _ambiguous(path, comma[0], ",")
         elif point and not decimals and format.separator == ";" and not clear:

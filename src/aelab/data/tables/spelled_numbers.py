@@ -9,14 +9,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _POWER = r"([eE][+-]?\d+)?"
-PLAIN = re.compile(rf"[+-]?(\d+\.?\d*|\.\d+){_POWER}|[+-]?(nan|inf|infinity)", re.IGNORECASE)
-COMMA = re.compile(rf"[+-]?\d*,\d+{_POWER}")  # 0,5
-POINT = re.compile(rf"[+-]?\d*\.\d+{_POWER}")
-GROUPS_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # 1,234: a thousand, or a decimal comma
-GROUPS_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
-ENGLISH = re.compile(r"[+-]?[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,}(\.\d+)?)")  # 1,234.5
-GERMAN = re.compile(r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d+|(\.\d{3}){2,}(,\d+)?)")  # 1.234,5
-SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ ']\d{3})+([.,]\d+)?")
+PLAIN = re.compile(rf"[+-]?(\d+\.?\d*|\.\d+){_POWER}|[+-]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+COMMA = re.compile(rf"[+-]?\d*,\d+{_POWER}", re.ASCII)  # 0,5
+POINT = re.compile(rf"[+-]?\d*\.\d+{_POWER}", re.ASCII)
+GROUPS_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+", re.ASCII)  # 1,234: a thousand, or a decimal comma
+GROUPS_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
+ENGLISH = re.compile(r"[+-]?[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,}(\.\d+)?)", re.ASCII)  # 1,234.5
+GERMAN = re.compile(r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d+|(\.\d{3}){2,}(,\d+)?)", re.ASCII)  # 1.234,5
+SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ ']\d{3})+([.,]\d+)?", re.ASCII)
+SPACES = "[\u00a0\u2007\u2009\u202f]"  # between thousands, as they are printed
+MINUS = "\u2212"
 
 
 def is_number(text: str, decimal: str | None = None) -> bool:
@@ -31,12 +33,14 @@ def numbers(column: pd.Series, decimal: str, thousands: str | None) -> pd.Series
     """Text as float64; NaN where it is missing or is no number written in that way."""
     import pandas as pd
 
-    text = column.astype("str").str.strip()
+    text = column.astype("str").str.strip().str.replace(MINUS, "-", regex=False)
+    if thousands == " ":
+        text = text.str.replace(SPACES, " ", regex=True)
     sign = re.escape(thousands or "")
     whole = rf"(\d{{1,3}}(?:{sign}\d{{3}})+|\d+)" if thousands else r"(\d+)"
     point = re.escape(decimal)
     wanted = rf"[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+){_POWER}|[+-]?[iI]nf(?:inity)?"
-    fits = text.str.fullmatch(wanted).fillna(False).astype(bool)
+    fits = text.str.fullmatch(wanted, flags=re.ASCII).fillna(False).astype(bool)
     if thousands:
         text = text.str.replace(thousands, "", regex=False)
     if decimal != ".":
@@ -51,7 +55,8 @@ def hint(values: list[str]) -> tuple[str, str] | None:
         ("data.decimal", ",", (COMMA, PLAIN)),
         ("data.thousands", ".", (GERMAN, GROUPS_POINT, PLAIN, COMMA)),
     ):
-        if values and all(any(way.fullmatch(text.strip()) for way in ways) for text in values):
+        plain = all(PLAIN.fullmatch(text.strip()) for text in values)
+        if not plain and all(any(way.fullmatch(text.strip()) for way in ways) for text in values):
             return key, value
     if values and all(SPACED.fullmatch(text.strip()) for text in values):
         return "data.thousands", "'" if any("'" in text for text in values) else " "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,13 +13,20 @@ import pandas as pd
 
 from aelab.config.pasted import pasted
 from aelab.data.tables.format import Format
+from aelab.data.tables.names import distinct, is_nameless, renamed
 from aelab.data.tables.reading import readable
-from aelab.data.tables.sniffed import names_in, sniffed
-from aelab.data.tables.spelled_numbers import numbers
-from aelab.data.tables.text_lines import fields_of, open_text
+from aelab.data.tables.sniffed import SAMPLE, names_in, sniffed
+from aelab.data.tables.spelled_numbers import is_number, numbers
+from aelab.data.tables.text_lines import EXCEL, fields_of, open_text
 from aelab.errors import UserError
 
+TITLE = 50  # lines at most that may stand above a table
 SHOWN = {"\t": "tabs", "whitespace": "spaces"}
+NONE = (
+    "", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>", "#N/A", "#NA", "1.#IND",
+    "-1.#IND", "1.#QNAN", "-1.#QNAN",
+)  # fmt: skip
+"""What pandas takes for no value, which spaces around it do not change."""
 
 
 class TextFile:
@@ -35,14 +43,25 @@ class TextFile:
         self.format = format
         self.set_aside: list[str] = []
         with self._open() as file:
+            mark = EXCEL.fullmatch(file.readline())
+        if mark is not None and not format.skip_rows:
+            format = self.format = replace(format, separator=format.separator or mark[1], skip_rows=1)
+        with self._open() as file:
             self.format = sniffed(path, file, format)
-        self.names, self.nameless, self.width = self._counted()
         self.said = self._said(format)
+        self.names, self.nameless = self._counted()
 
     @contextmanager
     def _open(self) -> Iterator[TextIO]:
         with readable(self.path), open_text(self.path, self.format.encoding) as file:
+            self._rewind(file)
             yield file
+
+    def _rewind(self, file: TextIO) -> None:
+        """To the names, or the first row where there are none."""
+        file.seek(0)
+        for _ in range(self.format.skip_rows):
+            file.readline()
 
     def _said(self, asked: Format) -> list[str]:
         found = []
@@ -54,28 +73,32 @@ class TextFile:
             found.append(f"thousands marked by {self.format.thousands!r}")
         return [f"read {self.path} as {', '.join(found)}"] if found else []
 
-    def _counted(self) -> tuple[list[str], list[str], int]:
-        """Names, those that stand for none, and the greatest number of fields; UserError where a row has others."""
+    def _counted(self) -> tuple[list[str], list[str]]:
+        """Names, and those that stand for none; UserError where a row has another number of fields."""
         with self._open() as file:
             line, first = next(fields_of(file, self.format), (1, []))
             if not first:
                 raise UserError(f"data.path={self.path}: cannot be read (it is empty); check the file or save it anew")
             if self.format.header == "none":
                 count = whole = names_in(first)
-                file.seek(0)
+                self._rewind(file)
                 line = 0
             else:
                 count, whole = names_in(first), len(first)
-            width, used = self._check_rows(file, line, count, whole)
+            used = self._check_rows(file, line, count, whole)
+        if used and count == 1 and self.format.header != "none":
+            raise self._uneven(line + 1, whole, count)
         if used:
             count = whole
         if self.format.header == "none":
-            return [str(index) for index in range(count)], [], width
-        names = _distinct([name.strip() for name in first[:count]])
-        return names, [name for name, own in zip(names, first, strict=False) if not own.strip()], width
+            return [str(index) for index in range(count)], []
+        own = [name.strip() for name in first[:count]]
+        names = distinct(own)
+        self.said += renamed(own, names)
+        return names, [name for name, text in zip(names, own, strict=True) if is_nameless(text)]
 
-    def _check_rows(self, file: TextIO, line: int, count: int, whole: int) -> tuple[int, bool]:
-        """The greatest number of fields, and whether those below empty names at the end of the header are used."""
+    def _check_rows(self, file: TextIO, line: int, count: int, whole: int) -> bool:
+        """Whether fields below empty names at the end of the header are used; UserError where rows are uneven."""
         separator = self.format.separator or ","
         plain = self.format.comment is None and len(separator) == 1
         rest: Iterator[str] = iter(file)
@@ -85,7 +108,7 @@ class TextFile:
                 rest = chain([text], rest)
                 line -= 1
                 break
-        width, used, short = count, False, 0
+        used, short = False, 0
         for number, row in fields_of(rest, self.format):
             fields = len(row)
             if fields < count:
@@ -95,11 +118,10 @@ class TextFile:
                 if beyond > whole:
                     raise self._uneven(line + number, fields, count)
                 used = used or beyond > count
-                width = max(width, fields)
             short = short or (line + number if fields < whole else 0)
         if used and short:
             raise self._uneven(short, count, whole)
-        return width, used
+        return used
 
     def _uneven(self, line: int, fields: int, count: int) -> UserError:
         sign = str(self.format.separator)
@@ -110,12 +132,32 @@ class TextFile:
         if fields == 2 * count and sign == ",":
             german = f"{pasted('data.separator', 'semicolon')} {pasted('data.decimal', ',')}"
             fix += f"; where ',' is a decimal mark: {german}, with another sign between the fields"
+        elif fields == count + 1 and line == 2:
+            fix += "; where R has saved names of rows, save it with row.names=FALSE"
+        elif title := self._title():
+            fix = f"{title} where the table begins below; else {fix}"
         elif count == 1:
             fix += f"; or name the sign between the fields, like {pasted('data.separator', 'semicolon')}"
+        where = f"row {line + self.format.skip_rows}"
         return UserError(
-            f"data.path={self.path}: row {line} has {fields} field{'s' * (fields != 1)} and {which} {count} {names}, "
+            f"data.path={self.path}: {where} has {fields} field{'s' * (fields != 1)} and {which} {count} {names}, "
             f"separated by {SHOWN.get(sign, repr(sign))}; {fix}"
         )
+
+    def _title(self) -> str | None:
+        """The keys that leave out what stands above a table: the first rows, where all that follow are alike."""
+        with self._open() as file:
+            rows = list(islice(fields_of(file, self.format), SAMPLE))
+        width, first = len(rows[-1][1]), len(rows)
+        if len(rows[0][1]) == width and names_in(rows[0][1]) > 1:
+            return None
+        while first and len(rows[first - 1][1]) == width and names_in(rows[first - 1][1]) > 1:
+            first -= 1
+        if not 0 < first <= TITLE or len(rows) - first < 3 or width < 2:
+            return None
+        line, row = rows[first]
+        keys = [pasted("data.skip_rows", line - 1 + self.format.skip_rows)]
+        return " ".join(keys + ["data.header=none"] * all(is_number(cell) for cell in row if cell.strip()))
 
     def frames(self, size: int | None, wanted: Sequence[str], exact: Collection[str]) -> Iterator[pd.DataFrame]:
         """Columns of the table, whole or about ``size`` bytes of float32 at a time; those in ``exact`` as text."""
@@ -128,8 +170,8 @@ class TextFile:
             "na_values": [str(value) for value in self.format.missing_values],
             "header": None,
             "index_col": False,
-            "names": [*self.names, *(f"\0{index}" for index in range(self.width - len(self.names)))],
-            "usecols": places,
+            "names": self.names,
+            "usecols": places,  # what stands beyond is empty and left out
             "dtype": dict.fromkeys(wanted if grouped else set(exact) & set(wanted), str),
             "low_memory": False,
         }
@@ -149,9 +191,9 @@ class TextFile:
         for name in wanted:
             if name in exact or pd.api.types.is_numeric_dtype(frame[name]):
                 continue
-            found = self.as_numbers(frame[name])
-            if found.notna().sum() == frame[name].notna().sum():
-                frame = frame.assign(**{name: found})
+            column = frame[name].mask(frame[name].astype("str").str.strip().isin(NONE))
+            found = self.as_numbers(column)
+            frame = frame.assign(**{name: found if found.notna().sum() == column.notna().sum() else column})
         return frame
 
     def as_numbers(self, column: pd.Series) -> pd.Series:
@@ -163,20 +205,5 @@ class TextFile:
         with self._open() as file:
             for place, (line, _) in enumerate(fields_of(file, self.format), -1 + (self.format.header == "none")):
                 if place == index:
-                    return f"row {line}"
+                    return f"row {line + self.format.skip_rows}"
         return f"example {index}"
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Names as pandas gives them: ``Unnamed: 0`` for none, and ``a.1`` for a second ``a``."""
-    found: list[str] = []
-    own, taken = set(names), set[str]()
-    for index, name in enumerate(names):
-        name = kept = name or f"Unnamed: {index}"
-        count = 0
-        while name in taken or (count and name in own):
-            count += 1
-            name = f"{kept}.{count}"
-        taken.add(name)
-        found.append(name)
-    return found

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import lzma
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+
+EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # a first line by which Excel knows the separator
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def _unpacked(path: Path, file: Any) -> IO[bytes]:
         return lzma.LZMAFile(file)
     if magic.startswith(b"PK\x03\x04"):
         packed = zipfile.ZipFile(file)
-        names = [name for name in packed.namelist() if not name.endswith("/")]
+        names = [name for name in packed.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
         if len(names) != 1:
             raise UserError(f"data.path={path}: a zip of {len(names)} files; unpack it and name one of them")
         return packed.open(names[0])

@@ -60,8 +60,12 @@ def pca_errors(pca: PCA, x: Examples, code_size: int, chunk: int = CHUNK) -> Ten
     return torch.cat([part.square().sum(1) for part in _residuals(pca, x, code_size, chunk)])
 
 
-def _residuals(pca: PCA, x: Examples, code_size: int, chunk: int) -> Iterator[Tensor]:
+def rebuilt(pca: PCA, x: Tensor, code_size: int) -> Tensor:
+    """x ``[N, D]`` rebuilt from ``code_size`` values, in float64."""
     directions = pca.directions[:code_size]
+    return pca.mean + (x.double() - pca.mean) @ directions.mT @ directions
+
+
+def _residuals(pca: PCA, x: Examples, code_size: int, chunk: int) -> Iterator[Tensor]:
     for part in x.split(max(1, chunk // x.shape[1])):
-        centred = part.double() - pca.mean
-        yield centred - centred @ directions.mT @ directions
+        yield part.double() - rebuilt(pca, part, code_size)

@@ -28,18 +28,31 @@ class Labelled(NamedTuple):
         return Labelled(np.concatenate([self.code, other.code]), np.concatenate([self.labels, other.labels]))
 
 
-def knn_accuracy(train: Labelled, val: Labelled, test: Labelled, candidates: Sequence[int]) -> np.ndarray:
-    """Whether the vote of the k nearest neighbours is right on each test example, bool ``[N]``.
+class Right(NamedTuple):
+    """Whether a probe is right on each example: of ``val`` with the setting that is best there, learned from the
+    training part, bool ``[M]``; of ``test`` with the same, learned from both, bool ``[N]``."""
+
+    val: np.ndarray
+    test: np.ndarray
+
+
+def knn_accuracy(train: Labelled, val: Labelled, test: Labelled, candidates: Sequence[int]) -> Right:
+    """Whether the vote of the k nearest neighbours is right.
 
     k is the candidate that is best on val with the training part as neighbours (the smallest of equals); on test
     both parts are. A tied vote goes to the class of the nearest of its neighbours.
     """
+    best, right = best_neighbours(train, val, candidates)
+    return Right(right, np.asarray(knn_votes(train.joined(val), test.code, [best])[best] == test.labels))
+
+
+def best_neighbours(train: Labelled, val: Labelled, candidates: Sequence[int]) -> tuple[int, np.ndarray]:
+    """The candidate k that is best on val (the smallest of equals), and whether its votes are right there, ``[M]``."""
     if max(candidates) > len(train.code) or min(candidates) < 1:
         raise UserError(f"neighbours={list(candidates)}: must be 1 to {len(train.code)}, the size of the training part")
-    votes = knn_votes(train, val.code, sorted(candidates))
-    right = {k: (vote == val.labels).mean() for k, vote in votes.items()}
-    best = max(right, key=lambda k: right[k])
-    return np.asarray(knn_votes(train.joined(val), test.code, [best])[best] == test.labels)
+    right = {k: np.asarray(vote == val.labels) for k, vote in knn_votes(train, val.code, sorted(candidates)).items()}
+    best = max(right, key=lambda k: right[k].mean())
+    return best, right[best]
 
 
 def knn_votes(known: Labelled, code: np.ndarray, candidates: Sequence[int]) -> dict[int, np.ndarray]:
@@ -56,16 +69,16 @@ def knn_votes(known: Labelled, code: np.ndarray, candidates: Sequence[int]) -> d
     return {k: np.concatenate(parts) for k, parts in votes.items()}
 
 
-def probe_accuracy(train: Labelled, val: Labelled, test: Labelled, candidates: Sequence[float]) -> np.ndarray:
-    """Whether a logistic regression on standardised codes is right on each test example, bool ``[N]``.
+def probe_accuracy(train: Labelled, val: Labelled, test: Labelled, candidates: Sequence[float]) -> Right:
+    """Whether a logistic regression on standardised codes is right.
 
     Its C is the candidate that is best on val; for the test it learns from both parts.
     """
     if min(candidates) <= 0:
         raise UserError(f"regularization={list(candidates)}: must be above 0")
-    right = {c: (_probe(train, c).predict(val.code) == val.labels).mean() for c in sorted(candidates)}
-    best = max(right, key=lambda c: right[c])
-    return np.asarray(_probe(train.joined(val), best).predict(test.code) == test.labels)
+    right = {c: np.asarray(_probe(train, c).predict(val.code) == val.labels) for c in sorted(candidates)}
+    best = max(right, key=lambda c: right[c].mean())
+    return Right(right[best], np.asarray(_probe(train.joined(val), best).predict(test.code) == test.labels))
 
 
 def _probe(known: Labelled, c: float) -> LogisticRegression:

@@ -86,8 +86,29 @@ def spearman_score(metric: str, predicted: np.ndarray, z: np.ndarray) -> Score:
     """
     if not np.ptp(predicted) or not np.ptp(z):
         return Score(metric, 0.0)
-    r = float(np.corrcoef(rankdata(predicted), rankdata(z))[0, 1])
+    ranks = rankdata(predicted), rankdata(z)
+    r = float(np.corrcoef(*ranks)[0, 1])
     if len(z) < 4 or abs(r) >= 1:
         return Score(metric, r)
     half = NORMAL * np.sqrt((1 + r**2 / 2) / (len(z) - 3))
-    return Score(metric, r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half)))
+    ends = float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
+    return Score(metric, r, *ends, parts=(rank_correlation_parts(*ranks),))
+
+
+def rank_correlation_parts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """What each example contributes to the rank correlation of ranks ``[N]`` and ``[N]``, ``[N]``.
+
+    Hoeffding's projection of Spearman's coefficient (Hoeffding 1948, section 9), its variance over N that of the
+    coefficient: an example moves it by its own two ranks and by those of all that it stands below.
+    """
+    count = len(a)
+    u, v = (a - 0.5) / count, (b - 0.5) / count
+
+    def above(ranks: np.ndarray, other: np.ndarray) -> np.ndarray:
+        order = np.argsort(-ranks, kind="stable")
+        sums = np.concatenate([[0.0], other[order].cumsum()])
+        higher = np.searchsorted(-ranks[order], -ranks, "left")
+        as_high = np.searchsorted(-ranks[order], -ranks, "right")
+        return np.asarray((sums[higher] + sums[as_high]) / 2 / count)  # a tie counts half
+
+    return np.asarray(12 * (u * v + above(a, v) + above(b, u)))

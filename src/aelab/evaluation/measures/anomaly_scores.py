@@ -11,6 +11,7 @@ from aelab.evaluation.checks import require_varying
 from aelab.evaluation.protocol import Coder
 
 NEIGHBOURS = 5
+FLAT = 1e-10  # of the largest variance: what varies less is rounding of float32, in which codes are calculated
 Scorer = Callable[[np.ndarray], np.ndarray]
 Statistics = Mapping[str, np.ndarray]
 """What a score remembers of the training examples; with it and the coder, anybody gets the same scores again."""
@@ -51,17 +52,31 @@ def error_and_distance_scorer(coder: Coder, train: np.ndarray) -> Scorer:
     return _scorer("error_and_distance", coder, train)
 
 
+def joint_mahalanobis_scorer(coder: Coder, train: np.ndarray) -> Scorer:
+    """Squared Mahalanobis distance of code and residual, ``x - r``, together: by the covariance of both.
+
+    Of PCA it is the Mahalanobis distance of the example itself, whatever the code size, since code and residual are
+    then a linear function of the example that loses nothing; what a nonlinear code adds to that distance is so told.
+    """
+    return _scorer("joint_mahalanobis", coder, train)
+
+
 def neighbour_scorer(coder: Coder, train: np.ndarray, neighbours: int = NEIGHBOURS) -> Scorer:
     """Mean distance of a code to the ``neighbours`` nearest training codes (Angiulli & Pizzuti 2002)."""
     known = _codes(coder, train)
     return lambda x: _neighbour_distance(coder, known, x, neighbours)
 
 
+def centre_scorer(coder: Coder, train: np.ndarray) -> Scorer:
+    """Squared distance of a code to a centre: the coder's own, of ``model=one_class``, else the mean training code."""
+    return _scorer("centre", coder, train)
+
+
 def statistics_of(score: str, coder: Coder, train: np.ndarray) -> Statistics:
     """What ``score`` remembers of training examples ``[N, D]``.
 
-    ``mean`` ``[H]`` and ``precision`` ``[H, H]`` of codes, ``scales`` ``[2]`` (mean error, mean distance), ``codes``
-    ``[N, H]``; nothing for errors.
+    ``mean`` ``[H]`` and ``precision`` ``[H, H]`` of codes, or of codes and residuals ``[H + D]``, ``[H + D, H + D]``,
+    ``scales`` ``[2]`` (mean error, mean distance), ``codes`` ``[N, H]``; nothing for errors.
     """
     return _FIT[score](coder, train)
 
@@ -81,8 +96,20 @@ def _nothing(coder: Coder, train: np.ndarray) -> Statistics:
 
 
 def _gaussian(coder: Coder, train: np.ndarray) -> Statistics:
-    known = require_varying(coder.encode(train)).astype(np.float64)
-    return {"mean": known.mean(0), "precision": np.linalg.pinv(np.atleast_2d(np.cov(known.T)), hermitian=True)}
+    return _moments(require_varying(coder.encode(train)).astype(np.float64))
+
+
+def _joint_gaussian(coder: Coder, train: np.ndarray) -> Statistics:
+    return _moments(require_varying(_code_and_residual(coder, train)))
+
+
+def _code_and_residual(coder: Coder, x: np.ndarray) -> np.ndarray:
+    return np.hstack([coder.encode(x), x - coder.reconstruct(x)], dtype=np.float64)
+
+
+def _moments(known: np.ndarray) -> Statistics:
+    covariance = np.atleast_2d(np.cov(known.T))
+    return {"mean": known.mean(0), "precision": np.linalg.pinv(covariance, rcond=FLAT, hermitian=True)}
 
 
 def _scaled_gaussian(coder: Coder, train: np.ndarray) -> Statistics:
@@ -95,6 +122,11 @@ def _codes(coder: Coder, train: np.ndarray) -> Statistics:
     return {"codes": require_varying(coder.encode(train))}
 
 
+def _centre(coder: Coder, train: np.ndarray) -> Statistics:
+    own = getattr(getattr(coder, "model", None), "centre", None)
+    return {"centre": _codes(coder, train)["codes"].mean(0) if own is None else own.detach().cpu().numpy()}
+
+
 def _error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
     return squared_errors(x, coder.reconstruct(x))
 
@@ -105,8 +137,20 @@ def _relative_error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarra
 
 
 def _distance(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
-    centred = coder.encode(x) - known["mean"]
+    return _mahalanobis(coder.encode(x), known)
+
+
+def _joint_distance(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    return _mahalanobis(_code_and_residual(coder, x), known)
+
+
+def _mahalanobis(values: np.ndarray, known: Statistics) -> np.ndarray:
+    centred = values - known["mean"]
     return np.einsum("ni,ni->n", centred @ known["precision"], centred)
+
+
+def _distance_to_centre(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    return np.square(coder.encode(x) - known["centre"]).sum(1, dtype=np.float64)
 
 
 def _error_and_distance(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
@@ -125,19 +169,25 @@ SCORERS = {
     "relative_error": relative_error_scorer,
     "error_and_distance": error_and_distance_scorer,
     "mahalanobis": mahalanobis_scorer,
+    "joint_mahalanobis": joint_mahalanobis_scorer,
     "neighbours": neighbour_scorer,
+    "centre": centre_scorer,
 }
 _FIT: dict[str, Callable[[Coder, np.ndarray], Statistics]] = {
     "error": _nothing,
     "relative_error": _nothing,
     "error_and_distance": _scaled_gaussian,
     "mahalanobis": _gaussian,
+    "joint_mahalanobis": _joint_gaussian,
     "neighbours": _codes,
+    "centre": _centre,
 }
 _SCORE: dict[str, Callable[[Coder, Statistics, np.ndarray], np.ndarray]] = {
     "error": _error,
     "relative_error": _relative_error,
     "error_and_distance": _error_and_distance,
     "mahalanobis": _distance,
+    "joint_mahalanobis": _joint_distance,
     "neighbours": _neighbour_distance,
+    "centre": _distance_to_centre,
 }

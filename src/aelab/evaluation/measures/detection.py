@@ -29,9 +29,11 @@ def auroc_score(scores: np.ndarray, anomaly: np.ndarray) -> Score:
     above = (ranks[anomaly] - rankdata(high)) / len(low)  # share of the normal examples below each anomaly
     below = 1 - (ranks[~anomaly] - rankdata(low)) / len(high)  # share of the anomalies above each normal example
     area = float(above.mean())
+    parts = (above, below) if min(len(high), len(low)) > 1 else ()
     if min(len(high), len(low)) < FEW or area in (0, 1):
-        return Score("auroc", area, *newcombe_interval(area, len(high), len(low)), share=True)
-    return logit_score("auroc", area, float(np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low))))
+        return Score("auroc", area, *newcombe_interval(area, len(high), len(low)), True, parts)
+    error = float(np.sqrt(above.var(ddof=1) / len(high) + below.var(ddof=1) / len(low)))
+    return logit_score("auroc", area, error)._replace(parts=parts)
 
 
 def newcombe_interval(area: float, anomalies: int, normal: int) -> tuple[float, float]:
@@ -71,7 +73,10 @@ def average_precision_score(scores: np.ndarray, anomaly: np.ndarray, seed: int) 
             count = int(kind.sum())
             weights[kind] = np.bincount(draw.integers(0, count, count), minlength=count)
         samples.append(average_precision(found, weights, last))
-    return logit_score("average_precision", value, float(np.std(samples, ddof=1)))
+    influence = np.empty(len(found))
+    influence[order] = average_precision_influence(found, last)
+    parts = tuple(kind.sum() * influence[kind] for kind in (anomaly, ~anomaly))
+    return logit_score("average_precision", value, float(np.std(samples, ddof=1)))._replace(parts=parts)
 
 
 def average_precision(anomaly: np.ndarray, weights: np.ndarray, last: np.ndarray) -> float:
@@ -82,13 +87,33 @@ def average_precision(anomaly: np.ndarray, weights: np.ndarray, last: np.ndarray
     return float((rise * right / np.maximum(flagged, 1)).sum() / right[-1])
 
 
+def average_precision_influence(anomaly: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Derivatives ``[N]`` of ``average_precision`` by how often each example occurs, at once each (infinitesimal
+    jackknife, Efron 1982, chapter 6)."""
+    flagged = (last + 1).astype(np.float64)
+    right = anomaly.cumsum()[last].astype(np.float64)
+    rise = np.diff(right, prepend=0.0)
+    total = right[-1]
+    run = np.searchsorted(last, np.arange(len(anomaly)))  # which run of equal scores each belongs to
+    of_anomaly = (rise / flagged)[::-1].cumsum()[::-1][run]
+    of_all = (rise * right / flagged**2)[::-1].cumsum()[::-1][run]
+    value = (rise * right / flagged).sum() / total
+    own = (right / flagged)[run] - value
+    return np.asarray((anomaly * (of_anomaly + own) - of_all) / total)
+
+
 def threshold_scores(scores: np.ndarray, anomaly: np.ndarray, threshold: float) -> list[Score]:
     """What comes of calling everything above ``threshold`` an anomaly; shares with Wilson's interval.
 
     ``precision`` is 0, without an interval, where nothing is.
     """
     flagged = scores > threshold
-    precision = accuracy_score("precision", anomaly[flagged]) if flagged.any() else Score("precision", 0.0, share=True)
+    precision = Score("precision", 0.0, share=True)
+    if flagged.any():
+        precision = accuracy_score("precision", anomaly[flagged])
+        # every method flags others: as a ratio of means over all
+        apart = flagged * (anomaly - precision.value) / flagged.mean()
+        precision = precision._replace(parts=(precision.value + apart,))
     return [
         Score("threshold", threshold),
         precision,

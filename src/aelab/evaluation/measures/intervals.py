@@ -20,10 +20,12 @@ def mean_score(metric: str, values: np.ndarray, share: bool = False) -> Score:
     half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1, dtype=np.float64) / np.sqrt(len(values)))
     low = mean - half
     high = mean + half
-    return Score(metric, mean, max(low, 0.0), min(high, 1.0), share) if share else Score(metric, mean, low, high)
+    ends = (max(low, 0.0), min(high, 1.0)) if share else (low, high)
+    return Score(metric, mean, *ends, share, (values.astype(np.float64),))
 
 
 def accuracy_score(metric: str, right: np.ndarray) -> Score:
     """The share of true values in ``[N]`` with Wilson's interval."""
     interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return Score(metric, float(right.mean()), float(interval.low), float(interval.high), share=True)
+    parts = (right.astype(np.float64),)
+    return Score(metric, float(right.mean()), float(interval.low), float(interval.high), True, parts)

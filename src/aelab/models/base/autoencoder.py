@@ -122,6 +122,11 @@ class Autoencoder(Learner):
         variant's ``moments`` of code units or ``usage`` of codewords (see ReconstructionMetrics)."""
         return self.error.beside(forward.output, forward.x)
 
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether ``log p(x)`` is defined and can be estimated."""
+        return False
+
     def aimed_activation(self) -> float | None:
         """The mean activation that a penalty aims at; None where there is no such penalty."""
         return None

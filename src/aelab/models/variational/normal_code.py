@@ -13,7 +13,7 @@ from aelab.models.base.learner import Encoding
 from aelab.models.base.warmup import WarmedUp
 from aelab.networks.layers import Affine
 from aelab.objectives.divergence import normal_kl
-from aelab.objectives.likelihood import nats
+from aelab.objectives.likelihood import has_density, nats
 from aelab.objectives.randomness import Generators, fixed_normal, normal
 
 LARGEST_LOG_VARIANCE = 20.0  # in the exponent alone, so that a first step that is too long stays finite
@@ -79,6 +79,12 @@ class NormalCode(WarmedUp):
         bound = {} if known is None else {"elbo": -(known + rate)}
         sampling = error - self.cost(forward).mean(-1)
         return {"rate": rate, "sampling": sampling, "error_sampled": error} | bound
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether the error is a likelihood, or squared with a fixed variance."""
+        scale = torch.as_tensor(self.scale(torch.zeros(()), 1))
+        return has_density(self.error) and (not self.error.is_squared or bool((scale > 0).all()))
 
     def scale(self, error: Tensor, values: int) -> float | Tensor:
         """Twice the variance of a value about its reconstruction that the weight of the KL stands for."""

@@ -1,0 +1,90 @@
+"""PCA beside a run: of all training rows beside one model, of each replica's own rows beside replicas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from aelab.data.module import DataModule
+from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_error, rebuilt
+from aelab.fitting.replication import Replication
+from aelab.objectives import Error
+from aelab.replicas.measuring import Predict
+
+MOST_VALUES = 4096  # of an example: beyond it the covariance costs more than many a training run
+
+
+def fitted_pca(data: DataModule, error: Error) -> PCA | None:
+    """PCA of the training part, the baseline beside errors of numbers; None of symbols, and of too many values."""
+    if not _has_pca(data, error):
+        return None
+    return fit_pca(_pca_examples(data, "train"), _chunk(data))
+
+
+def pca_test_error(pca: PCA, data: DataModule, code_size: int) -> float:
+    """The error of PCA on the test part, as that of the model is measured."""
+    return pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data))
+
+
+def _pca_examples(data: DataModule, part: str) -> Examples:
+    """What PCA is fitted to and measured on, no more than ``_most``."""
+    return data.examples(part, limit=_most(data)) if data.resident else data.pieces(part, limit=_most(data))
+
+
+def _has_pca(data: DataModule, error: Error) -> bool:
+    return error.kind != "symbols" and math.prod(data.shape) <= MOST_VALUES
+
+
+def _most(data: DataModule) -> int:
+    """Examples: 60,000 at most, of streamed data no more than 2^24 values."""
+    return 60_000 if data.resident else min(60_000, 2**24 // math.prod(data.shape))
+
+
+def _chunk(data: DataModule) -> int:
+    """Values in double precision at a time: 2 MB where memory is what is short."""
+    return CHUNK if data.resident else CHUNK // 8
+
+
+class ReplicaPCA:
+    """PCA of the rows that each of K replicas trained on; replicas that share their rows share it.
+
+    ``fitted``: one for each distinct training set; ``which``: long ``[K]``, that of each replica.
+    """
+
+    def __init__(self, fitted: Sequence[PCA], which: Tensor) -> None:
+        self.fitted = fitted
+        self.which = which
+
+    @classmethod
+    def of(cls, replication: Replication, error: Error) -> Self | None:
+        """None of symbols, and of too many values."""
+        data = replication.data
+        if not _has_pca(data, error):
+            return None
+        sets, which = torch.unique(replication.assignment.rows.sort(1).values, dim=0, return_inverse=True)
+        part = "fresh" if replication.plan.needs_generator else "train"
+        largest = max(
+            values.get("network.code_size", replication.config.network.code_size) for values in replication.settings
+        )
+        fitted = [fit_pca(_own_rows(data, part, rows), _chunk(data)) for rows in sets]
+        kept = [pca._replace(directions=pca.directions[:largest].clone()) for pca in fitted]
+        return cls(kept, which)
+
+    def predict(self, code_size: int) -> Predict:
+        """Reconstructions of all replicas from ``code_size`` values: x ``[B, D]`` to ``[K, B, D]``, in float64."""
+
+        def predict(x: Tensor) -> Tensor:
+            outputs = torch.stack([rebuilt(pca, x.cpu(), code_size) for pca in self.fitted])
+            return outputs[self.which].to(x.device)
+
+        return predict
+
+
+def _own_rows(data: DataModule, part: str, rows: Tensor) -> Tensor:
+    """Rows of a part as the model sees them, ``[n, D]``; no more than ``_most``, spread over all."""
+    some = rows[torch.linspace(0, len(rows) - 1, min(len(rows), _most(data))).long()]
+    return torch.cat(list(data.batches(part, torch.device("cpu"), some)))
