@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 from tiny_runs import compose_tiny
+from variants import TRAINED, VARIANTS
 
 import aelab
 from aelab.config.objects import conf_dir
@@ -30,7 +31,6 @@ from aelab.errors import UserError
 from aelab.fitting.run import run
 from aelab.sklearn import Autoencoder
 
-VARIANTS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml"))
 TINY: dict[str, Any] = {"hidden": (8,), "max_epochs": 2, "random_state": 0}
 
 
@@ -55,7 +55,7 @@ def digits() -> np.ndarray:
     return load_digits().data[:300]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", TRAINED)
 def test_every_variant_codes_and_decodes(variant: str, digits: np.ndarray) -> None:
     model = Autoencoder(variant, **TINY).fit(digits)
     code = model.transform(digits)

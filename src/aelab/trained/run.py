@@ -23,6 +23,7 @@ from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import is_number, open_record
 from aelab.trained.frames import as_frame, columns_of, values_of
+from aelab.trained.generative import Generative
 from aelab.trained.given_arrays import as_tensor
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Values = np.ndarray | Tensor | pd.DataFrame
 
 
-class Run:
+class Run(Generative):
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct``, ``anomaly_score`` and
     ``is_anomaly`` of arrays, and of frames with the columns of the table it was trained on.
 
@@ -59,7 +60,7 @@ class Run:
 
     def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
-        return self._apply(self.model.encode, self._whole(x))
+        return self.apply(self.model.encode, self.whole(x))
 
     def decode(self, code: np.ndarray | Tensor) -> np.ndarray:
         """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data."""
@@ -70,7 +71,7 @@ class Run:
                 f"{self.directory}: this run's codes have {size} values, [N, {size}]; "
                 f"the array has shape {list(values.shape)}"
             )
-        return self._restored(self._apply(self.model.decode, values))
+        return self._restored(self.apply(self.model.decode, values))
 
     @overload
     def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray: ...
@@ -84,7 +85,7 @@ class Run:
         Of a frame a frame: its index, and its columns that the run knows, in its order; of categories the likeliest
         (see ``restored``).
         """
-        found = self._apply(self.model.reconstruct, self._whole(x))
+        found = self.apply(self.model.reconstruct, self.whole(x))
         frame = as_frame(x)
         if frame is None:
             return self._restored(found)
@@ -98,7 +99,7 @@ class Run:
         this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
         table's values count in standard deviations.
         """
-        values = self._whole(x).numpy()
+        values = self.whole(x).numpy()
         known = self.scoring
         return scores_by(known.score, self.coder, known.statistics, values) if known else self._errors(values)
 
@@ -151,7 +152,7 @@ class Run:
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
         return prepared
 
-    def _whole(self, x: Values) -> Tensor:
+    def whole(self, x: Values) -> Tensor:
         """The same, where nothing of it lacks; UserError else, naming the first."""
         prepared = self.prepared(x)
         odd = ~prepared.isfinite()
@@ -170,7 +171,8 @@ class Run:
         return restored.numpy().reshape(-1, *self.shape)
 
     @torch.no_grad()
-    def _apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
+    def apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
+        """A function of the model, of so many examples at a time."""
         return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(batch)]).numpy()
 
 
