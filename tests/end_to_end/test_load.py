@@ -155,6 +155,32 @@ def test_scores_of_a_table_larger_than_memory(tmp_path: Path, suffix: str) -> No
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads its own size from /proc, as Linux has it")
+def test_a_csv_of_2_gb(tmp_path: Path) -> None:
+    """German text, written by rule, within the same 320 MB: sniffed, counted, surveyed, written as rows, trained on."""
+    size = 2 * 2**30
+    if shutil.disk_usage(tmp_path).free < 3 * size:
+        pytest.skip(f"a table of {size:,} bytes and its rows need {3 * size:,} bytes of disk in {tmp_path}")
+    columns, path = 200, tmp_path / "large.csv"
+    draw = np.random.default_rng(0).normal(0, 9, (500, columns)).round(7)
+    block = "".join(";".join(f"{x:.7f}" for x in row).replace(".", ",") + "\n" for row in draw).encode()
+    blocks = size // len(block) + 1
+    with path.open("wb") as file:
+        file.write((";".join(f"c{i}" for i in range(columns)) + "\n").encode())
+        for _ in range(blocks):
+            file.write(block)
+    own = (f"data.path={path}", "data.batch_size=4096", "data.train_size=20000", f"data.cache={tmp_path}/rows")
+    done = trained_with(HEADROOM, tmp_path, "data=streamed_table", *own)
+    assert done.returncode == 0, done.stderr
+    assert "separated by ';', decimal mark ','" in done.stdout
+    [manifest] = (json.loads(file.read_text()) for file in tmp_path.glob("runs/*/manifest.json"))
+    assert manifest["status"] == "complete" and manifest["data"]["shape"] == [columns]
+    assert manifest["data"]["sizes"]["test"] == round(0.2 * 500 * blocks)
+    [rows] = (tmp_path / "rows").glob("*.f64")
+    np.testing.assert_allclose(np.fromfile(rows, np.float64, columns), draw[0], atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads its own size from /proc, as Linux has it")
 def test_pictures_larger_than_memory(tmp_path: Path) -> None:
     """200,000 pictures of 1.4 GB as floats within 320 MB; most are copies of the same few hundred."""
     pictures = tmp_path / "pictures"

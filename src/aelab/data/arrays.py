@@ -69,6 +69,10 @@ class Arrays(DataModule):
                 if self.key is None and self.label is None and (parts := parts_named(content.files)):
                     return self._in_parts(path, content, parts)
                 key, label = self.keys(content.files)
+                others = [name for name in content.files if name not in (key, label, "part")]
+                if self.key is None and others:
+                    some = ", ".join(others)
+                    self.say(f"read {key}{f' and {label}' if label else ''} of {path.name}, and left out {some}")
                 x = np.atleast_1d(content[key])
                 others = [name for name in content.files if name not in (key, label)]
                 if "part" in others:

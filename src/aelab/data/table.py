@@ -152,10 +152,8 @@ class Table(DataModule):
                 raise UserError(f"data.{key}={name}: also in data.columns; leave it out of one of them")
         if not names:
             said = " ".join(f"data.{key}={name}" for key, name in (("label", label), ("id", id)) if name is not None)
-            raise UserError(
-                f"data.path={self.path}: no column{f' but that of {said}' if said else ' that is an input'}; an "
-                f"example needs a value: add columns{f', or leave {said} out' if said else ''}"
-            )
+            but, fix = (f"but that of {said}", f", or leave {said} out") if said else ("that is an input", "")
+            raise UserError(f"data.path={self.path}: no column {but}; an example needs a value: add columns{fix}")
         for c in self.categorical:
             pick("data.categorical", c, names)
         return Wanted(names, label, id)

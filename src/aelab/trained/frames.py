@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aelab.trained.run import Run
+
+
+def as_frame(x: Any) -> pd.DataFrame | None:
+    """A frame of pandas, or of a library that gives one, like polars; None for an array."""
+    if not hasattr(x, "columns"):
+        return None
+    found: pd.DataFrame = x if hasattr(x, "iloc") else x.to_pandas()
+    return found
 
 
 def columns_of(run: Run, frame: pd.DataFrame) -> Columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -22,7 +22,9 @@ from aelab.replicas.plans import VARIABLE
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import is_number, open_record
-from aelab.trained.frames import columns_of, values_of
+from aelab.trained.frames import as_frame, columns_of, values_of
+from aelab.trained.generative import Generative
+from aelab.trained.given_arrays import as_tensor
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.scoring import Scoring, kept_scoring
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     Values = np.ndarray | Tensor | pd.DataFrame
 
 
-class Run:
+class Run(Generative):
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct``, ``anomaly_score`` and
     ``is_anomaly`` of arrays, and of frames with the columns of the table it was trained on.
 
@@ -58,18 +60,18 @@ class Run:
 
     def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
-        return self._apply(self.model.encode, self.prepared(x))
+        return self.apply(self.model.encode, self.whole(x))
 
     def decode(self, code: np.ndarray | Tensor) -> np.ndarray:
         """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data."""
-        values = torch.as_tensor(code).float()
+        values = as_tensor(code).float()
         size = self.model.network.code_size
         if values.ndim != 2 or values.shape[1] != size:
             raise UserError(
                 f"{self.directory}: this run's codes have {size} values, [N, {size}]; "
                 f"the array has shape {list(values.shape)}"
             )
-        return self._restored(self._apply(self.model.decode, values))
+        return self._restored(self.apply(self.model.decode, values))
 
     @overload
     def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray: ...
@@ -83,10 +85,10 @@ class Run:
         Of a frame a frame: its index, and its columns that the run knows, in its order; of categories the likeliest
         (see ``restored``).
         """
-        found = self._apply(self.model.reconstruct, self.prepared(x))
-        if not hasattr(x, "columns"):
+        found = self.apply(self.model.reconstruct, self.whole(x))
+        frame = as_frame(x)
+        if frame is None:
             return self._restored(found)
-        frame = cast("pd.DataFrame", x)
         values = self.preprocessing.restore(torch.from_numpy(found)).double().numpy()
         return restored(columns_of(self, frame), values, frame)
 
@@ -97,7 +99,7 @@ class Run:
         this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
         table's values count in standard deviations.
         """
-        values = self.prepared(x).numpy()
+        values = self.whole(x).numpy()
         known = self.scoring
         return scores_by(known.score, self.coder, known.statistics, values) if known else self._errors(values)
 
@@ -125,10 +127,12 @@ class Run:
         return squared_errors(values, self.coder.reconstruct(values))
 
     def prepared(self, x: Values) -> Tensor:
-        """Examples as the model sees them: float32 ``[N, D]``."""
-        if hasattr(x, "columns"):
-            x = values_of(self, cast("pd.DataFrame", x))
-        values = torch.as_tensor(x)
+        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled."""
+        frame = as_frame(x)
+        try:
+            values = as_tensor(x) if frame is None else torch.from_numpy(values_of(self, frame))
+        except UserError as error:
+            raise error if frame is not None else UserError(f"{self.directory}: {error}") from error
         last = (*self.shape[1:], self.shape[0]) if len(self.shape) == 3 else None
         if self.manifest["config"]["data"].get("channels_last") and values.shape[1:] == last != self.shape:
             values = values.movedim(-1, 1)  # as the run's own array has them
@@ -148,12 +152,27 @@ class Run:
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
         return prepared
 
+    def whole(self, x: Values) -> Tensor:
+        """The same, where nothing of it lacks; UserError else, naming the first."""
+        prepared = self.prepared(x)
+        odd = ~prepared.isfinite()
+        if odd.any():
+            row, place = odd.nonzero()[0].tolist()
+            columns = self.preprocessing.columns
+            where = f"value {place}" if columns is None else f"column {columns.names[place]}"
+            raise UserError(
+                f"{self.directory}: NaN or infinite values in {int(odd.any(1).sum())} of {len(odd)} examples, first in "
+                f"{where} of example {row} (counted from 0); leave them out, or train with data.missing=mean"
+            )
+        return prepared
+
     def _restored(self, values: np.ndarray) -> np.ndarray:
         restored = self.preprocessing.restore(torch.from_numpy(values)).float()
         return restored.numpy().reshape(-1, *self.shape)
 
     @torch.no_grad()
-    def _apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
+    def apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
+        """A function of the model, of so many examples at a time."""
         return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(batch)]).numpy()
 
 

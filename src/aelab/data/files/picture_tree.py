@@ -153,6 +153,6 @@ def _parts(files: list[str], depth: int) -> list[str]:
 
 
 def _part(folder: str) -> str:
-    words = re.split(r"[_\- ]", folder.lower())
+    words = [word for word in re.split(r"[\W_\d]+", folder.lower()) if word]
     found = [PARTS[word] for word in words if word in PARTS]
     return found[0] if len(found) == 1 and all(word in PARTS or word in BESIDE for word in words) else ""
