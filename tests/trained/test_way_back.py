@@ -149,8 +149,16 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
 
-@pytest.mark.parametrize("name", ["new.csv", "new.tsv", "new.parquet", "new.xlsx", "folder"])
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize(
+    "name, suffix",
+    [
+        ("new.csv", ".parquet"),
+        ("new.tsv", ".csv"),
+        ("new.parquet", ".csv"),
+        ("new.xlsx", ".csv"),
+        ("folder", ".parquet"),
+    ],
+)
 def test_scores_are_those_of_the_run(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
 ) -> None:

@@ -199,7 +199,7 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Any:
         order = self.order or EpochOrder(torch.arange(self.size("train")), self.seed)
-        part = next(part for part in ("fresh", "grey", "train") if part in self.values)
+        part = next((part for part in ("fresh", "grey") if part in self.values), "train")
         loader = self._loader(part, order, self.batch_size)
         return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 
