@@ -88,8 +88,8 @@ class ReplicaPCA:
         """Reconstructions of all replicas from ``code_size`` values: x ``[B, D]`` to ``[K, B, D]``, in float64."""
 
         def predict(x: Tensor) -> Tensor:
-            outputs = torch.stack([rebuilt(pca, x.cpu(), code_size) for pca in self.fitted])
-            return outputs[self.which].to(x.device)
+            outputs = torch.stack([rebuilt(pca, x.cpu(), code_size) for pca in self.fitted])[self.which]
+            return outputs.to(x) if x.device.type == "mps" else outputs.to(x.device)  # Apple's has no float64
 
         return predict
 

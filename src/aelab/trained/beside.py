@@ -9,6 +9,8 @@ from typing import Any
 from aelab.building.progress import waiting
 from aelab.evaluation.protocol import Coder, Evaluation, Examples, Score
 
+KEPT = 16  # each holds a few numbers a test example
+
 _known: dict[str, Mapping[str, list[Score]]] = {}
 
 
@@ -18,6 +20,8 @@ def scores_beside(
     """By method; measured once for each data, code size and config."""
     key = json.dumps([name, config, coder.code_size, data.seed, data.kind, record["config"]["data"], record["data"]])
     if key not in _known:
+        if len(_known) == KEPT:
+            del _known[next(iter(_known))]
         with waiting(f"{name}: baselines"):
             _known[key] = question.baselines(data, coder.code_size)
     return _known[key]

@@ -158,7 +158,8 @@ def _measure(
         of = {} if setting is None else {"setting": index, "values": setting["values"]}
         found += [row | of for row in own]
         apart += [row | of for row in differences(scores, beside)]
-    write_contributions(directory, kept, name)
+    if any(one.examples for one in kept):
+        write_contributions(directory, kept, name)
     facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
     words = getattr(question, "facts", None)
     facts |= words(data) if words else {}
