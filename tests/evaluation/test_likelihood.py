@@ -102,7 +102,7 @@ def test_more_samples_bound_it_closer_and_the_parts_add_up() -> None:
     assert nll[0] > nll[1] > nll[2]
     assert scores["rate"].value + scores["distortion"].value == pytest.approx(nll[0], rel=1e-6)
     assert scores["nll_1"].low < nll[0] < scores["nll_1"].high  # type: ignore[operator]
-    beside = Likelihood([1], 60).baselines(data, 8)["ppca"][0].value
+    beside = Likelihood([1], 60).baselines(data, 8)["pca"][0].value
     assert beside < nll[2] + 1 and np.isfinite(beside)
     binary = Part((x > 0.5).float().numpy(), None)
     [alone] = Likelihood([1], 60).baselines(Examples(binary, binary, binary, (1, 8, 8), "digits"), 8)["independent"]
@@ -114,7 +114,9 @@ def test_probabilistic_pca_is_its_maximum_likelihood() -> None:
     found = probabilistic_pca(np.diag(values), 2)
     assert found is not None
     np.testing.assert_allclose(np.sort(np.linalg.eigvalsh(found))[::-1], [5, 3, 0.6, 0.6, 0.6])
-    assert probabilistic_pca(np.diag(values), 5) is None
+    full = probabilistic_pca(np.diag(values), 5)
+    assert full is not None and np.allclose(full, np.diag(values)), "four directions, and the last variance is noise"
+    assert probabilistic_pca(np.zeros((3, 3)), 1) is None
 
 
 def test_a_run_samples_and_says_how_likely_examples_are(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_a_run_samples_and_says_how_likely_examples_are(tmp_path: Path) -> None:
                           "evaluation.likelihood.samples=[1,5]", "evaluation.likelihood.examples=10")  # fmt: skip
     run(config, [])
     trained = aelab.load_run(directory_of(config))
-    assert {"likelihood/nll_1", "likelihood/nll_5", "likelihood/nll_5_ppca", "likelihood/rate"} <= set(
+    assert {"likelihood/nll_1", "likelihood/nll_5", "likelihood/nll_5_pca", "likelihood/rate"} <= set(
         trained.manifest["metrics"]
     )
     x = digits().float().numpy()[:50]
@@ -134,7 +136,7 @@ def test_a_run_samples_and_says_how_likely_examples_are(tmp_path: Path) -> None:
     assert mixed.shape == (6, 1, 8, 8) and not np.array_equal(mixed, drawn)
     with pytest.raises(UserError, match="use model=vq_vae or model=fsq"):
         trained.indices(x)
-    with pytest.raises(UserError, match="a mixture is fitted to codes"):
+    with pytest.raises(UserError, match="a mixture is fitted to 10 or more of 4 values"):
         trained.sample(6, codes=trained.encode(x[:3]))
 
 

@@ -26,7 +26,7 @@ class Likelihood:
       (Alemi et al. 2018); ``active_units``: units whose mean varies by more than 0.01 over the test part.
 
     Beside it, exactly: of values that are all 0 or 1 each value's own share (``independent``), of other numbers
-    probabilistic PCA of the same code size (Tipping & Bishop 1999; ``ppca``), where they do not lie in its subspace.
+    probabilistic PCA of the same code size (Tipping & Bishop 1999; ``pca``), or a smaller one that leaves it noise.
     """
 
     needs = ("likelihood",)
@@ -43,6 +43,8 @@ class Likelihood:
         likely: Any = coder
         chosen = self._chosen(data)
         weights = likely.log_weights(chosen, self.samples[-1], data.seed)
+        if not np.isfinite(weights).all():
+            raise UserError("log-likelihoods are NaN or infinite; train the run again with a lower optimizer.lr")
         scores = [mean_score(f"nll_{count}", -_bound(weights, count)) for count in self.samples]
         rates = likely.unit_rates(chosen).sum(1)
         scores += [mean_score("rate", rates), mean_score("distortion", -weights.mean(1) - rates)]
@@ -60,9 +62,9 @@ class Likelihood:
             return {"independent": [mean_score(f"nll_{count}", nll) for count in self.samples]}
         covariance = probabilistic_pca(np.cov(train.T, bias=True), code_size)
         if covariance is None:
-            return {}
+            raise UserError(f"data={data.name}: all training examples are the same; use data that vary")
         nll = -multivariate_normal(train.mean(0), covariance).logpdf(chosen)
-        return {"ppca": [mean_score(f"nll_{count}", nll) for count in self.samples]}
+        return {"pca": [mean_score(f"nll_{count}", nll) for count in self.samples]}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         likely: Any = coder
@@ -89,11 +91,14 @@ def _bound(log_weights: np.ndarray, count: int) -> np.ndarray:
 
 
 def probabilistic_pca(covariance: np.ndarray, code_size: int) -> np.ndarray | None:
-    """The covariance ``[D, D]`` that probabilistic PCA gives; None where no variance is left to its noise."""
+    """The covariance ``[D, D]`` that probabilistic PCA gives, of fewer directions where these leave no variance to its
+    noise; None where there is no variance at all."""
     values, vectors = np.linalg.eigh(np.atleast_2d(covariance))
     values, vectors = values[::-1], vectors[:, ::-1]
-    noise = values[code_size:].mean() if code_size < len(values) else 0.0
-    if noise <= 1e-12 * values[0]:
-        return None
-    found: np.ndarray = (vectors * np.where(np.arange(len(values)) < code_size, values, noise)) @ vectors.T
-    return found
+    for size in range(min(code_size, len(values) - 1), -1, -1):
+        noise = values[size:].mean()
+        if noise > 1e-9 * values[0]:
+            kept = np.where(np.arange(len(values)) < size, values, noise)
+            found: np.ndarray = (vectors * kept) @ vectors.T
+            return found
+    return None
