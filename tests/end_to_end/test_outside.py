@@ -184,6 +184,7 @@ EVALUATIONS = sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.y
 OF_PLAIN = {  # what a network without abilities cannot answer, or data=digits cannot; all else is answered
     "filters": "evaluation=filters network=plain: .*no filters; leave it out, or ask .* like evaluation=code_health",
     "score_field": "evaluation=score_field: data=digits: its density is not known; use data=mixture",
+    "likelihood": r"evaluation=likelihood model=.*: asks for log p\(x\)",
     "anomaly_detection": "evaluation=anomaly_detection: data=digits: the test part has no anomalies",
 }
 

@@ -118,6 +118,10 @@ def test_every_variant_learns_symbols_alone_and_stacked_or_says_why_not(variant:
         if variant == "contractive":
             return
         config.model.pre_bias = False
+    if settings.keys() & {"patch", "optimal_variance"}:  # of pictures, and of squares
+        with pytest.raises(UserError, match=r"model\.(patch|optimal_variance)="):
+            letters_of(config)
+        return
     seeds = [3, 1]
     lone = [letters_of(config, seed) for seed in seeds]
     x = words().examples("train")[:12].double().unflatten(0, (2, 6))
@@ -127,9 +131,10 @@ def test_every_variant_learns_symbols_alone_and_stacked_or_says_why_not(variant:
         for ours, reference in zip(numbers(together), numbers(alone), strict=True):
             torch.testing.assert_close(ours[k], reference, rtol=1e-12, atol=1e-12)
         alone.loss.backward()
-        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
         measured = model.evaluate(x[k])
-        assert set(measured.beside) == {"wrong", "symbols"} and (measured.beside["symbols"] == 6).all()
+        assert set(measured.beside) - {"moments", "usage"} == {"wrong", "symbols"}
+        assert (measured.beside["symbols"] == 6).all()
 
 
 # --- what cannot be meant ---
@@ -199,6 +204,8 @@ def test_evaluations_ask_codes_of_symbols_or_say_why_not(name: str, trained: Dic
         assert not [metric for metric in found if metric.endswith(("_pca", "_raw")) or "jacobian" in metric]
         return
     told = f"evaluation={name} error=categorical: compares values as numbers.* like evaluation=code_health"
+    if name == "likelihood":
+        told = r"evaluation=likelihood model=undercomplete error=categorical: asks for log p\(x\)"
     with pytest.raises(UserError, match=told) as caught:
         evaluate(directory_of(trained), wanted)
     assert "\n" not in str(caught.value)
@@ -217,4 +224,4 @@ def test_runs_of_symbols_are_compared_in_their_own_unit(tmp_path: Path) -> None:
     comparison = compare([tmp_path / "runs"])
     assert [group.units.label for group in comparison.groups] == [Categorical.label] * 2
     assert unit(comparison.groups) == Categorical.label and not any(group.pca() for group in comparison.groups)
-    assert "test/token_error" in tabulate(comparison).headings
+    assert "test/token_error" in tabulate(comparison)[0].headings

@@ -31,6 +31,7 @@ NEEDS = {  # what its question takes beyond a tiny run
     "linear_theory": ("network=linear", "network.hidden=[]"),
     "score_field": ("data=mixture", "data.train_examples=300", "corruption=gaussian", "corruption.std=0.5"),
     "dictionary": ("data=dictionary", "data.train_examples=300", "data.test_examples=100"),
+    "likelihood": ("model=vae",),
 }
 REPLICAS = ("replicas=initializations", "replicas.count=2")
 VARIED = (*REPLICAS, "+replicas.vary={network.code_size:[2,3]}")
@@ -67,7 +68,7 @@ def test_a_run_gets_rows_metrics_and_pictures(outputs: Path, name: str, capsys: 
     assert entry["config"] == OmegaConf.to_container(wanted(name)[name]) and entry["seconds"] > 0
     assert entry["config"]["name"] == name
     methods = list(dict.fromkeys(row["method"] for row in entry["rows"]))
-    assert methods[0] == "undercomplete" and any(method.startswith("pca") for method in methods[1:])
+    assert methods[0] == record["config"]["model"]["name"] and any(method.startswith("pca") for method in methods[1:])
     for row in entry["rows"]:
         assert set(row) - {"over"} == {"method", "metric", "value", "low", "high", "replicas"} and row["replicas"] == 1
         assert math.isfinite(row["value"]), row
@@ -86,11 +87,12 @@ def test_a_run_gets_rows_metrics_and_pictures(outputs: Path, name: str, capsys: 
 def test_replicas_give_means_with_intervals(outputs: Path, name: str) -> None:
     directory = trained(outputs, *REPLICAS, *NEEDS.get(name, ()))
     evaluate(directory, wanted(name))
-    rows = manifest_of(directory)["evaluations"][name]["rows"]
-    own = [row for row in rows if row["method"] == "undercomplete"]
+    record = manifest_of(directory)
+    rows, method = record["evaluations"][name]["rows"], record["config"]["model"]["name"]
+    own = [row for row in rows if row["method"] == method]
     assert own and all(row["replicas"] == 2 for row in own)
     assert any(row["low"] < row["value"] < row["high"] for row in own)
-    assert all(row["replicas"] == 1 for row in rows if row["method"] != "undercomplete")
+    assert all(row["replicas"] == 1 for row in rows if row["method"] != method)
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)

@@ -54,7 +54,10 @@ def check_equal(stacked: Path, alone: Path, tolerance: float) -> None:
             assert mine[name] == pytest.approx(value, rel=max(tolerance, 2e-7), abs=1e-12, nan_ok=True), name
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant",
+    [pytest.param(name, marks=() if name in ("denoising", "top_k") else pytest.mark.slow) for name in VARIANTS],
+)
 def test_a_stack_of_runs_equals_the_runs(variant: str, tmp_path: Path) -> None:
     own = (f"model={variant}", *SIZES, *DOUBLE)
     jobs = [

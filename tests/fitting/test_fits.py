@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_runs import Composer, compose_tiny
 from torch import Tensor
-from variants import SHAPE, SIZES, VARIANTS, choices
+from variants import SHAPE, SIZES, TRAINED, choices
 
 from aelab.building.build import build_data, build_model, monitor_of
 from aelab.fitting.run import run
@@ -35,7 +35,7 @@ class Fit:
         return b"".join(value.numpy().tobytes() for value in self.checkpoint().values())
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
+@pytest.fixture(scope="module", params=TRAINED)
 def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fit:
     return Fit(tmp_path_factory.mktemp(request.param), request.param)
 

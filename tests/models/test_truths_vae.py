@@ -71,7 +71,7 @@ def test_a_linear_vae_is_the_rate_distortion_function_of_a_gaussian(monkeypatch:
     losses, errors, kls = [], [], []
     for signs in product((-1.0, 1.0), repeat=UNITS):
         noise = torch.tensor(signs, dtype=torch.float64)
-        monkeypatch.setattr("aelab.models.variational.vae.normal", lambda like, _, n=noise: n.expand_as(like))
+        monkeypatch.setattr("aelab.models.variational.normal_code.normal", lambda like, _, n=noise: n.expand_as(like))
         terms = model.objective(data)
         losses.append(terms.loss)
         errors.append(terms.error)
@@ -116,7 +116,7 @@ def test_free_nats_and_capacity() -> None:
     assert_close(terms.loss, terms.error + terms.penalties["penalty"])
     terms.penalties["penalty"].requires_grad_().sum().backward()
     held = vae("model.capacity=3", shape=(1, 8, 8)).eval().evaluate(x)
-    assert_close(held.penalties["kl"], units) and assert_close(held.penalties["penalty"], (units - 3).abs())
+    assert_close(held.penalties["rate"], units) and assert_close(held.penalties["penalty"], (units - 3).abs())
 
 
 @pytest.mark.parametrize(

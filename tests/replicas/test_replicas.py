@@ -8,15 +8,14 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 from tiny_runs import Composer
+from variants import TRAINED
 
-from aelab.config.objects import conf_dir
 from aelab.errors import UserError
 from aelab.fitting.replication import Fitted, Replication
 from aelab.fitting.run import run
 from aelab.machines.quiet import quiet
 from aelab.replicas.plans import Bootstrap, Disjoint, Fresh, Initializations, Nested, Subsample
 
-VARIANTS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml"))
 EXACT = ("trainer.precision=64-true", "data.train_size=320", "data.batch_size=16", "trainer.max_epochs=10")  # 200 steps
 
 
@@ -45,7 +44,7 @@ def both_modes(compose: Composer, *overrides: str) -> tuple[Fitted, Fitted]:
     return fitted[0], fitted[1]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", TRAINED)
 def test_each_replica_equals_the_model_trained_alone(compose: Composer, variant: str) -> None:
     """Same rows, same seed, the ordinary path: weights after 200 steps and every metric agree to 1e-10."""
     overrides = ["replicas=bootstrap", f"model={variant}"]

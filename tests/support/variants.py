@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 from tiny_runs import compose_tiny
@@ -29,6 +30,9 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "conv": {"hidden": [3]},
     "tied conv": {"hidden": [3], "tied": True},
 }
+LIKE_OTHERS = ("iwae", "beta_tc", "info_vae", "factor", "wae_mmd", "sliced_wasserstein", "rae", "fsq", "one_class")
+TRAINED = [pytest.param(variant, marks=pytest.mark.slow) if variant in LIKE_OTHERS else variant for variant in VARIANTS]
+"""Every variant, for tests that train each: what another one stands for is trained in the slow suite alone."""
 FURTHER: list[tuple[str, dict[str, Any]]] = [  # settings that change what a variant computes
     ("sparse_kl", {"mean_activation": "running"}),
     ("sparse_kl", {"decay": 0.5}),
@@ -41,6 +45,14 @@ FURTHER: list[tuple[str, dict[str, Any]]] = [  # settings that change what a var
     ("batch_top_k", {"k": 1, "dead_after": 6, "unit_norm": False}),
     ("gated", {"dead_after": 6, "pre_bias": False}),
     ("relu_l1", {"unit_norm": False, "k": 2}),
+    ("vae", {"free_nats": 0.1, "optimal_variance": True}),
+    ("vae", {"capacity": 3.0}),
+    ("wae_mmd", {"kernel": "rbf"}),
+    ("rae", {"regularizer": "gradient"}),
+    ("rae", {"regularizer": "spectral"}),
+    ("vq_vae", {"update": "gradient", "stages": 2, "dead_after": 6}),
+    ("vq_vae", {"stages": 2, "dead_after": 6, "start": "drawn"}),
+    ("masked", {"patch": 3}),
 ]
 SETTINGS = [(variant, {}) for variant in VARIANTS] + FURTHER
 

@@ -23,12 +23,17 @@ LOOKED_THROUGH = 10_000  # examples of a part
 
 def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str]) -> None:
     """UserError where the data, or values of some of their parts, cannot be the targets of an error."""
+    whole = getattr(error, "whole", False)
     for part in parts if error.data_range or error.kind == "symbols" else ():
         x = data.examples(part, limit=LOOKED_THROUGH)
         if error.kind == "symbols":
-            _check_symbols(error, f"data={name}: the {part} part", x)
+            advice = f"{_errors_of(0)}, or data of symbols"
+            _check_whole(error, f"data={name}: the {part} part", x, "symbols are whole numbers from 0", advice)
         if error.data_range is None:
             continue
+        if whole:
+            repair = getattr(error, "repair", "use error=squared")
+            _check_whole(error, f"data={name}: the {part} part", x, "the error takes whole numbers from 0", repair)
         lowest, highest = error.data_range
         low = x.min().item()
         high = x.max().item()
@@ -39,20 +44,17 @@ def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str])
             )
     kind = data.preprocessing.kind
     if (kind == SYMBOLS) != (error.kind == "symbols"):
-        others = " or ".join(f"error={key}" for key, one in ERRORS.items() if one.kind != error.kind)
         raise UserError(
-            f"error={error.name} data={name}: an error of {error.kind}, and the data are {kind}; use {others}"
+            f"error={error.name} data={name}: an error of {error.kind}, and the data are {kind}; "
+            f"{_errors_of(1 - error.event)}"
         )
 
 
-def _check_symbols(error: Error, which: str, x: Tensor) -> None:
+def _check_whole(error: Error, which: str, x: Tensor, wanted: str, advice: str) -> None:
     x = x.double()
     odd = (x < 0) | (x != x.round())  # NaN is odd, too: it equals nothing
     if odd.any():
-        raise UserError(
-            f"error={error.name} {which} has values like {x[odd][0].item():.4g}, and symbols are whole numbers from 0; "
-            f"{_errors_of(0)}, or data of symbols"
-        )
+        raise UserError(f"error={error.name} {which} has values like {x[odd][0].item():.4g}, and {wanted}; {advice}")
 
 
 def check_event(config: DictConfig, network: Network, error: Error) -> None:
@@ -103,6 +105,9 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
     without = {
         "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
         "filters": model.network.filters() is None and f"{network}: draws the first layer, and this one has no filters",
+        "likelihood": not model.has_likelihood
+        and f"model={config.model.name} error={model.error.name}: asks for log p(x), and the error is no likelihood of "
+        "codes that are drawn",
         "jacobian": not model.differentiable
         and f"model={config.model.name}: differentiates the code, and a discrete code has no Jacobian",
     }
@@ -114,5 +119,5 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
 
 
 def _errors_of(event: int) -> str:
-    """The errors that may be used where the decoder gives so many axes a value."""
-    return "use " + " or ".join(f"error={name}" for name, error in ERRORS.items() if error.event == event)
+    """The usual errors where the decoder gives so many axes a value."""
+    return "use " + " or ".join([f"error={name}" for name, error in ERRORS.items() if error.event == event][:2])

@@ -86,6 +86,8 @@ def build_model(
         torch.manual_seed(seed)
         network = instantiate("network", config.network, shape=shape)
         check_event(config, network, error)
+        if hasattr(error, "sized"):
+            error = error.sized(network.input_size)
         if examples is not None:
             instantiate("initialization", config.initialization)(network, examples)
         scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
@@ -100,6 +102,7 @@ def build_model(
             seed=seed,
         )
         model.monitor = monitor_of(config)
+        model.draws_targets = config.data.get("binarize") == "dynamic"
         if examples is not None:
             model.initialize(examples)
         return model
@@ -133,6 +136,11 @@ def searches(config: DictConfig) -> bool:
         return False
     trainer = config.trainer
     chosen = f"optimizer={config.optimizer.name}"
+    variant: Any = resolve("model", config.model._target_, conf_dir())
+    if getattr(variant, "players", 1) > 1:
+        raise UserError(
+            f"{chosen} model={config.model.name}: two players share no loss to search along; use optimizer=adam"
+        )
     for key, plain in {"devices": 1, "num_nodes": 1, "gradient_clip_val": None}.items():
         if trainer[key] != plain:
             fix = "null" if plain is None else plain

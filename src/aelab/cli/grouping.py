@@ -19,7 +19,7 @@ WITHIN = re.compile(
 
 
 def likely_companions(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
-    """Jobs in lists, each for one worker: those that may share a stack, as many lists of them as keep all busy."""
+    """Jobs in lists, each for one worker: those that may share a stack, in as many lists as keep all workers busy."""
     alike: dict[tuple[str, ...], list[Job]] = {}
     for job in jobs:
         rest = tuple(override for override in job.overrides if not WITHIN.match(override))
@@ -29,7 +29,7 @@ def likely_companions(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
 
 
 def _split(jobs: Sequence[Job], lists: int) -> list[list[Job]]:
-    """In about equal lists, of two jobs or more where there are as many."""
-    count = max(1, min(lists, len(jobs) // 2))
+    """In about equal lists."""
+    count = min(lists, len(jobs))
     bounds = [len(jobs) * number // count for number in range(count + 1)]
     return [list(jobs[start:stop]) for start, stop in pairwise(bounds)]

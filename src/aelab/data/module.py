@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
-from aelab.data.batches.pieces import CHUNK, Pieces, tensors_of
+from aelab.data.batches.pieces import Pieces, tensors_of
 from aelab.data.batches.splits import fingerprint, split_rows
+from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
-from aelab.data.preprocessing import NUMBERS, PIXELS, SYMBOLS, Preprocessing, unit
+from aelab.data.preprocessing import NUMBERS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
+from aelab.data.stored import stored
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
@@ -36,6 +38,8 @@ class DataModule(pl.LightningDataModule):
     standard deviation of the training part, value by value. ``seed``: order of the batches.
     ``path``: the user's own file or folder, for the data sets that read one.
     ``one_class``: train and validate on the examples of this label only; the test part keeps all.
+    ``binarize``: 0 or 1 for values between: ``threshold`` at 1/2, ``static``, drawn once with that probability, or
+    ``dynamic``, drawn anew in every step of training (Burda et al. 2016) and once for all that is measured.
 
     ``pictures``: whole pictures uint8 ``[C, H, W]`` by name for each part, where examples are patches of such.
     ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
@@ -60,8 +64,10 @@ class DataModule(pl.LightningDataModule):
         seed: int = 0,
         path: str | None = None,
         one_class: str | int | None = None,
+        binarize: str | None = None,
     ) -> None:
         super().__init__()
+        check_way(binarize, self.resident)
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size}: must be at least 1")
         self.name = type(self).__module__.rpartition(".")[2]
@@ -74,10 +80,12 @@ class DataModule(pl.LightningDataModule):
         self.seed = seed
         self.path = path
         self.one_class = one_class
+        self.binarize = binarize
         self.values: dict[str, Tensor] = {}
         self.order: EpochOrder | None = None
         self.batches_per_step = 1
         self.labels: dict[str, np.ndarray] = {}
+        self.origins: dict[str, Mapping[str, np.ndarray]] = {}
         self.pictures: dict[str, dict[str, np.ndarray]] = {}
         self.shape: tuple[int, ...] = ()
         self.given: np.ndarray | None = None  # the part of each example, where the user's files say so
@@ -94,17 +102,21 @@ class DataModule(pl.LightningDataModule):
         source = self.read().check(self.name)
         self.shape = tuple(source.x.shape[1:])
         raw: dict[str, np.ndarray] = {}
-        for part, rows in self._split(len(source.x), source.labels, official_test=source.test_x is not None).items():
-            if len(rows):
-                self._take(part, source.x[rows], None if source.labels is None else source.labels[rows], raw)
-        if source.test_x is not None:
-            self._take("test", source.test_x, source.test_labels, raw)
-        self.preprocessing = self.known or Preprocessing(source.declared, source.columns)
+        split = self._split(len(source.x), source.labels, official_test=source.test_x is not None)
+        for part, some in source.divided(split):
+            raw[part] = np.ascontiguousarray(some.x.reshape(len(some.x), -1))
+            self.origins[part] = some.origin
+            if some.labels is not None:
+                self.labels[part] = some.labels
+        cut = self.binarize == "threshold"
+        self.preprocessing = self.known or Preprocessing(source.declared, source.columns, threshold=cut)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
             raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
         self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
-            self.values[part] = self._stored(raw.pop(part))
+            self.values[part] = stored(raw.pop(part), self.preprocessing)
+        if self.binarize:
+            self.values = binarized_parts(self.values, self.binarize, self.split_seed)
 
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""
@@ -125,27 +137,15 @@ class DataModule(pl.LightningDataModule):
             extent = self.preprocessing.extent or extent_of(chunks())
             self.say(*flat_values(extent, columns.names if columns else None, self.standardize))
 
-    def _stored(self, x: np.ndarray) -> Tensor:
-        """Raw examples ``[n, D]`` as they stay in memory: pixels in a byte each, everything else prepared."""
-        if self.preprocessing.kind == SYMBOLS:
-            return torch.from_numpy(x.astype(np.int32))
-        if self.preprocessing.kind == PIXELS and self.preprocessing.is_plain and x.dtype == np.uint8:
-            return torch.from_numpy(x)
-        prepared = torch.empty(x.shape)
-        for place, chunk in zip(prepared.split(CHUNK), tensors_of(x), strict=True):
-            place.copy_(self.preprocessing(chunk))
-        return prepared
-
     def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
         how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
         known = labels if self.stratified else None
         rows = split_rows(count, how, self.train_size, self.given, known, self.one_class, labels, self.name)
         return dict(zip(PARTS, rows, strict=True))
 
-    def _take(self, part: str, x: np.ndarray, labels: np.ndarray | None, raw: dict[str, np.ndarray]) -> None:
-        raw[part] = np.ascontiguousarray(x.reshape(len(x), -1))
-        if labels is not None:
-            self.labels[part] = labels
+    def origin(self, part: str) -> Mapping[str, np.ndarray]:
+        """Where the examples of a part were read, arrays ``[n]`` by name (see Source)."""
+        return self.origins[part]
 
     def size(self, part: str) -> int:
         """Number of examples of ``train``, ``val`` or ``test``."""
@@ -199,7 +199,8 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Any:
         order = self.order or EpochOrder(torch.arange(self.size("train")), self.seed)
-        loader = self._loader("fresh" if "fresh" in self.values else "train", order, self.batch_size)
+        part = next((part for part in ("fresh", "grey") if part in self.values), "train")
+        loader = self._loader(part, order, self.batch_size)
         return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 
     def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int) -> Self:
@@ -222,7 +223,7 @@ class DataModule(pl.LightningDataModule):
     def generate_training_sets(self, seeds: Sequence[int]) -> None:
         """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
         fresh = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
-        self.values["fresh"] = self._stored(fresh.numpy())
+        self.values["fresh"] = stored(fresh.numpy(), self.preprocessing)
 
     def val_dataloader(self) -> Any:
         return self._in_order("val")

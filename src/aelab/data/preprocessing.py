@@ -27,6 +27,8 @@ class Preprocessing(nn.Module):
     ``fill``: float64 ``[D]`` that stand for NaN, or None. ``offset``, ``scale``: float64 ``[D]``, or None; values
     become (value - offset) / scale, in double precision, and are rounded to float32 after that only.
 
+    ``threshold``: what comes out is 1 where it would be above 1/2, else 0.
+
     ``raw``: the type that raw values are rounded to first: float64, but float32 in runs of earlier versions.
     """
 
@@ -35,7 +37,12 @@ class Preprocessing(nn.Module):
     scale: Tensor | None
 
     def __init__(
-        self, kind: str = NUMBERS, columns: Columns | None = None, raw: str = "float64", white: int | None = None
+        self,
+        kind: str = NUMBERS,
+        columns: Columns | None = None,
+        raw: str = "float64",
+        white: int | None = None,
+        threshold: bool = False,
     ) -> None:
         super().__init__()
         if kind not in KINDS:
@@ -44,6 +51,7 @@ class Preprocessing(nn.Module):
         self.columns = columns
         self.raw = raw
         self.white = white
+        self.threshold = threshold
         self.extent: Extent | None = None  # of the training part, where it was measured
         for name in MEASURED:
             self.register_buffer(name, None)
@@ -106,12 +114,14 @@ class Preprocessing(nn.Module):
     @property
     def is_plain(self) -> bool:
         """Whether nothing but the type of a value changes, so that it may be done batch by batch."""
-        return self.offset is None and self.fill is None
+        return self.offset is None and self.fill is None and not self.threshold
 
     def forward(self, x: Tensor) -> Tensor:
         """Raw values ``[..., D]`` as float32; symbols as int64."""
         if self.kind == SYMBOLS:
             return x.long()
+        if self.threshold:
+            return (self.exactly(x) > 0.5).float()
         if not self.is_plain:
             return self.exactly(x).float()
         if self.kind == PIXELS:
@@ -150,6 +160,8 @@ class Preprocessing(nn.Module):
     def plain(self) -> dict[str, Any]:
         """All of it as tensors, lists and text, which a checkpoint may hold and a reader need not trust."""
         found: dict[str, Any] = {"kind": self.kind, "raw": self.raw}
+        if self.threshold:
+            found["threshold"] = True
         if self.columns is not None:
             found["columns"] = self.columns.plain()
         if self.white is not None:
@@ -167,7 +179,7 @@ class Preprocessing(nn.Module):
         white = plain.get("white")
         if white is not None and not (type(white) is int and 0 < white < 2**16):
             raise ValueError("white of 16 bits is a whole number from 1 to 65535")
-        found = Preprocessing(plain["kind"], columns, plain["raw"], white)
+        found = Preprocessing(plain["kind"], columns, plain["raw"], white, plain.get("threshold") is True)
         for name in MEASURED:
             value = plain.get(name)
             if value is not None:

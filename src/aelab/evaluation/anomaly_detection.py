@@ -32,7 +32,7 @@ class AnomalyDetection:
     the training part lacks, as with ``data.one_class``. ``score``: ``error`` per example, ``relative_error``
     to its length, or of its code the ``mahalanobis`` distance to the training codes or the mean distance to its nearest
     ``neighbours`` among them; ``error_and_distance`` adds the first and the third, ``joint_mahalanobis`` is the
-    distance of code and residual together.
+    distance of code and residual together, ``centre`` that of the code to the centre of ``model=one_class``.
 
     - ``auroc`` (DeLong's interval), ``average_precision`` (stratified bootstrap).
     - ``threshold``: the ``quantile`` of the scores of the validation part, whose labels are not looked at;

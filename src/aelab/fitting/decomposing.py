@@ -14,6 +14,7 @@ from aelab.fitting.contributions import beside_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
 from aelab.objectives import Error
 from aelab.objectives.errors import SquaredError
+from aelab.replicas.drawing import FIGURES, measure_draws
 from aelab.replicas.measuring import Predict, averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.runs import pictures
@@ -37,7 +38,7 @@ def setting_results(replication: Replication, fitted: Fitted) -> tuple[list[dict
         rows = [member for member in members if fitted.keep[member]]
         metrics = {name: value[rows].double().mean().item() for name, value in fitted.metrics.items()}
         decomposed = decompositions(replication, fitted, members)
-        metrics |= averaged(decomposed)
+        metrics |= averaged(decomposed) | _of_draws(replication, fitted, members)
         found = of_replicas(decomposed, range(count))
         units = len(decomposed) if len(decomposed) > 1 else decomposed[0].units
         if linear is not None:
@@ -65,14 +66,45 @@ def _by_partition(
     keep: Sequence[bool],
     fitted: Fitted,
 ) -> list[Decomposition]:
-    assignment = replication.assignment
-    partitions = assignment.partitions or [0] * replication.count
-    groups = [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
-    every = assignment.data_sets
-    sets = [every and [every[member % replication.count] for member in group] for group in groups]
     model = fitted.models[0]
     corruption = model.corruption if replication.plan.corrupt_test else None
+    groups = _partitions(replication, members)
+    every = _data_sets(replication)
+    sets = [every and [every[member] for member in group] for group in groups]
     return measure(predict, error, replication.data.batches("test", model.device), keep, groups, sets, corruption)
+
+
+def _of_draws(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
+    """What drawn codes of one setting's replicas tell, where there are any; of several partitions their means."""
+    if not replication.plan.draws:
+        return {}
+    batches = replication.data.batches
+    found = [
+        measure_draws(
+            fitted.models,
+            batches("test", fitted.models[0].device),
+            fitted.keep,
+            group,
+            _data_sets(replication),
+            replication.plan.draws,
+        )
+        for group in _partitions(replication, members)
+    ]
+    if len(found) == 1:
+        return found[0]
+    return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
+
+
+def _partitions(replication: Replication, members: Sequence[int]) -> list[list[int]]:
+    """The members of each random partition."""
+    partitions = replication.assignment.partitions or [0] * replication.count
+    return [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
+
+
+def _data_sets(replication: Replication) -> list[int] | None:
+    """The data set of each replica of a nested plan, setting by setting."""
+    data_sets = replication.assignment.data_sets
+    return None if data_sets is None else data_sets * len(replication.settings)
 
 
 @torch.no_grad()

@@ -20,10 +20,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
-from aelab.building.build import build_data, count_parameters
+from aelab.building.agreement import check_output, check_questions
+from aelab.building.build import build_data, check_optimizer, count_parameters
 from aelab.building.fit import Fit, Member, build_member
 from aelab.building.shares import Share, place
 from aelab.building.stack_files import StackPictures, files_of_stack
+from aelab.config.checking import check
+from aelab.config.objects import questions_of
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
 from aelab.fitting.companions import kind, obstacle
@@ -121,12 +124,16 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
     over = must_start_over(directory, config.force)
     if done and done.get("status") == "complete" and not over:
         return None
+    check(config, typed)  # what is refused has not begun
     replication = Replication(config, directory) if config.replicas.name != "none" else None
     if replication and (len(replication.chunks) > 1 or len(replication.settings) > 1):
         return None
     data = replication.data if replication else build_data(config)
     members = replication.members(range(replication.count)) if replication else [Member(config)]
     like = build_member(members[0], data)
+    check_optimizer(config, like)
+    check_output(config, like, data)
+    check_questions(questions_of(config.get("evaluation")), config, like)
     flops = 6.0 * like.network.multiplications() * data.batch_size
     if config.trainer.accelerator == "cpu" and flops >= STACKING_PAYS_BELOW:
         return None

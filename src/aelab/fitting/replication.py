@@ -101,8 +101,16 @@ class Replication:
             check_optimizer(config, model)
             check_output(config, model, self.data)
             check_questions(questions, config, model)
+            self._check_draws(model)
         joined_steps(self.config, self.data)
         build_trainer(self.config, None)
+
+    def _check_draws(self, model: Autoencoder) -> None:
+        if self.plan.draws and type(model).draw is Autoencoder.draw:
+            raise UserError(
+                f"replicas.draws={self.plan.draws} model={self.config.model.name}: its code is a function of the "
+                "example, and nothing is drawn; use replicas.draws=0, or model=vae"
+            )
 
     def flops_per_step(self) -> float:
         """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""

@@ -4,20 +4,38 @@ Everything addresses its last axes only (values -1, examples -2), so that K stac
 give K results.
 """
 
-from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper
-from aelab.objectives.errors import Categorical, CrossEntropy, Error, SquaredError
+from typing import Any
 
-ERRORS: dict[str, Error] = {error.name: error for error in (SquaredError(), CrossEntropy(), Categorical())}
+from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper
+from aelab.objectives.errors import AbsoluteError, Categorical, CrossEntropy, Error, SquaredError
+from aelab.objectives.likelihoods import Bernoulli, Gaussian, NegativeBinomial, Poisson
+
+_ALL: tuple[Any, ...] = (
+    SquaredError(),
+    CrossEntropy(),
+    Categorical(),
+    AbsoluteError(),
+    Bernoulli(),
+    Gaussian(),
+    Poisson(),
+    NegativeBinomial(),
+)
+ERRORS: dict[str, Error] = {error.name: error for error in _ALL}
 """The errors that have a name of their own."""
 
 __all__ = [
     "ERRORS",
+    "AbsoluteError",
+    "Bernoulli",
     "Categorical",
     "CrossEntropy",
     "Error",
+    "Gaussian",
     "GaussianNoise",
     "MaskingNoise",
+    "NegativeBinomial",
     "NoCorruption",
+    "Poisson",
     "SaltAndPepper",
     "SquaredError",
 ]

@@ -6,6 +6,7 @@ prediction. Predictions are averaged where the loss is linear in the target: as 
 logits for the cross-entropy (Heskes 1998; Pfau 2013; Gruber & Buettner 2023, arXiv 2210.12256).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -93,6 +94,57 @@ BERNOULLI = BregmanError(
     noiseless=False,
 )
 """The cross-entropy of values between 0 and 1, in nats."""
+
+
+def _poisson_divergence(z: Tensor, centre: Tensor) -> Tensor:
+    """KL(Poisson(exp c) || Poisson(exp z)) = e^c (e^d - 1 - d), d = z - c, in nats."""
+    apart = z - centre
+    return centre.exp() * (apart.expm1() - apart)
+
+
+POISSON = BregmanError(
+    coordinates=lambda logs, target: logs.clamp(-LOGIT_BOUND, LOGIT_BOUND),
+    loss=lambda z, target: z.exp() - target * z + (target + 1).lgamma(),
+    noise=lambda target: target - torch.special.xlogy(target, target) + (target + 1).lgamma(),
+    divergence=_poisson_divergence,
+    target_range=(0.0, LARGEST),
+    noiseless=False,
+)
+"""Minus the log-likelihood of counts; predictions are averaged as logarithms of means."""
+
+
+def negative_binomial(dispersion: float) -> BregmanError:
+    """Minus the log-likelihood of counts with variance ``mu + mu^2 / r``, r the dispersion, in nats.
+
+    An exponential family with natural parameter ``eta = log(mu / (mu + r))``, in which predictions are averaged, and
+    ``A(eta) = -r log(1 - e^eta)``.
+    """
+    shift = math.log(dispersion)
+
+    def potential(eta: Tensor) -> Tensor:
+        return -dispersion * torch.log(-torch.expm1(eta))
+
+    def constant(target: Tensor) -> Tensor:
+        return (target + dispersion).lgamma() - math.lgamma(dispersion) - (target + 1).lgamma()
+
+    def noise(target: Tensor) -> Tensor:
+        of_mean = dispersion * torch.log1p(target / dispersion)
+        return of_mean - torch.special.xlogy(target, target / (target + dispersion)) - constant(target)
+
+    def divergence(eta: Tensor, centre: Tensor) -> Tensor:
+        mean = -dispersion * centre.exp() / torch.expm1(centre)
+        return potential(eta) - potential(centre) - mean * (eta - centre)
+
+    return BregmanError(
+        coordinates=lambda logs, target: torch.nn.functional.logsigmoid(
+            (logs - shift).clamp(-LOGIT_BOUND, LOGIT_BOUND)
+        ),
+        loss=lambda eta, target: potential(eta) - target * eta - constant(target),
+        noise=noise,
+        divergence=divergence,
+        target_range=(0.0, LARGEST),
+        noiseless=False,
+    )
 
 
 def spread(error: BregmanError, z: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,11 @@ class Error(Protocol):
     PCA and of other models that minimise squares stand on the same scale. ``decomposition``: how it splits into noise,
     bias and variance; None where that is not known.
 
+    An error may say more of itself. ``likelihood``: whether it is ``-log p(target | output)`` in nats, with all its
+    constants. ``values(output, target)``: the error of each value ``[..., B, D]``, where it is the sum of these.
+    ``whole``: whether its targets are whole numbers, and then ``repair``, what to do about others. An error that learns
+    is a module, and ``sized(D)`` fits it to examples of D values.
+
     ``beside``: sums over each example, ``[..., B]``, by name, that metrics beside the error are made of. ``squared``,
     the squared error, gives ``mse`` and ``fvu``; ``wrong`` and ``symbols``, counts, give ``token_error``.
     """
@@ -59,7 +64,11 @@ class SquaredError:
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """Decoder output and target ``[..., B, D]`` to errors ``[..., B]``."""
-        return (output - target).square().sum(-1)
+        return self.values(output, target).sum(-1)
+
+    def values(self, output: Tensor, target: Tensor) -> Tensor:
+        """The error of each value, ``[..., B, D]``."""
+        return (output - target).square()
 
     def reconstruction(self, output: Tensor) -> Tensor:
         """The decoder's output as a reconstruction of x."""
@@ -68,6 +77,22 @@ class SquaredError:
     def beside(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The squared error of the reconstruction."""
         return {"squared": (self.reconstruction(output) - target).square().sum(-1)}
+
+
+class AbsoluteError(SquaredError):
+    """``sum_i |r_i - x_i|``, which outliers move less; the decoder's output is the reconstruction itself.
+
+    It has no decomposition into bias and variance: what it averages is no mean but a median.
+    """
+
+    name = "l1"
+    label = "absolute error per example, summed over values"
+    is_squared = False
+    decomposition = None
+
+    def values(self, output: Tensor, target: Tensor) -> Tensor:
+        """The error of each value, ``[..., B, D]``."""
+        return (output - target).abs()
 
 
 class CrossEntropy:
@@ -88,8 +113,11 @@ class CrossEntropy:
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """Logits and target ``[..., B, D]`` to errors ``[..., B]``."""
-        target = target.expand_as(output)
-        return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(-1)
+        return self.values(output, target).sum(-1)
+
+    def values(self, output: Tensor, target: Tensor) -> Tensor:
+        """The error of each value, ``[..., B, D]``."""
+        return F.binary_cross_entropy_with_logits(output, target.expand_as(output), reduction="none")
 
     def reconstruction(self, output: Tensor) -> Tensor:
         """The logits as values in [0, 1]."""
@@ -114,6 +142,7 @@ class Categorical:
     event = 1
     data_range: tuple[float, float] | None = None
     logits = True
+    likelihood = True
     is_squared = False
     decomposition: BregmanError | None = categorical()
 
@@ -125,10 +154,14 @@ class Categorical:
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """Logits ``[..., B, D, V]`` and target ``[..., B, D]``, whole numbers of any type, to errors ``[..., B]``."""
+        return self.values(output, target).sum(-1)
+
+    def values(self, output: Tensor, target: Tensor) -> Tensor:
+        """The error of each position, ``[..., B, D]``."""
         target = target.long().expand(output.shape[:-1])
         left_out = UNUSED if self.padding is None else self.padding
         errors = F.cross_entropy(output.flatten(0, -2), target.flatten(), reduction="none", ignore_index=left_out)
-        return errors.view(target.shape).sum(-1)
+        return errors.view(target.shape)
 
     def reconstruction(self, output: Tensor) -> Tensor:
         """The likeliest symbols, long ``[..., B, D]``."""

@@ -1,6 +1,7 @@
 """The contractive penalty ||J_f(x)||_F^2 (Rifai et al. 2011): exact forms and an unbiased estimate.
 
-J_f is the Jacobian of the code with respect to the input. All functions return the mean over examples,
+J_f is the Jacobian of the code with respect to the input; or of the decoder's output with respect to the code, whose
+few columns are then what is computed. All functions return the mean over examples,
 ``[...]`` for whatever axes stand in front of ``[B, D]``, and can be differentiated.
 """
 
@@ -56,6 +57,32 @@ def exact_by_rows(encode: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
             for value in code.unbind(-1)
         ]
         return sum((row.square().sum(-1) for row in rows), torch.zeros(())).mean(-1)
+
+
+def exact_by_columns(decode: Callable[[Tensor], Tensor], code: Tensor) -> Tensor:
+    """Any decoder: one Jacobian-vector product for each code value of codes ``[..., B, H]``."""
+    columns = torch.eye(code.shape[-1], dtype=code.dtype, device=code.device)
+    return _squared_products(decode, code, [column.expand_as(code) for column in columns])
+
+
+def columns_estimate(decode: Callable[[Tensor], Tensor], code: Tensor, generator: Generators = None) -> Tensor:
+    """Unbiased estimate of it: ``||J v||^2`` for v of random signs, one for each code."""
+    return _squared_products(decode, code, [rademacher(code, generator)])
+
+
+def _squared_products(decode: Callable[[Tensor], Tensor], code: Tensor, vectors: Sequence[Tensor]) -> Tensor:
+    """The sum of ``||J v||^2`` over vectors, averaged over codes; J v is the derivative of J'u with respect to u."""
+    differentiable = torch.is_grad_enabled()
+    with torch.enable_grad():
+        code = code if code.requires_grad else code.detach().requires_grad_()
+        output = decode(code)
+        u = torch.zeros_like(output, requires_grad=True)
+        (transposed,) = torch.autograd.grad(output, code, u, create_graph=True)
+        products = [
+            torch.autograd.grad(transposed, u, vector, create_graph=differentiable, retain_graph=True)[0]
+            for vector in vectors
+        ]
+        return torch.stack([product.square().flatten(code.ndim - 1).sum(-1) for product in products]).sum(0).mean(-1)
 
 
 def probe_estimate(code: Tensor, x: Tensor, probes: int = 1, generator: Generators = None) -> Tensor:

@@ -1,6 +1,9 @@
-"""Penalties on the code: L1 and the Kullback-Leibler distance to a target mean activation."""
+"""Penalties on the code, L1 and the Kullback-Leibler distance to a target mean activation, and on weights."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,3 +27,9 @@ def kl_to_target(mean_activation: Tensor, target: float | Tensor) -> Tensor:
     mean = mean_activation + (kept - mean_activation).detach()  # not clamp's slope, 0
     rho = torch.as_tensor(per_replica(target, mean), dtype=mean.dtype, device=mean.device)
     return (torch.special.xlogy(rho, rho / mean) + torch.special.xlogy(1 - rho, (1 - rho) / (1 - mean))).sum(-1)
+
+
+def squared_weights(layers: Iterable[Any], replicas: int) -> Tensor:
+    """Sum of the squares of the weights of ``layers``, no biases, ``[...]``: one for each of the leading axes, of which
+    there are ``replicas``."""
+    return torch.stack([layer.weight.square().flatten(replicas).sum(-1) for layer in layers]).sum(0)

@@ -42,9 +42,22 @@ def normal(like: Tensor, generator: Generators) -> Tensor:
     return _draw(torch.randn, like.shape, like, generator)
 
 
+def fixed_normal(like: Tensor, draw: int = 0) -> Tensor:
+    """Standard normal values for the last two axes of ``like``, always the same, whatever stands in front of them.
+
+    ``draw``: which; different ones are independent.
+    """
+    return normal(like.new_empty(like.shape[-2:]), seeded_generator(draw, 0, NOISE, like.device))
+
+
 def uniform(like: Tensor, generator: Generators) -> Tensor:
     """Uniform values on [0, 1) of the shape of ``like``."""
     return _draw(torch.rand, like.shape, like, generator)
+
+
+def fixed_uniform(like: Tensor) -> Tensor:
+    """Uniform values on [0, 1) for the last two axes of ``like``, always the same, whatever stands in front of them."""
+    return uniform(like.new_empty(like.shape[-2:]), seeded_generator(0, 0, NOISE, like.device))
 
 
 def rademacher(like: Tensor, generator: Generators) -> Tensor:

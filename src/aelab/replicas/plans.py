@@ -53,6 +53,8 @@ class Plan:
     combination of the listed values gets the whole plan. ``corrupt_test``: decompose the error on test inputs
     corrupted as in training (the same noise for all replicas) instead of clean ones. ``weights``: each replica's
     ``best``, those of its epoch of the lowest val/error, which is early stopping in retrospect, or its ``last``.
+    ``draws``: of a code that is drawn, codes of each test example and replica, from which the variance that the drawing
+    makes is told apart (see drawing.py); 0 for its mean alone.
     """
 
     needs_generator = False
@@ -67,6 +69,7 @@ class Plan:
         vary: dict[str, Any] | None = None,
         corrupt_test: bool = False,
         weights: str = "best",
+        draws: int = 0,
     ) -> None:
         if count < 2:
             raise UserError(
@@ -78,6 +81,8 @@ class Plan:
             raise UserError(f"replicas.chunk={chunk}: must be at least 1")
         if weights not in ("best", "last"):
             raise UserError(f"replicas.weights={weights}: choose best or last")
+        if draws < 0 or draws == 1:
+            raise UserError(f"replicas.draws={draws}: one draw has no variance; use at least 2, or 0 for the mean code")
         for key, values in (vary or {}).items():
             if not isinstance(values, list):
                 fix = f"replicas.vary={{{key}:[{values}]}}"
@@ -89,6 +94,7 @@ class Plan:
         self.vary = vary or {}
         self.corrupt_test = corrupt_test
         self.weights = weights
+        self.draws = draws
 
     def assign(self, examples: int, seed: int) -> Assignment:
         """Rows and seeds of all replicas, for ``examples`` training examples and the run's ``seed``."""

@@ -26,9 +26,10 @@ def stack(models: Sequence[Autoencoder]) -> Autoencoder:
     padding neither matters nor learns. Raises UserError where models differ in anything else.
     """
     stacked = copy.deepcopy(models[0])
-    for name, _ in list(stacked.named_parameters()):
+    for name, parameter in list(stacked.named_parameters()):
         together = padded([model.get_parameter(name).detach() for model in models])
-        _owner(stacked, name)._parameters[name.rpartition(".")[2]] = nn.Parameter(together)
+        learns = nn.Parameter(together, requires_grad=parameter.requires_grad)
+        _owner(stacked, name)._parameters[name.rpartition(".")[2]] = learns
     for name, _ in list(stacked.named_buffers()):
         together = padded([model.get_buffer(name) for model in models])
         _owner(stacked, name)._buffers[name.rpartition(".")[2]] = together

@@ -34,6 +34,8 @@ class ExportedScore(nn.Module):
             squares = code.square().sum(1, keepdim=True) + known.square().sum(1) - 2 * code @ known.mT
             apart = squares.clamp_min(0).sqrt()
             return apart.topk(min(NEIGHBOURS, len(known)), largest=False).values.mean(1).float()
+        if self.score == "centre":
+            return (self.model.encode(x).double() - self.get_buffer("centre")).square().sum(1).float()
         errors = (self.model.reconstruct(x) - x).double().square().sum(1)
         if self.score == "relative_error":
             length = x.double().square().sum(1).sqrt()

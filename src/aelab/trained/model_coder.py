@@ -10,8 +10,14 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models import Autoencoder
+from aelab.models.variational.importance import log_weights
+from aelab.models.variational.normal_code import NormalCode
 
 CHUNK = 4096  # examples that are encoded at once
+UNLIKELY = (
+    "its model has no log p(x); use model=vae with an error that is a likelihood (bernoulli, gaussian, poisson, "
+    "negative_binomial), or with error=squared and a weight above 0"
+)
 
 
 class ModelCoder:
@@ -39,7 +45,22 @@ class ModelCoder:
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
         return self._chunked(self.model.reconstruct, x)
 
+    def log_weights(self, x: np.ndarray, samples: int, seed: int) -> np.ndarray:
+        """Importance weights of drawn codes of examples ``[N, D]``, float64 ``[N, samples]``: see ``log_weights``."""
+        model = self._likely()
+        return self._chunked(lambda part: log_weights(model, part, samples, seed), x, 256)
+
+    def unit_rates(self, x: np.ndarray) -> np.ndarray:
+        """The KL of each code unit of examples ``[N, D]`` in nats, ``[N, H]``."""
+        model = self._likely()
+        return self._chunked(lambda part: model.unit_rates(model.infer(part)), x)
+
+    def _likely(self) -> NormalCode:
+        if not isinstance(self.model, NormalCode) or not self.model.has_likelihood:
+            raise UserError(f"{self.name}: {UNLIKELY}")
+        return self.model
+
     @torch.no_grad()
-    def _chunked(self, function: Callable[[Tensor], Tensor], x: np.ndarray) -> np.ndarray:
+    def _chunked(self, function: Callable[[Tensor], Tensor], x: np.ndarray, size: int = CHUNK) -> np.ndarray:
         values = torch.from_numpy(np.ascontiguousarray(x, dtype=self.precision))
-        return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(CHUNK)]).numpy()
+        return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(size)]).numpy()

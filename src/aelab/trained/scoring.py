@@ -15,7 +15,7 @@ from aelab.runs.array_file import read_arrays, write_arrays
 EVALUATION = "anomaly_detection"
 FILE = "anomaly_score.npz"
 LIMIT = 2**30  # bytes of the file, and of all its arrays: training codes may be among them
-SHAPES = {"mean": "h", "precision": "hh", "scales": "2", "codes": "nh", "threshold": "1"}
+SHAPES = {"mean": "h", "precision": "hh", "scales": "2", "codes": "nh", "centre": "h", "threshold": "1"}
 NEEDED = {
     "error": (),
     "relative_error": (),
@@ -23,6 +23,7 @@ NEEDED = {
     "joint_mahalanobis": ("mean", "precision"),
     "error_and_distance": ("mean", "precision", "scales"),
     "neighbours": ("codes",),
+    "centre": ("centre",),
 }
 JOINT = ("joint_mahalanobis",)  # whose moments are of code and residual together
 

@@ -67,6 +67,11 @@ def neighbour_scorer(coder: Coder, train: np.ndarray, neighbours: int = NEIGHBOU
     return lambda x: _neighbour_distance(coder, known, x, neighbours)
 
 
+def centre_scorer(coder: Coder, train: np.ndarray) -> Scorer:
+    """Squared distance of a code to a centre: the coder's own, of ``model=one_class``, else the mean training code."""
+    return _scorer("centre", coder, train)
+
+
 def statistics_of(score: str, coder: Coder, train: np.ndarray) -> Statistics:
     """What ``score`` remembers of training examples ``[N, D]``.
 
@@ -117,6 +122,11 @@ def _codes(coder: Coder, train: np.ndarray) -> Statistics:
     return {"codes": require_varying(coder.encode(train))}
 
 
+def _centre(coder: Coder, train: np.ndarray) -> Statistics:
+    own = getattr(getattr(coder, "model", None), "centre", None)
+    return {"centre": _codes(coder, train)["codes"].mean(0) if own is None else own.detach().cpu().numpy()}
+
+
 def _error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
     return squared_errors(x, coder.reconstruct(x))
 
@@ -139,6 +149,10 @@ def _mahalanobis(values: np.ndarray, known: Statistics) -> np.ndarray:
     return np.einsum("ni,ni->n", centred @ known["precision"], centred)
 
 
+def _distance_to_centre(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    return np.square(coder.encode(x) - known["centre"]).sum(1, dtype=np.float64)
+
+
 def _error_and_distance(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
     error, distance = known["scales"]
     return _error(coder, known, x) / error + _distance(coder, known, x) / distance
@@ -157,6 +171,7 @@ SCORERS = {
     "mahalanobis": mahalanobis_scorer,
     "joint_mahalanobis": joint_mahalanobis_scorer,
     "neighbours": neighbour_scorer,
+    "centre": centre_scorer,
 }
 _FIT: dict[str, Callable[[Coder, np.ndarray], Statistics]] = {
     "error": _nothing,
@@ -165,6 +180,7 @@ _FIT: dict[str, Callable[[Coder, np.ndarray], Statistics]] = {
     "mahalanobis": _gaussian,
     "joint_mahalanobis": _joint_gaussian,
     "neighbours": _codes,
+    "centre": _centre,
 }
 _SCORE: dict[str, Callable[[Coder, Statistics, np.ndarray], np.ndarray]] = {
     "error": _error,
@@ -173,4 +189,5 @@ _SCORE: dict[str, Callable[[Coder, Statistics, np.ndarray], np.ndarray]] = {
     "mahalanobis": _distance,
     "joint_mahalanobis": _joint_distance,
     "neighbours": _neighbour_distance,
+    "centre": _distance_to_centre,
 }

@@ -13,7 +13,7 @@ from aelab.models.base.learner import Encoding, EvaluationTerms, Learner, LossTe
 from aelab.networks import Network
 from aelab.networks.activations import activation
 from aelab.objectives import NoCorruption, SquaredError
-from aelab.objectives.randomness import Generators, per_replica
+from aelab.objectives.randomness import Generators, per_replica, uniform
 
 
 class Forward(NamedTuple):
@@ -28,9 +28,9 @@ class Forward(NamedTuple):
 class Autoencoder(Learner):
     """Undercomplete (or overcomplete) autoencoder; every variant overrides a hook or two of it.
 
-    Hooks: ``corrupt`` (what the encoder sees), ``infer`` (how it encodes), ``output`` (how a code is decoded),
-    ``penalties`` (what is added to the error) with ``factor``, ``observe`` (what is remembered of a training batch) and
-    ``initialize`` (a state that starts from data). ``objective`` is nobody's to override.
+    Hooks: ``corrupt`` (what the encoder sees), ``infer`` (how it encodes), ``output`` (how a code is decoded), ``cost``
+    (its error), ``penalties`` (what is added to the error) with ``factor``, ``observe`` (what is remembered of a
+    training batch) and ``initialize`` (a state that starts from data). ``objective`` is nobody's to override.
 
     ``network``: encoder and decoder. ``error``: reconstruction error that is minimised. ``corruption``: of
     the encoder's input in training; validation and test see clean inputs. ``code_activation``: applied to the
@@ -46,6 +46,9 @@ class Autoencoder(Learner):
     unused: tuple[str, ...] = ("weight",)  # settings that a variant without a penalty takes and makes no use of
     differentiable = True  # whether the code moves with the input, so that it has a Jacobian; a discrete one jumps
     paddable = True  # whether codes of several sizes may share a stack, zeros making up the difference
+    draws_targets = False  # whether training draws 0 or 1 anew from values between (data.binarize=dynamic)
+    players = 1  # that learn against one another; the gradients of two are those of no single loss
+    prior: str | None = None  # the distribution that codes are drawn towards: ``normal``, or none
 
     def __init__(
         self,
@@ -72,10 +75,12 @@ class Autoencoder(Learner):
     # --- the template and its hooks ---
 
     def objective(self, x: Tensor, generator: Generators = None) -> LossTerms:
+        if self.draws_targets and self.training:
+            x = (uniform(x, generator) < x).to(x)
         seen = self.corrupt(x, generator)
         encoding = self.infer(seen, generator)
         forward = Forward(x, seen, encoding, self.output(encoding.code))
-        error = self.error(forward.output, x).mean(-1)
+        error = self.cost(forward).mean(-1)
         penalties = self.penalties(forward, generator)
         return LossTerms(self._loss(error, penalties), error, penalties, encoding)
 
@@ -88,10 +93,18 @@ class Autoencoder(Learner):
         code = self.code_activation(self.network.encode(x))
         return Encoding(code if self.code_mask is None else code * self.code_mask)
 
+    def draw(self, encoding: Encoding, generator: Generators = None) -> Tensor:
+        """A code ``[..., B, H]`` drawn from an encoding; the code itself where it is not drawn."""
+        return encoding.code
+
     def output(self, code: Tensor) -> Tensor:
         """The decoder's output ``[..., B, D]``, of symbols ``[..., B, D, V]``: what the error takes, a reconstruction
         or its logits."""
         return self.network.decode(code)
+
+    def cost(self, forward: Forward) -> Tensor:
+        """The reconstruction error of each example, ``[..., B]``."""
+        return self.error(forward.output, forward.x)
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         """What is added to the error, by name, each ``[...]`` before its factor.
@@ -103,6 +116,16 @@ class Autoencoder(Learner):
     def factor(self, name: str, penalty: Tensor) -> float | Tensor:
         """The factor of a penalty in the loss."""
         return per_replica(self.weight, penalty) if name == "penalty" else 1.0
+
+    def beside(self, forward: Forward) -> dict[str, Tensor]:
+        """What metrics beside the error are made of: sums over each example ``[..., B]`` (see ``Error.beside``), and a
+        variant's ``moments`` of code units or ``usage`` of codewords (see ReconstructionMetrics)."""
+        return self.error.beside(forward.output, forward.x)
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether ``log p(x)`` is defined and can be estimated."""
+        return False
 
     def aimed_activation(self) -> float | None:
         """The mean activation that a penalty aims at; None where there is no such penalty."""
@@ -124,8 +147,8 @@ class Autoencoder(Learner):
     def evaluate(self, x: Tensor) -> EvaluationTerms:
         encoding = self.infer(x)
         forward = Forward(x, x, encoding, self.output(encoding.code))
-        error = self.error(forward.output, x)
-        beside = self.error.beside(forward.output, x)
+        error = self.cost(forward)
+        beside = self.beside(forward)
         mean_error = error.mean(-1)
         penalties = self.penalties(forward)
         return EvaluationTerms(error, beside, self._loss(mean_error, penalties), penalties)

@@ -11,6 +11,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from aelab.models.base.learner import EvaluationTerms
 
+ACTIVE = 0.01  # variance of a unit's mean over the data beyond which the unit is active
 Reduce = Callable[[Tensor], Tensor]
 
 
@@ -86,6 +87,11 @@ class ReconstructionMetrics:
     ``token_error``, the share of symbols that are not the likeliest ones.
     ``fvu`` (fraction of variance unexplained) is the squared error over the total variance of the same
     examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean.
+
+    A variant's ``moments``, the mean code and its square ``[..., 2, H, B]``, give ``active_units``, how many units'
+    means vary by more than 0.01 (Burda et al. 2016); its ``usage``, how often each of C codewords was taken
+    ``[..., S, C, B]``, gives ``used``, their share that was taken at all, ``perplexity``, exp of the entropy of the
+    usage, both means over the S codebooks, and ``rate``, the sum of the entropies for all groups of values, in nats.
     """
 
     def __init__(self) -> None:
@@ -144,4 +150,14 @@ def _compared(beside: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: T
         found["fvu"] = beside["squared"] / variance
     if "wrong" in beside:
         found["token_error"] = beside["wrong"] / beside["symbols"]
+    if "moments" in beside:
+        mean, square = (beside["moments"] / count).unbind(-2)
+        found["active_units"] = (square - mean.square() > ACTIVE).sum(-1).double()
+    if "usage" in beside:
+        usage = beside["usage"]
+        total = usage.sum(-1, keepdim=True)
+        entropy = torch.special.entr(usage / total).sum(-1)
+        found["used"] = (usage > 0).double().mean((-2, -1))
+        found["perplexity"] = entropy.exp().mean(-1)
+        found["rate"] = (entropy * total.squeeze(-1) / count).sum(-1)
     return found

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models.base.autoencoder import Autoencoder, Forward
+from aelab.objectives.penalties import squared_weights
 from aelab.objectives.randomness import Generators
 
 
@@ -55,10 +56,9 @@ class WeightDecayAutoencoder(Autoencoder):
         return {"penalty": self._squared_weights(forward.encoding.code.ndim - 2)}
 
     def _squared_weights(self, replicas: int) -> Tensor:
-        """Sum of the squares of all weights, no biases, ``[...]``: one for each of the leading axes."""
+        """Sum of the squares of all weights, each by its unit's factor, ``[...]``."""
         network = self.network
-        weights = [layer.weight for layer in (*network.encoder_layers, *network.decoder_layers)]
-        total = torch.stack([weight.square().flatten(replicas).sum(-1) for weight in weights]).sum(0)
+        total = squared_weights((*network.encoder_layers, *network.decoder_layers), replicas)
         if self.unit_weights is None:
             return total
         by_unit = network.encoder_layers[-1].weight.square().sum(-1)

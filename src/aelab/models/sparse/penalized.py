@@ -10,7 +10,7 @@ from torch import Tensor
 from aelab.errors import UserError
 from aelab.models.base.autoencoder import Autoencoder, Forward
 from aelab.models.base.learner import Encoding
-from aelab.objectives.penalties import kl_to_target, l1
+from aelab.objectives.penalties import kl_to_target, l1, squared_weights
 from aelab.objectives.randomness import Generators, per_replica
 
 
@@ -68,7 +68,10 @@ class SparseAutoencoder(Autoencoder):
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         code = forward.encoding.code
         sparsity = l1(code) if self.sparsity == "l1" else self._divergence(code)
-        return {"penalty": sparsity + self.decay * self._squared_weights(code.ndim - 2) if self.decay else sparsity}
+        if self.decay:
+            layers = (*self.network.encoder_layers, *self.network.decoder_layers)
+            sparsity = sparsity + self.decay * squared_weights(layers, code.ndim - 2)
+        return {"penalty": sparsity}
 
     def _divergence(self, code: Tensor) -> Tensor:
         mean = code.mean(-2)
@@ -78,11 +81,6 @@ class SparseAutoencoder(Autoencoder):
         if self.code_mask is not None:  # units that only pad the code are at their target
             mean = torch.where(self.code_mask.squeeze(-2), mean, per_replica(self.target, mean))
         return kl_to_target(mean, self.target)
-
-    def _squared_weights(self, replicas: int) -> Tensor:
-        """Sum of the squares of all weights, no biases, ``[...]``: one for each of the leading axes."""
-        layers = (*self.network.encoder_layers, *self.network.decoder_layers)
-        return torch.stack([layer.weight.square().flatten(replicas).sum(-1) for layer in layers]).sum(0)
 
     def aimed_activation(self) -> float | None:
         return float(self.target) if self.sparsity == "kl" else None

@@ -1,0 +1,1 @@
+"""Two players that learn against one another."""

@@ -1,0 +1,42 @@
+"""What variants share whose codes are chosen from a finite number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aelab.errors import UserError
+from aelab.models.base.autoencoder import Autoencoder, Forward
+
+
+class QuantizedCode(Autoencoder):
+    """Codes in groups of values, each group one of ``entries`` codewords; of a part ``indices``, long
+    ``[..., B, S, G]``: which codeword each of G groups has in each of S codebooks.
+
+    Metrics of validation and test: ``used``, ``perplexity`` and ``rate`` over the whole part (ReconstructionMetrics).
+    """
+
+    unused: tuple[str, ...] = ()
+    paddable = False  # padding would be quantised
+    differentiable = False
+    entries: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.code_activation_name != "identity":
+            raise UserError(
+                f"model.code_activation={self.code_activation_name}: a codeword may have any value; use "
+                "model.code_activation=identity"
+            )
+
+    def indices(self, x: Tensor) -> Tensor:
+        """Which codewords inputs ``[..., B, D]`` have, long ``[..., B, S, G]``."""
+        return self.infer(x).parts["indices"]
+
+    def beside(self, forward: Forward) -> dict[str, Tensor]:
+        taken = forward.encoding.parts["indices"].transpose(-3, -2).flatten(-2)
+        counts = torch.zeros(*taken.shape[:-1], self.entries, dtype=torch.float64, device=taken.device)
+        counts.scatter_add_(-1, taken, torch.ones_like(taken, dtype=torch.float64))
+        return super().beside(forward) | {"usage": counts.unsqueeze(-1)}

@@ -1,0 +1,88 @@
+"""Vector-quantised autoencoder: a code is made of codewords."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from aelab.errors import UserError
+from aelab.models.base.autoencoder import Forward
+from aelab.models.base.learner import Encoding
+from aelab.models.quantized.codebooks import Codebooks, Quantized
+from aelab.models.quantized.quantized import QuantizedCode
+from aelab.objectives.quantization import straight_through
+from aelab.objectives.randomness import Generators
+
+
+class VectorQuantizedAutoencoder(QuantizedCode):
+    """``error + weight * |z - e|^2``, e the nearest codeword, held fixed; the code is e (van den Oord et al. 2017).
+
+    z has ``code_size / size`` groups of ``size`` values, each quantised by the same ``entries`` codewords; the error's
+    gradient passes straight from e to z. ``stages``: codebooks one behind the other, each for what those before it left
+    of z (residual quantisation, Zeghidour et al. 2021). ``update``: ``ema``, codewords are moving averages with
+    ``decay``, or ``gradient``, which adds ``|e - z|^2`` with z held fixed. ``dead_after``: see Codebooks. ``start``:
+    codewords from training codes, by ``kmeans`` or ``drawn``.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        entries: int = 32,
+        size: int = 4,
+        stages: int = 1,
+        update: Literal["ema", "gradient"] = "ema",
+        decay: float = 0.99,
+        dead_after: int = 10_000,
+        start: Literal["kmeans", "drawn"] = "kmeans",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        code_size = self.network.code_size
+        for key, value in (("entries", entries), ("size", size), ("stages", stages)):
+            if value < 1:
+                raise UserError(f"model.{key}={value}: must be at least 1")
+        if code_size % size:
+            raise UserError(
+                f"model.size={size} network.code_size={code_size}: a code is whole groups of {size} values; use "
+                f"network.code_size={-(-code_size // size) * size}, or model.size=1"
+            )
+        if not 0 <= decay < 1:
+            raise UserError(f"model.decay={decay}: must be at least 0 and below 1")
+        if dead_after < 0:
+            raise UserError(f"model.dead_after={dead_after}: must be a number of examples, or 0 for never")
+        self.entries = entries
+        self.size = size
+        self.by_means = start == "kmeans"
+        self.codebooks = Codebooks((stages, entries, size), update == "gradient", decay, dead_after)
+
+    def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
+        z = self.network.encode(x)
+        quantized = self.codebooks(self._groups(z))
+        found = quantized.chosen.detach().sum(-2).unflatten(-2, (z.shape[-2], -1)).flatten(-2)
+        indices = quantized.indices.unflatten(-2, (z.shape[-2], -1)).mT
+        return Encoding(straight_through(z, found), {"before_quantizing": z, "indices": indices})
+
+    def _quantized(self, encoding: Encoding) -> Quantized:
+        """What ``infer`` chose, with the gradients of the codewords."""
+        indices = encoding.parts["indices"].mT.flatten(-3, -2)
+        return self.codebooks(self._groups(encoding.parts["before_quantizing"]), indices)
+
+    def _groups(self, z: Tensor) -> Tensor:
+        """Codes ``[..., B, H]`` as vectors ``[..., B * G, size]``."""
+        return z.unflatten(-1, (-1, self.size)).flatten(-3, -2)
+
+    def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
+        left, chosen, _ = self._quantized(forward.encoding)
+        count = forward.encoding.code.shape[-2]
+        found = {"penalty": (left - chosen.detach()).square().sum((-3, -2, -1)) / count}
+        if self.codebooks.learned:
+            found["codebook"] = (left.detach() - chosen).square().sum((-3, -2, -1)) / count
+        return found
+
+    def initialize(self, x: Tensor) -> None:
+        assert isinstance(self.seed, int)
+        self.codebooks.start(self._groups(self.network.encode(x).detach()), self.seed, self.by_means)
+
+    def observe(self, encoding: Encoding) -> None:
+        self.codebooks.observe(self._quantized(encoding), encoding.code.shape[-2], self.across)

@@ -1,0 +1,1 @@
+"""Codes that are matched to a prior as a whole, not one by one."""
