@@ -65,8 +65,8 @@ $(PEERS)/.installed: $(STAMP)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python -e . pythae pyod
 	touch $(PEERS)/.installed
 
-benchmark-peers: $(PEERS)/.installed  ## training and anomaly detection beside pythae and PyOD, in .venv-peers
-	$(PEERS)/bin/python scripts/benchmark.py training anomaly
+benchmark-peers: $(PEERS)/.installed  ## training, sweeps and anomaly detection beside pythae and PyOD, in .venv-peers
+	$(PEERS)/bin/python scripts/benchmark.py training sweeps anomaly
 
 clean:  ## remove environments and caches; outputs stay
 	rm -rf $(VENV) $(PEERS) $(RAY) .pytest_cache .mypy_cache .ruff_cache

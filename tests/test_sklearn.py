@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,22 @@ def test_what_cannot_be_fitted_is_named(digits: np.ndarray, settings: dict[str, 
 def test_codes_of_another_size_are_refused(digits: np.ndarray) -> None:
     with pytest.raises(UserError, match=r"codes have 8 values, \[N, 8\], not 3"):
         Autoencoder(**TINY).fit(digits).inverse_transform(digits[:, :3])
+
+
+def test_times_and_masked_values_are_refused() -> None:
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    days = pd.date_range("2020-01-01", periods=30)
+    for odd in (days.to_numpy()[:, None], pd.DataFrame({"a": days}), pd.DataFrame({"a": x[:, 0], "b": days})):
+        with pytest.raises(UserError, match="times are no numbers"):
+            Autoencoder(max_epochs=1).fit(odd)
+    with pytest.raises(UserError, match="some values are masked"):
+        Autoencoder(max_epochs=1).fit(np.ma.masked_less(x, 0))
+
+
+def test_values_that_float32_cannot_tell_apart_are_named() -> None:
+    x = 1.7e9 + np.arange(200.0)[:, None]
+    with pytest.warns(UserWarning, match=r"X: value 0: float32 has steps of 128 there.*; use standardize=True"):
+        Autoencoder(max_epochs=1, hidden=[4], code_size=1, standardize=False).fit(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        Autoencoder(max_epochs=1, hidden=[4], code_size=1).fit(x)

@@ -22,12 +22,16 @@ from aelab.config.checking import check
 from aelab.config.explain import explain
 from aelab.config.objects import composing, instantiate
 from aelab.data.arrays import has_channels_last
+from aelab.data.batches.pieces import tensors_of
+from aelab.data.extent import extent_of
+from aelab.data.flat_values import coarse_values
 from aelab.data.memory import InMemory
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import SCORERS, scores_by, squared_errors, statistics_of
 from aelab.machines.quiet import quiet
 from aelab.pretraining import is_wanted, pretrain
 from aelab.replicas.best import BestWeights
+from aelab.trained.given_arrays import only_numbers
 from aelab.trained.model_coder import ModelCoder
 
 QUANTILE = 0.95  # of the validation part's errors, as in evaluation.anomaly_detection
@@ -87,7 +91,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Train on examples ``[N, D]``, at least 2; ``y`` is ignored."""
         if self.anomaly_score not in SCORERS:
             raise UserError(f"anomaly_score={self.anomaly_score}: choose among {', '.join(SCORERS)}")
-        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        X = validate_data(self, only_numbers(X), dtype=FLOATS, ensure_min_samples=2)
         config = self._config()
         data = self._data(config, X)
         best = BestWeights()
@@ -185,6 +189,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             X = X.reshape(len(X), *self.shape)
         data = InMemory(X, **{key: config.data[key] for key in kept})
         data.setup()
+        if not self.standardize:
+            names = getattr(self, "feature_names_in_", None)
+            for line in coarse_values(extent_of(tensors_of(X.reshape(len(X), -1))), names):
+                warnings.warn(f"X: {line.replace('data.standardize=true', 'standardize=True')}", stacklevel=3)
         check_range(instantiate("error", config.error), "arrays", data, ("train", "val"))
         return data
 
@@ -197,7 +205,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _validated(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        found: np.ndarray = validate_data(self, X, dtype=FLOATS, reset=False)
+        found: np.ndarray = validate_data(self, only_numbers(X), dtype=FLOATS, reset=False)
         return found
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:

@@ -13,16 +13,20 @@ log = logging.getLogger(__name__)
 
 
 class WorkersLauncher(Launcher):
-    """Jobs in ``n_jobs`` long-lived processes, of which one that dies costs only its job (``aelab.cli.jobs``)."""
+    """Jobs in ``n_jobs`` long-lived processes, of which one that dies costs only its job (``aelab.cli.jobs``).
 
-    def __init__(self, n_jobs: int) -> None:
+    ``stacked``: runs that can share a stack are fitted together.
+    """
+
+    def __init__(self, n_jobs: int, stacked: bool) -> None:
         self.n_jobs = n_jobs
+        self.stacked = stacked
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from aelab.cli.jobs import Jobs
 
         self.config = config
-        self.jobs = Jobs(self.n_jobs, hydra_context, config, task_function)
+        self.jobs = Jobs(self.n_jobs, self.stacked, hydra_context, config, task_function)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from aelab.cli.jobs import Job
@@ -31,4 +35,4 @@ class WorkersLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         log.info("Launching %s jobs locally", len(job_overrides))
-        return self.jobs.launch([Job(initial_job_idx + idx, list(each)) for idx, each in enumerate(job_overrides)])
+        return self.jobs.launch([Job(initial_job_idx + idx, tuple(each)) for idx, each in enumerate(job_overrides)])

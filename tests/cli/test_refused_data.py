@@ -44,8 +44,8 @@ def packed(**members: bytes) -> bytes:
 
 ROWS = ("a,b,y\n" + "".join(f"{i},{i % 7},{i % 3}\n" for i in range(2000))).encode()
 DAMAGED = {
-    "table label.csv data.label=y": (b"y\n1\n0\n1\n", "no column but that of the labels, data.label=y"),
-    "streamed_table label.csv data.label=y": (b"y\n1\n0\n1\n", "no column but that of the labels, data.label=y"),
+    "table label.csv data.label=y": (b"y\n1\n0\n1\n", "no column but that of data.label=y"),
+    "streamed_table label.csv data.label=y": (b"y\n1\n0\n1\n", "no column but that of data.label=y"),
     "table cut.csv.gz": (gzip.compress(ROWS)[:-2000], "cannot be read"),
     "streamed_table cut.csv.gz": (gzip.compress(ROWS)[:-2000], "cannot be read"),
     "table no.csv.gz": (b"hello", "no rows below the names"),

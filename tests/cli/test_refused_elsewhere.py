@@ -13,6 +13,7 @@ from commands import Command, left
 
 from aelab.cli import evaluate as evaluation_cli
 from aelab.cli import export as export_cli
+from aelab.cli import score as score_cli
 from aelab.errors import UserError
 from aelab.runs.checkpoints import load_checkpoint
 
@@ -29,6 +30,10 @@ from aelab.runs.checkpoints import load_checkpoint
         (export_cli.main, "run=nowhere format=onnx +nonsense=1", "nonsense=1: unknown key"),
         (export_cli.main, "run=nowhere format=onnx hydra.run.dir=x", "hydra.run.dir=x: "),
         (export_cli.main, "run=nowhere format=onnx replica=abc", "replica=abc: must be a number"),
+        (score_cli.main, "run=nowhere path=x.csv", "nowhere: no run here"),
+        (score_cli.main, "run=nowhere path=x.csv +nonsense=1", "nonsense=1: unknown key"),
+        (score_cli.main, "run=nowhere path=x.csv pth=1", "pth=1: unknown key"),
+        (score_cli.main, "run=nowhere path=x.csv hydra.run.dir=x", "hydra.run.dir=x: "),
     ],
 )
 def test_other_programs(command: Command, program: Callable[[], int], words: str, message: str) -> None:

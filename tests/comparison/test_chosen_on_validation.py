@@ -12,7 +12,7 @@ from aelab.comparison.choosing import chosen_in_words, criterion
 from aelab.comparison.figures.choice import drawings
 from aelab.comparison.groups import gather
 from aelab.comparison.report.page import write_report
-from aelab.comparison.table import tabulate
+from aelab.comparison.table import all_rows
 from aelab.comparison.verdict import verdict
 from aelab.errors import UserError
 
@@ -26,8 +26,8 @@ def test_order_star_headline_ring_and_report_are_those_of_validation(tmp_path: P
     for code, val, test in ((4, 3.0, 1.0), (8, 2.0, 5.0), (16, 4.0, 4.0)):
         write(tmp_path, code, val, test)
     comparison = gather([tmp_path])
-    rows = tabulate(comparison).rows
-    assert [row.cells[0] for row in rows] == ["8", "4", "16"]
+    rows = all_rows(comparison)
+    assert [row.cells[-1] for row in rows] == ["8", "4", "16"]
     assert [row.best for row in rows] == [True, False, False]
     assert "Best by val/error: code_size 8. Its test error: 5." in verdict(comparison)
     tradeoff, *_ = drawings(comparison)
@@ -58,7 +58,7 @@ def test_runs_without_a_validation_error_say_that_test_chose(tmp_path: Path) -> 
         write_run(tmp_path / str(code), {"network.code_size": code}, {"test/error": 1.0 / code})
     comparison = gather([tmp_path])
     assert chosen_in_words(comparison.groups).startswith("test/error, as these runs have no val/error")
-    assert tabulate(comparison).rows[0].cells[0] == "8"
+    assert all_rows(comparison)[0].cells[-1] == "8"
 
 
 @pytest.mark.parametrize("fingerprints, labels", [(("aa", "bb"), ["first", "second"]), (("aa", "aa"), [""])])
@@ -74,7 +74,7 @@ def test_two_tables_are_one_task_only_if_their_test_parts_are_the_same(
             write_run(tmp_path / f"{name}{code}", changes, metrics, data=data)
     comparison = gather([tmp_path])
     assert list(comparison.problems()) == labels
-    assert sum(row.best for row in tabulate(comparison).rows) == len(labels)
+    assert sum(row.best for row in all_rows(comparison)) == len(labels)
     assert sum(sentence.startswith("Best by") for sentence in verdict(comparison)) == len(labels)
 
 
@@ -90,9 +90,9 @@ def test_another_metric_of_validation_may_choose_and_none_of_test(tmp_path: Path
         metrics = {"val/error": val, "test/error": val, "retrieval/val_map": found, "retrieval/map": 0.5}
         write_run(tmp_path / f"code{code}", {"network.code_size": code}, metrics)
     comparison = gather([tmp_path], "max:retrieval/val_map")
-    assert [row.cells[0] for row in tabulate(comparison).rows] == ["4", "16", "8"]
+    assert [row.cells[-1] for row in all_rows(comparison)] == ["4", "16", "8"]
     assert "Best by the highest retrieval/val_map: code_size 4." in " ".join(verdict(comparison))
-    assert [row.cells[0] for row in tabulate(gather([tmp_path], "min:retrieval/val_map")).rows] == ["8", "16", "4"]
+    assert [row.cells[-1] for row in all_rows(gather([tmp_path], "min:retrieval/val_map"))] == ["8", "16", "4"]
     for wrong, told in (
         ("max:retrieval/map", "retrieval/map is not of the validation part; choose among"),
         ("max:test/error", "test/error is not of the validation part"),
@@ -108,5 +108,5 @@ def test_a_task_without_that_metric_is_chosen_by_the_lowest_val_error(tmp_path: 
         metrics = {"val/error": val, "test/error": val} | ({"retrieval/val_map": 0.5} if code == 4 else {})
         write_run(tmp_path / f"code{code}", {"network.code_size": code}, metrics)
     comparison = gather([tmp_path], "max:retrieval/val_map")
-    assert [row.cells[0] for row in tabulate(comparison).rows] == ["8", "4"]
+    assert [row.cells[-1] for row in all_rows(comparison)] == ["8", "4"]
     assert chosen_in_words(comparison.groups) == "val/error"

@@ -23,6 +23,7 @@ from aelab.errors import UserError
 from aelab.fitting.run import run
 from aelab.trained.coder import examples_of
 from aelab.trained.export import export
+from aelab.trained.unseen.opening import open_unseen
 
 PARTS = ("train", "val", "test")
 
@@ -197,3 +198,9 @@ def test_from_files_to_a_run_and_back(tmp_path: Path) -> None:
     with Image.open(directory / "pictures" / "reconstructions.png") as shown:
         assert 60 < np.asarray(shown.convert("L")).mean() < 200
     assert "float32 [N, 1, 8, 8] to [N, 4]" in export(opened, "torch_export")
+    (tmp_path / "new").mkdir()
+    for index, picture in enumerate(x[:, 0]):
+        Image.fromarray(picture).save(tmp_path / "new" / f"{index}.tif")
+    [(origin, pixels)] = open_unseen(opened, tmp_path / "new", {}).pieces()
+    assert origin["file"].tolist() == [f"{index}.tif" for index in range(5)]
+    np.testing.assert_allclose(opened.encode(pixels), opened.encode(x), atol=1e-6)

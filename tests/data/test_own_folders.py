@@ -107,6 +107,8 @@ def test_parts_by_other_names(tmp_path: Path, names: tuple[str, ...]) -> None:
         ("seg_train/seg_train/{}", "seg_test/seg_test/{}", {"a", "b"}),
         ("train_images/{}", "test-images/{}", {"a", "b"}),
         ("train", "test", set()),
+        ("train2017/{}", "test2017/{}", {"a", "b"}),
+        ("images/train/{}", "images/test/{}", {"a", "b"}),
         ("train/{}", "test_public/{}", {"a", "b"}),
     ],
 )

@@ -52,6 +52,24 @@ def test_help_is_quick(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "asking writes nothing"
 
 
+def test_help_of_score_is_quick(tmp_path: Path) -> None:
+    result = Result(str(ROOT / "scripts" / "score.py"), "--help", cwd=tmp_path)
+    assert result.status == 0 and not result.err
+    assert not HEAVY & result.imported
+    assert "contributors: null" in result.out and "  separator: null" in result.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_program_is_a_console_script() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    programs = {
+        path.stem for path in (ROOT / "src" / "aelab" / "cli").glob("*.py") if "\ndef main(" in path.read_text()
+    }
+    assert "score" in programs
+    for name in programs:
+        assert scripts[f"aelab-{name}"] == f"aelab.cli.{name}:main" and (ROOT / "scripts" / f"{name}.py").is_file()
+
+
 def test_cfg_is_quick(tmp_path: Path) -> None:
     result = train(tmp_path, "--cfg", "job", "model=sparse_l1", "network.code_size=7")
     assert result.status == 0 and not result.err

@@ -58,11 +58,20 @@ def test_sweep_gives_one_table_and_a_failure_costs_only_itself(launcher: str, tm
     assert read_rows(one / "metrics.jsonl") == read_rows(other / "metrics.jsonl")
 
 
-@pytest.mark.parametrize("count, first", [(1, signal.SIGHUP), (2, signal.SIGTERM)])
-def test_signals_stop_a_sweep_and_it_goes_on(count: int, first: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "launcher, jobs, count, first",
+    [
+        pytest.param("workers", 1, 1, signal.SIGHUP, marks=pytest.mark.slow),
+        ("workers", 2, 2, signal.SIGTERM),
+        ("stacked", 1, 3, signal.SIGTERM),
+    ],
+)
+def test_signals_stop_a_sweep_and_it_goes_on(
+    launcher: str, jobs: int, count: int, first: signal.Signals, tmp_path: Path
+) -> None:
     """A signal to the sweep alone; then Ctrl-C, which a terminal sends to all its processes, by somebody impatient."""
-    long = ("trainer.max_epochs=100000", "trainer.steps_per_execution=1", f"hydra.launcher.n_jobs={count}")
-    command = [*TRAIN, *long, "network.code_size=2,3,4", f"paths.outputs={tmp_path}"]
+    long = ("trainer.max_epochs=100000", "trainer.steps_per_execution=1", f"hydra.launcher.n_jobs={jobs}")
+    command = [*TRAIN, *long, f"hydra/launcher={launcher}", "network.code_size=2,3,4", f"paths.outputs={tmp_path}"]
     epochs = 0
     for signum in (first, signal.SIGINT):
         process = subprocess.Popen(

@@ -65,6 +65,7 @@ def test_no_text_of_a_run_reaches_the_terminal(status: str, tmp_path: Path) -> N
         ("compare.py", ["s", "--status"]),
         ("evaluate.py", ["run=s/r0", "evaluation=code_health"]),
         ("export.py", ["run=s/r0", "format=codes"]),
+        ("score.py", ["run=s/r0", "path=s"]),
         ("frontier.py", ["s"]),
         ("average.py", ["s", "test/error", "seed"]),
     ):
@@ -79,7 +80,7 @@ def test_no_text_of_a_run_reaches_the_terminal(status: str, tmp_path: Path) -> N
 
 def test_the_tables_of_evaluations_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"method": ESCAPE, "metric": f"m{ESCAPE}", "value": 1.0, "setting": 0, "values": {ESCAPE: ESCAPE}}
-    print_answers(f"name{ESCAPE}", {"rows": [row], "facts": {ESCAPE: ESCAPE}}, ESCAPE)
+    print_answers(f"name{ESCAPE}", ESCAPE, {"rows": [row], "facts": {ESCAPE: ESCAPE}}, ESCAPE)
     assert clean(capsys.readouterr().out)
 
 

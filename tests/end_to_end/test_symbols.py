@@ -224,4 +224,4 @@ def test_runs_of_symbols_are_compared_in_their_own_unit(tmp_path: Path) -> None:
     comparison = compare([tmp_path / "runs"])
     assert [group.units.label for group in comparison.groups] == [Categorical.label] * 2
     assert unit(comparison.groups) == Categorical.label and not any(group.pca() for group in comparison.groups)
-    assert "test/token_error" in tabulate(comparison).headings
+    assert "test/token_error" in tabulate(comparison)[0].headings

@@ -17,6 +17,7 @@ from aelab.building.build import build_data
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import SCORERS
 from aelab.fitting.run import run
+from aelab.runs.per_example import read_contributions
 from aelab.sklearn import Autoencoder
 from aelab.trained.export import export
 from aelab.trained.scoring import FILE
@@ -55,7 +56,9 @@ def test_an_onnx_file_flags_the_printed_share(compose: Composer, score: str) -> 
 
 
 @pytest.mark.parametrize("score", list(SCORERS))
-def test_the_share_flagged_is_the_printed_rate(compose: Composer, score: str) -> None:
+def test_the_share_flagged_is_the_printed_rate(
+    compose: Composer, score: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = ("evaluation=[anomaly_detection]", f"evaluation.anomaly_detection.score={score}")
     directory, manifest, x, anomaly = trained(compose, *asked)
     found = aelab.load_run(directory)
@@ -63,6 +66,14 @@ def test_the_share_flagged_is_the_printed_rate(compose: Composer, score: str) ->
     metrics = manifest["metrics"]
     for name, rate in rates(flagged, anomaly).items():
         assert rate == pytest.approx(metrics[f"anomaly_detection/{name}"], abs=1e-12)
+    apart = {(row["method"], row["metric"]): row for row in manifest["evaluations"]["anomaly_detection"]["differences"]}
+    for method in ("pca", "mahalanobis", "knn"):
+        area = metrics["anomaly_detection/auroc"] - metrics[f"anomaly_detection/auroc_{method}"]
+        row = apart.get((method, "auroc"))
+        assert row is None or (row["value"] == pytest.approx(area) and row["low"] < area < row["high"])
+    assert any(metric == "auroc" for _, metric in apart), "the run minus its baselines, in pairs"
+    assert "minus each (paired, on the same test examples" in " ".join(capsys.readouterr().out.split())
+    assert read_contributions(directory, evaluation="anomaly_detection") is not None
     scores = found.anomaly_score(x)
     assert ((scores > metrics["anomaly_detection/threshold"]) == flagged).all()
     line = export(found, "torch_export", "anomaly_score")

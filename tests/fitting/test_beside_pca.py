@@ -70,7 +70,7 @@ def test_the_table_and_the_summary_have_it(
     bootstrap: tuple[Any, Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, directory, manifest = bootstrap
-    table = tabulate(gather([directory]))
+    [table] = tabulate(gather([directory]))
     row = dict(zip(table.headings, table.rows[0].cells, strict=True))
     assert row["test/pca_variance"] != "—" and row["test/pca_bias2"] != "—"
     assert manifest["status"] == "complete"
@@ -116,6 +116,6 @@ def test_a_single_model_s_error_has_an_interval(tmp_path: Path) -> None:
         ends = [metrics[f"test/{metric}_{end}"] for end in ("low", "high")]
         assert_allclose(ends, (values.mean() - half, values.mean() + half), rtol=1e-3)
         assert metrics[f"test/{metric}"] == pytest.approx(values.mean(), rel=1e-5)
-    table = tabulate(gather([directory]))
+    [table] = tabulate(gather([directory]))
     row = dict(zip(table.headings, table.rows[0].cells, strict=True))
     assert "±" in row["test/error"] and "test/pca_error" not in row, "which is squared"

@@ -25,6 +25,7 @@ from aelab.fitting.run import run
 from aelab.machines.worker import Answer, Died, Done
 from aelab.machines.workers import Workers
 from aelab.runs.checkpoints import load_checkpoint
+from aelab.runs.history_file import read_rows
 from aelab.runs.identity import run_id
 
 TRAIN = str(Path(__file__).parents[2] / "scripts" / "train.py")
@@ -93,6 +94,15 @@ def test_the_command_itself(tmp_path: Path) -> None:
     assert {end: run["status"] for end, run in by_end(tmp_path).items()} == {"exit0": "failed", "none": "complete"}
 
 
+def test_a_stack_that_dies_costs_the_guilty_run_alone(tmp_path: Path) -> None:
+    done = sweep(tmp_path, *MODEL, "+model.end=kill", "+model.victim=1", "seed=0,1,2")
+    assert done.returncode == 1
+    assert "a process with several runs died; each is tried by itself" in done.stderr
+    records = [json.loads(path.read_text()) for path in tmp_path.rglob("manifest.json")]
+    states = {record["seed"]: (record["status"], bool(record.get("stacked"))) for record in records}
+    assert states == {0: ("complete", False), 1: ("failed", False), 2: ("complete", False)}
+
+
 @pytest.mark.slow
 def test_a_death_is_a_failed_trial(tmp_path: Path) -> None:
     """And where all die there is a table of what died."""
@@ -133,10 +143,13 @@ def test_workers_killed_at_random_moments(launcher: str, tmp_path: Path) -> None
     assert said[1].count("perhaps out of memory") <= kills
     assert sweep(killed, *grid).returncode == 0, "the same command mends it"
     rows = [
-        {path.parent.name: path.read_text() for path in folder.glob("runs/*/metrics.jsonl")}
+        {path.parent.name: read_rows(path) for path in folder.glob("runs/*/metrics.jsonl")}
         for folder in (straight, killed)
     ]
-    assert rows[0] == rows[1] and len(rows[0]) == 5
+    assert rows[0].keys() == rows[1].keys() and len(rows[0]) == 5
+    for name, straight_rows in rows[0].items():  # the stacks are others after a kill, and so are the last digits
+        for one, other in zip(straight_rows, rows[1][name], strict=True):
+            assert one == pytest.approx(other, rel=1e-4), name
 
 
 def children(pid: int) -> set[int]:
@@ -215,4 +228,4 @@ def test_number_of_workers() -> None:
 
     failures.clear()
     with pytest.raises(UserError, match=r"hydra.launcher.n_jobs=0: must be at least 1"):
-        Jobs(0, None, None, None)  # type: ignore[arg-type]
+        Jobs(0, False, None, None, None)  # type: ignore[arg-type]

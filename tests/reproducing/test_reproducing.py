@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_runs import write_run
 
@@ -19,11 +20,12 @@ from aelab.config.objects import conf_dir
 from aelab.errors import UserError
 from aelab.fitting.run import run
 from aelab.reproducing.judging import rows
-from aelab.reproducing.measured import Answer, Measured, answer
+from aelab.reproducing.measured import Answer, Measured, answer, summarize
 from aelab.reproducing.paper import in_words, picks, read_paper, read_papers
 from aelab.reproducing.recipe import Recipe
 from aelab.reproducing.record import keep, read_record
 from aelab.reproducing.table import Entry, write_page
+from aelab.runs.per_example import Contributions, write_contributions
 
 FIGURE = {"metric": "test/mse", "value": 3.0, "unit": "squared error", "where": "Fig. 2", "tag": "V"}
 ORDERING = {"metric": "test/mse", "lowest_first": [{"model.name": "a"}, {"model.name": "b"}], "where": "x", "tag": "C"}
@@ -116,6 +118,38 @@ def test_neighbours_of_an_ordering(means: tuple[float, float], half: float | Non
     (row,) = rows(paper, found("test/mse", *means, half=half), ["paper"])
     assert (row.verdict, row.red) == (verdict, red)
     assert not rows(paper, found("test/mse", *means, half=half), ["small"])[0].red
+
+
+def test_neighbours_are_judged_by_paired_differences(tmp_path: Path) -> None:
+    """Errors vary much over examples, and hardly between the models: intervals overlap, the difference is clear."""
+    draw = np.random.default_rng(0)
+    common = draw.normal(5, 3, size=400)
+    for index, model in enumerate("abc"):
+        errors = common + (0.1, 0.0, 0.2)[index] + 0.1 * draw.normal(size=400)
+        mean = float(errors.mean())
+        metrics = {
+            "test/error": mean,
+            "test/mse": mean / 64,
+            "test/error_low": mean - 0.3,
+            "test/error_high": mean + 0.3,
+        }
+        path = write_run(tmp_path / model, {"model": {"name": model}}, metrics | {"probe/error": 0.1})
+        write_contributions(path, [Contributions({"error": errors}, {}, np.zeros(0))])
+        wrong = Contributions({"error": (np.arange(400) < 40 + 20 * index).astype(float)}, {}, np.zeros(0))
+        write_contributions(path, [wrong], "probe")
+    places = [{"model.name": name} for name in "abc"]
+    orderings = [ORDERING | {"metric": metric, "lowest_first": places} for metric in ("test/mse", "probe/error")]
+    paper = read_paper({"title": "t", "orderings": [orderings[0] | {"times": 64}, orderings[1]]})
+    measured = summarize(find_runs([tmp_path]), paper, ())
+    found = rows(paper, measured, ["paper"])
+    assert [row.verdict for row in found] == ["reversed", "held", "held", "held"]
+    assert [row.red for row in found] == [True, False, False, False]
+    assert found[0].difference.startswith("-0.1") and "±" in found[0].difference
+    assert found[2].difference.startswith("0.050"), "of an evaluation's examples"
+    assert keep(tmp_path, "x", "paper", measured) and read_record(tmp_path, "x") == {"paper": measured}
+    (tmp_path / "b" / "per_example.npz").unlink()
+    again = summarize(find_runs([tmp_path]), paper, ())
+    assert [row.verdict for row in rows(paper, again, ["paper"])][:2] == ["not judged", "not judged"]
 
 
 def test_a_place_of_an_ordering_may_have_its_own_metric() -> None:

@@ -24,14 +24,19 @@ ENVIRONMENT = {"AELAB_TRUSTED": "dying.", "PYTHONPATH": str(Path(__file__).paren
 
 
 class Dying(Autoencoder):
-    """``end``: how the process ends in the second epoch; ``late``: it trains on until another one has died."""
+    """``end``: how the process ends in the second epoch; ``late``: it trains on until another one has died.
 
-    def __init__(self, *args: Any, end: str = "none", **kwargs: Any) -> None:
+    ``victim``: the seed that it ends of, alone or in a stack; -1: of any.
+    """
+
+    def __init__(self, *args: Any, end: str = "none", victim: int = -1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.end = end
+        self.victim = victim
 
     def corrupt(self, x: torch.Tensor, generator: Any = None) -> torch.Tensor:
-        if self.training and self.trainer.current_epoch == 1:
+        seeds = self.seed if isinstance(self.seed, list) else [self.seed]
+        if self.training and self.trainer.current_epoch == 1 and (self.victim < 0 or self.victim in seeds):
             end(self.end, Path(self.trainer.default_root_dir))
         return super().corrupt(x, generator)
 

@@ -55,7 +55,7 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
         *STEPPED[::2], "data.path={folder}/pictures",
     ),
 }  # fmt: skip
-GRID = ("-m", "model=undercomplete,denoising", "network.code_size=1,2,3", "seed=0,1")
+GRID = ("-m", "hydra/launcher=workers", "model=undercomplete,denoising", "network.code_size=1,2,3", "seed=0,1")
 
 
 def child(task: Callable[[], int], log: Path) -> int:

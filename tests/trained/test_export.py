@@ -185,7 +185,7 @@ def test_the_codes_of_a_runs_data_are_data(
         (("run={run}", "format=onnx", "replica=first"), "replica=first: must be a number"),
         (("run={run}", "format=torch_export", "path={run}/manifest.json/x"), "path="),
         (("run={run}", "format=codes", "path={run}/manifest.json/x.npz"), "path="),
-        (("run={run}", "format=codes", "path=codes.csv"), "path=codes.csv: codes are written as .npz"),
+        (("run={run}", "format=codes", "path=codes.txt"), "path=codes.txt: written as .npz, .csv or .parquet"),
         (("run={run}", "frmat=onnx"), "frmat=onnx: unknown key"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_frame_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
     rows = data.preprocessing.restore(data.examples("train"))[:, 0]
     place = [int(np.argmin(np.abs(frame["age"] - row))) for row in rows.tolist()]
     np.testing.assert_allclose(code[place], seen, atol=1e-4)
-    with pytest.raises(UserError, match="the frame has no column size, which the run was trained with"):
+    with pytest.raises(UserError, match="no column size, which the run was trained with"):
         trained.encode(frame[["age", "kind"]])
 
 
@@ -232,3 +232,13 @@ def test_untrusted_targets_are_refused(target: str, tmp_path: Path) -> None:
             with pytest.raises(UserError, match=rf"{group}._target_={target}: not one of the names that"):
                 instantiate(group, config)
     assert not mark.exists()
+
+
+def test_an_array_with_gaps_is_refused_where_nothing_fills_them(digits: tuple[Run, np.ndarray, DictConfig]) -> None:
+    trained, x, _ = digits
+    for odd in (np.nan, np.inf):
+        gap = x[:5].copy()
+        gap[3, 7] = odd
+        for ask in (trained.encode, trained.reconstruct, trained.anomaly_score):
+            with pytest.raises(UserError, match=r"NaN .* in 1 of 5 examples, first in value 7 of example 3"):
+                ask(gap)

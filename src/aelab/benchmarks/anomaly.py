@@ -22,7 +22,7 @@ def benchmark(rounds: int) -> list[Row]:
         return []
     timed = [row for table in TIMED for row in _in_time(table, rounds)]
     tables = sorted((path.stem.partition("_")[2] for path in TABLES.glob("*_*.npz")), key=str.lower)
-    return [*timed, *side_by_side(tables)]
+    return [*timed, *side_by_side(tables, range(rounds))]
 
 
 def _in_time(table: str, rounds: int) -> list[Row]:

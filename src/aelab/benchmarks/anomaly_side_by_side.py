@@ -17,15 +17,14 @@ from sklearn.metrics import roc_auc_score
 from aelab.benchmarks.anomaly_methods import Method, Scores, Split, methods, split_of
 from aelab.benchmarks.timing import Row, silenced
 
-SEEDS = range(3)  # of the splits
 BOTH = "ours + isolation forest"
 LEAST = 1e-12
 
 Found = dict[str, list[Scores]]  # by setting
 
 
-def side_by_side(tables: Sequence[str]) -> Iterator[Row]:
-    """A row for each table and method, then means over tables and what ours is above each method by.
+def side_by_side(tables: Sequence[str], splits_of: Sequence[int]) -> Iterator[Row]:
+    """Of the splits by these seeds: a row for each table and method, then means over tables and differences to ours.
 
     Of a mean over tables the interval is over splits, the tables fixed; of a difference there are two: over splits, and
     over tables, had others of their kind been taken.
@@ -34,7 +33,7 @@ def side_by_side(tables: Sequence[str]) -> Iterator[Row]:
     areas: dict[str, list[list[float]]] = {name: [] for name in (*known, BOTH)}  # [split][table]
     chosen: dict[str, list[str]] = {name: [] for name in areas}
     seconds = dict.fromkeys(areas, 0.0)
-    for seed in SEEDS:
+    for seed in splits_of:
         splits = [split_of(table, seed) for table in tables]
         found = {name: _timed(method, splits, name, seconds) for name, method in known.items()}
         pairs = zip(found["ours"], found["isolation forest"], strict=True)

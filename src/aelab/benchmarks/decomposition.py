@@ -65,7 +65,7 @@ def forward(models: list[Autoencoder], x: Tensor) -> None:
 
 def stream(models: list[Autoencoder], x: Tensor) -> None:
     count = len(models) if len(models) > 1 else 16
-    decompose(partial(predictions, models), models[0].error, batches(x), [True] * count, range(count))
+    decompose(partial(predictions, models), models[0].error, batches(x), [True] * count, [range(count)], [None])
 
 
 def memory(count: int) -> Row:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from aelab.building.agreement import check_event, check_noise, check_range
+from aelab.building.once import once
 from aelab.building.progress import Progress
 from aelab.config.objects import conf_dir, instantiate
 from aelab.config.quoted import named
@@ -23,10 +25,8 @@ from aelab.data.preprocessing import Preprocessing
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error
-from aelab.runs.best_checkpoint import BestCheckpoint
-from aelab.runs.checkpoints import AtomicCheckpointIO, LastCheckpoint
 from aelab.runs.epoch_state import EpochState
-from aelab.runs.history import History
+from aelab.runs.fit_files import FitFiles
 
 INITIALIZATION_EXAMPLES = 10_000
 STEPS_PER_EXECUTION = 16
@@ -40,6 +40,16 @@ def build_data(config: DictConfig, fetch: bool = True, known: Preprocessing | No
     ``fetch``: download and write files where some are lacking. ``known``: the preprocessing of a run whose data these
     are, which is applied and not measured anew.
     """
+    if not fetch or known:
+        return _read(config, fetch, known)
+    settings: Any = [OmegaConf.to_container(node, resolve=True) for node in (config.data, config.error)]
+    order = settings[0].pop("seed", None)
+    data = copy.copy(once(lambda: json.dumps(settings, sort_keys=True), lambda: _read(config, fetch, known)))
+    data.values, data.seed, data.trainer = dict(data.values), order, None
+    return data
+
+
+def _read(config: DictConfig, fetch: bool, known: Preprocessing | None) -> DataModule:
     data: DataModule = instantiate("data", config.data)
     data.fetches = fetch
     data.known = known
@@ -51,9 +61,13 @@ def build_data(config: DictConfig, fetch: bool = True, known: Preprocessing | No
 
 
 def build_model(
-    config: DictConfig, shape: tuple[int, ...], examples: Tensor | None = None, error: Error | None = None
+    config: DictConfig,
+    shape: tuple[int, ...],
+    examples: Tensor | None = None,
+    error: Error | None = None,
+    seed: int | None = None,
 ) -> Autoencoder:
-    """The model with its initial weights, which depend on ``seed`` only.
+    """The model with its initial weights, which depend on ``seed`` only; without one, the config's.
 
     ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
     None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
@@ -67,8 +81,9 @@ def build_model(
         )
     corruption = instantiate("corruption", config.corruption)
     check_noise(config, error, corruption)
+    seed = config.seed if seed is None else seed
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.manual_seed(seed)
         network = instantiate("network", config.network, shape=shape)
         check_event(config, network, error)
         if hasattr(error, "sized"):
@@ -84,7 +99,7 @@ def build_model(
             corruption=corruption,
             optimizer=_optimizer(config),
             scheduler=scheduler,
-            seed=config.seed,
+            seed=seed,
         )
         model.monitor = monitor_of(config)
         model.draws_targets = config.data.get("binarize") == "dynamic"
@@ -165,27 +180,11 @@ def joined_steps(config: DictConfig, data: DataModule) -> int:
     return int(steps)
 
 
-def build_trainer(
-    config: DictConfig,
-    directory: Path | None,
-    extra: Sequence[Callback] = (),
-    best: BestCheckpoint | None = None,
-) -> pl.Trainer:
-    """Lightning's Trainer: metrics once an epoch, no bar of its own, checkpoints in ``directory``.
-
-    ``directory``: None writes and shows nothing. ``best``: writes ``best.ckpt``; a stack of replicas has none and
-    remembers the best epoch of each instead.
-    """
+def build_trainer(config: DictConfig, files: FitFiles | None, extra: Sequence[Callback] = ()) -> pl.Trainer:
+    """Lightning's Trainer: metrics once an epoch, no bar of its own. ``files``: None writes and shows nothing."""
     callbacks: list[Callback] = [EpochState(), *extra]
-    if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
-        callbacks = [
-            Progress(),
-            *callbacks,
-            History(directory / "metrics.jsonl", None),
-            *([best] if best else []),
-            LastCheckpoint(directory),
-        ]
+    if files is not None:
+        callbacks = [Progress(), *callbacks, *files.callbacks]
     if config.callbacks.early_stopping is not None:
         callbacks.append(EarlyStopping(monitor_of(config), patience=config.callbacks.early_stopping, mode="min"))
     own = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key != "steps_per_execution"])
@@ -195,13 +194,13 @@ def build_trainer(
         trainer: pl.Trainer = instantiate(
             "trainer",
             own,
-            default_root_dir=directory,
+            default_root_dir=files and files.directory,
             logger=False,
             callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[files.writer] if files else [],
             enable_progress_bar=False,
             enable_model_summary=False,
-            enable_checkpointing=directory is not None,
+            enable_checkpointing=files is not None,
             num_sanity_val_steps=0,
             log_every_n_steps=10**9,
             use_distributed_sampler=False,

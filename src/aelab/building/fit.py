@@ -26,7 +26,7 @@ from aelab.replicas.best import BestWeights
 from aelab.replicas.rates import with_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.runs.best_checkpoint import BestCheckpoint
-from aelab.runs.checkpoints import last_intact
+from aelab.runs.fit_files import FitFiles, files_of_run
 from aelab.runs.follower import Follower
 from aelab.runs.history import History
 from aelab.runs.picture_callback import PictureCallback
@@ -35,7 +35,7 @@ State = dict[str, Tensor]
 
 
 class Member(NamedTuple):
-    """One model of a fit. ``config``: its own, seed included. ``rows``: of the training part, long ``[n]``; None: all.
+    """One model of a fit. ``rows``: of the training part, long ``[n]``; None: all. ``seed``: instead of the config's.
 
     Members of one fit may differ in the seed, the rows (not their number), the code size, the learning rate and the
     hyperparameters that the variant and the corruption list as ``varying``.
@@ -43,12 +43,13 @@ class Member(NamedTuple):
 
     config: DictConfig
     rows: Tensor | None = None
+    seed: int | None = None
 
 
 def build_member(member: Member, data: DataModule, error: Error | None = None) -> Autoencoder:
     """A member's model with its initial weights. ``error``: instead of that of its config."""
     examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
-    return build_model(member.config, data.shape, examples, error)
+    return build_model(member.config, data.shape, examples, error, member.seed)
 
 
 class Fit:
@@ -56,7 +57,8 @@ class Fit:
 
     ``model``: the member's own where there is one, whose parameters have no leading axis, since a stack of one costs
     12 % more; else a stack. ``data``: what it trains on, a view of what was given. ``best``: keeps the weights of each
-    member's best epoch. ``directory``: of the checkpoints and the history; None writes and shows nothing.
+    member's best epoch. ``directory``: of the run's checkpoints and history. ``files``: instead, where the members
+    are of several runs. With neither nothing is written and shown.
 
     Raises UserError where the model, the optimiser or the trainer cannot be built, or members cannot share a stack.
     """
@@ -69,6 +71,7 @@ class Fit:
         directory: Path | None = None,
         callbacks: Sequence[Callback] = (),
         error: Error | None = None,
+        files: FitFiles | None = None,
     ) -> None:
         config = members[0].config
         self.members = list(members)
@@ -80,10 +83,9 @@ class Fit:
         self.model.automatic_optimization = steps == 1
         self.data = self._view(data, steps)
         self.best = best
-        self.directory = directory
-        extra = [best, *callbacks] if isinstance(best, BestWeights) else list(callbacks)
         on_disk = best if isinstance(best, BestCheckpoint) else None
-        self.trainer = build_trainer(config, directory, extra, on_disk)
+        self.files = files_of_run(directory, on_disk) if directory else files
+        self.trainer = build_trainer(config, self.files, callbacks if on_disk else [best, *callbacks])
 
     def follow(self, follower: Follower | None) -> None:
         """Let somebody show what is recorded from now on."""
@@ -102,12 +104,12 @@ class Fit:
 
     def _view(self, data: DataModule, steps: int) -> DataModule:
         rows = [torch.arange(data.size("train")) if member.rows is None else member.rows for member in self.members]
-        seeds = [member.config.data.seed if member.rows is None else member.config.seed for member in self.members]
+        seeds = [member.config.data.seed if member.seed is None else member.seed for member in self.members]
         return data.view(torch.stack(rows), seeds, steps) if len(rows) > 1 else data.view(rows[0], seeds[0], steps)
 
     def run(self) -> None:
         """Train, from the last checkpoint in the directory where there is one. Raises DivergedError."""
-        resumed = None if self.directory is None else last_intact(self.directory)
+        resumed = self.files.last() if self.files else None
         self.trainer.fit(self.model, datamodule=self.data, ckpt_path=resumed, weights_only=True)
 
     def keep_best(self) -> bool:
@@ -117,6 +119,7 @@ class Fit:
     def test(self) -> None:
         """Measure the weights on all parts: ``model.latest`` has each member's metrics, the trainer their means."""
         self.model.eval()
+        self.model.latest.clear()  # what was measured of other weights, in training, is not theirs
         self.trainer.test(self.model, datamodule=self.data, verbose=False)
 
     def states(self) -> list[State]:

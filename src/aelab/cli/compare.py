@@ -40,8 +40,8 @@ def compare(
     from aelab.comparison.differences_table import print_differences
     from aelab.comparison.figures.choice import draw_figures
     from aelab.comparison.groups import gather, over_seeds, rows, write_csv
+    from aelab.comparison.printed import print_tables
     from aelab.comparison.report.page import write_report
-    from aelab.comparison.table import print_table
     from aelab.comparison.verdict import verdict
     from aelab.reproducing.section import paper_sections
 
@@ -54,7 +54,7 @@ def compare(
     differences = paired_differences(comparison, against)
     figures = draw_figures(comparison, output / "figures", differences)
     report = write_report(comparison, figures, output / "report.html", paper_sections(comparison.runs))
-    print_table(comparison)
+    print_tables(comparison)
     print(*verdict(comparison), sep="\n")
     print_differences(differences)
     problem = None

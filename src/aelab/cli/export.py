@@ -38,7 +38,10 @@ def _export(config: DictConfig) -> None:
     path = None if config.path is None else Path(str(config.path)).expanduser()
     run = load_run(str(config.run), replica=config.replica)
     kind = pick("format", config.format, [*SUFFIXES, "codes"])
-    line = write_codes(run, path) if kind == "codes" else export(run, kind, str(config.which), path)
+    if kind == "codes":
+        line = write_codes(run, path, config.force)
+    else:
+        line = export(run, kind, str(config.which), path, config.columns, config.force)
     print(line, flush=True)
 
 

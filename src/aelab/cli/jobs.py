@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import sys
@@ -14,12 +15,14 @@ from typing import NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, run_job
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from aelab.cli.composing import Composer
 from aelab.cli.deaths import deaths, record_death
 from aelab.cli.ending import failures
+from aelab.cli.grouping import likely_companions
 from aelab.errors import UserError
-from aelab.machines.worker import Answer, Died, Done, Stopped
+from aelab.machines.worker import Answer, Died, Done
 from aelab.machines.workers import Workers
 from aelab.runs.identity import run_id
 
@@ -38,13 +41,16 @@ class Job(NamedTuple):
     """``number``: its place in the sweep."""
 
     number: int
-    overrides: list[str]
+    overrides: tuple[str, ...]
 
 
 class Jobs:
-    """What a launcher has to do with jobs, ``count`` at a time."""
+    """What a launcher has to do with jobs, ``count`` at a time; ``stacked``: runs that can share a stack are fitted
+    together."""
 
-    def __init__(self, count: int, context: HydraContext, config: DictConfig, task: TaskFunction) -> None:
+    def __init__(
+        self, count: int, stacked: bool, context: HydraContext, config: DictConfig, task: TaskFunction
+    ) -> None:
         if count < 1:
             raise UserError(f"hydra.launcher.n_jobs={count}: must be at least 1")
         self.context = context
@@ -52,10 +58,12 @@ class Jobs:
         self.task = task
         self.directory = Path(config.paths.outputs) / config.sweep
         self.count = count
+        self.stacked = stacked
+        self.composer = Composer(context, config)
         self.died_before: set[tuple[str, ...]] | None = None
         if count > 1:
             share_cores(count)
-        self.workers = Workers(count, self._done)
+        self.workers = Workers(count, self._all_done)
 
     def launch(self, jobs: Sequence[Job]) -> list[JobReturn]:
         """What came of each job, in their order; nan for one that has no result.
@@ -65,24 +73,35 @@ class Jobs:
         if stays_here():
             return [self._here(job) for job in jobs]
         results: dict[int, JobReturn] = {}
+        alone: list[list[Job]] = []
 
-        def ends(job: Job, answer: Answer) -> None:
-            results[job.number] = self._result(job, answer)
+        def ends(several: list[Job], answer: Answer) -> None:
+            if isinstance(answer, Died) and len(several) > 1 and self.workers.signum is None:
+                alone.extend([job] for job in several)  # one of them is to blame
+            else:
+                results.update(self._results(several, answer))
 
-        self.workers.do(sorted(jobs, key=self._has_died), self._told, ends)
+        died = [job for job in jobs if self._has_died(job)]
+        sound = [job for job in jobs if job not in died]
+        together = likely_companions(sound, self.count) if self.stacked else [[job] for job in sound]
+        self.workers.do([*together, *([job] for job in died)], self._told, ends)
+        if alone:
+            print("a process with several runs died; each is tried by itself", file=sys.stderr, flush=True)
+            self.workers.do(alone, self._told, ends)
         if self.workers.signum is not None:
             raise SweepInterrupted(f"interrupted; the same command resumes {self.directory}", self.workers.signum)
         return [results[job.number] for job in jobs]
 
     def _here(self, job: Job) -> JobReturn:
-        self._told(job)
+        self._told([job])
         before = list(failures)
         result, failed = self._done(job)
         failures[:] = [*before, *failed]
         return result
 
-    def _told(self, job: Job) -> None:
-        log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
+    def _told(self, several: list[Job]) -> None:
+        for job in several:
+            log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
 
     def _has_died(self, job: Job) -> bool:
         if self.died_before is None:
@@ -91,11 +110,33 @@ class Jobs:
 
     # --- in a worker ---
 
-    def _done(self, job: Job) -> tuple[JobReturn, list[str]]:
-        """Compose a job and do it; its result, and the failures that count for the exit status."""
+    def _all_done(self, jobs: list[Job]) -> dict[int, tuple[JobReturn, list[str]]]:
+        """Do jobs, after fitting together what can be; by number each one's result, and the failures that count."""
+        if len(jobs) == 1:
+            return {jobs[0].number: self._done(jobs[0])}
+        from aelab.building.once import sharing
+        from aelab.fitting.fit_together import fitted_together
+
+        composed = {job: config for job in jobs if (config := self._composed_if_sound(job))}
+        results: dict[int, tuple[JobReturn, list[str]]] = {}
+        with sharing():
+            ready = list(composed)
+            for numbers in fitted_together([_as_task(composed[job]) for job in ready]):
+                results |= {ready[n].number: self._done(ready[n], composed[ready[n]]) for n in numbers}
+            left = [job for job in jobs if job.number not in results]
+            return results | {job.number: self._done(job, composed.get(job)) for job in left}
+
+    def _composed_if_sound(self, job: Job) -> DictConfig | None:
+        try:
+            return self.composer.compose(*job)
+        except Exception:  # told where it is done
+            return None
+
+    def _done(self, job: Job, config: DictConfig | None = None) -> tuple[JobReturn, list[str]]:
+        """Do a job, composed if it is not yet; its result, and the failures that count for the exit status."""
         failures.clear()
         try:
-            config = self._composed(job)
+            config = self.composer.compose(*job) if config is None else config
             done = run_job(
                 hydra_context=self.context,
                 task_function=self.task,
@@ -112,12 +153,6 @@ class Jobs:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         return _returned(job, value), list(failures)
 
-    def _composed(self, job: Job) -> DictConfig:
-        config = self.context.config_loader.load_sweep_config(self.config, list(job.overrides))
-        with open_dict(config):
-            config.hydra.job.id = config.hydra.job.num = job.number
-        return config
-
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of a job that failed before its run could."""
         from aelab.config.explain import explain
@@ -129,23 +164,22 @@ class Jobs:
 
     # --- in the parent ---
 
-    def _result(self, job: Job, answer: Answer) -> JobReturn:
+    def _results(self, jobs: list[Job], answer: Answer) -> dict[int, JobReturn]:
         match answer:
-            case Done((result, failed)):
-                failures.extend(failed)
-                return result
+            case Done(done):
+                for _, failed in done.values():
+                    failures.extend(failed)
+                return {number: result for number, (result, _) in done.items()}
             case Died() if self.workers.signum is None:
-                failures.append(str(job.number))
-                print(f"{self._recorded(job, answer)}; the same command tries it again, last", file=sys.stderr)
-            case Stopped():
-                failures.append(str(job.number))
-        return _returned(job, float("nan"))
+                print(f"{self._recorded(jobs[0], answer)}; the same command tries it again, last", file=sys.stderr)
+        failures.extend(str(job.number) for job in jobs)
+        return {job.number: _returned(job, float("nan")) for job in jobs}
 
     def _recorded(self, job: Job, death: Died) -> str:
         """Write into a job's manifest that it died; what to say of it."""
         before = HydraConfig.instance().cfg
         try:
-            config = self._composed(job)
+            config = self.composer.compose(*job)
             HydraConfig.instance().set_config(config)
             directory = Path(config.paths.outputs) / config.sweep / run_id(config)
             record_death(directory, config, _of_the_run(job.overrides), death)
@@ -156,6 +190,15 @@ class Jobs:
             return f"{' '.join(_of_the_run(job.overrides))}: died: {death} (in no manifest: {reason})"
         finally:
             HydraConfig.instance().cfg = before
+
+
+def _as_task(config: DictConfig) -> tuple[DictConfig, list[str]]:
+    """What a program is given of a job, and what of it was typed."""
+    typed: list[str] = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # type: ignore[assignment]
+    task = copy.deepcopy(config)
+    with read_write(task), open_dict(task):
+        del task["hydra"]
+    return task, typed
 
 
 def stays_here() -> bool:

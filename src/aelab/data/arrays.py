@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aelab.data.files.array_files import dense, doubts, is_sparse, parts_named
+from aelab.data.files.array_files import dense, doubts, is_sparse, nothing_behind, parts_named
 from aelab.data.files.user_files import pick, unreadable, user_path
-from aelab.data.module import DataModule
+from aelab.data.module import PARTS, DataModule
 from aelab.data.preprocessing import NUMBERS, PIXELS
 from aelab.data.source import Source
 from aelab.errors import UserError
@@ -23,8 +23,9 @@ class Arrays(DataModule):
     uint8 counts as 0..255 and is scaled to [0, 1]; every other real type is taken as it is. Images from 0 to 1 are
     pixels, too: what is encoded later may be uint8.
     ``key``: the array of the .npz (``x``, ``X`` or the only one). ``label``: its labels ``[N]`` (``y`` if it
-    is there). Without them ``x_train``, ``x_test``, ``y_train``, ... are the parts. A sparse matrix of SciPy becomes
-    a dense one. ``channels_last``: images are ``[N, H, W, C]``.
+    is there). An array ``part`` says which part each example is of, as in exported codes. Without ``x`` the arrays
+    ``x_train``, ``x_test``, ``y_train``, ... are the parts. A sparse matrix of SciPy becomes a dense one.
+    ``channels_last``: images are ``[N, H, W, C]``.
     """
 
     unused = ()
@@ -36,6 +37,7 @@ class Arrays(DataModule):
         self.key = key
         self.label = label
         self.channels_last = channels_last
+        self.place: dict[str, np.ndarray] = {}
 
     def label_advice(self) -> str:
         return "save them with np.savez(path, x=..., y=...), or name their array with data.label=<key>"
@@ -49,7 +51,7 @@ class Arrays(DataModule):
             labels = _as_labels(labels.reshape(-1), path)
         values = self._shaped(as_values(x, path))
         self.say(*doubts(values, self.standardize))
-        return Source(values, labels, kind=_kind(values))
+        return Source(values, labels, kind=_kind(values), origin=self.place)
 
     def _load(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         if path.suffix.lower() not in (".npy", ".npz"):
@@ -66,12 +68,20 @@ class Arrays(DataModule):
                     return x, None
                 if self.key is None and self.label is None and (parts := parts_named(content.files)):
                     return self._in_parts(path, content, parts)
-                key, label = self._keys(content.files)
-                if self.key is None and (more := [name for name in content.files if name not in (key, label)]):
-                    self.say(
-                        f"read {key}{f' and {label}' if label else ''} of {path.name}, and left out {', '.join(more)}"
-                    )
-                return np.atleast_1d(content[key]), None if label is None else content[label]
+                key, label = self.keys(content.files)
+                others = [name for name in content.files if name not in (key, label, "part")]
+                if self.key is None and others:
+                    some = ", ".join(others)
+                    self.say(f"read {key}{f' and {label}' if label else ''} of {path.name}, and left out {some}")
+                x = np.atleast_1d(content[key])
+                others = [name for name in content.files if name not in (key, label)]
+                if "part" in others:
+                    others.remove("part")
+                    self._given(content["part"], len(x), path)
+                if self.key is None and others:
+                    with_labels = f" and {label}" if label else ""
+                    self.say(f"read {key}{with_labels} of {path.name}, and left out {', '.join(others)}")
+                return x, None if label is None else content[label]
         except UserError:
             raise
         except Exception as error:  # a damaged header leads numpy to anything, an array of exabytes included
@@ -84,12 +94,7 @@ class Arrays(DataModule):
 
     def _alone(self, path: Path, x: np.ndarray, file: BinaryIO) -> tuple[np.ndarray, None]:
         self._refuse_names("a .npy holds one array; use an .npz for several")
-        if rest := file.read(6):
-            what = "a second array" if rest == b"\x93NUMPY" else "something else"
-            raise UserError(
-                f"data.path={path}: behind an array of shape {list(x.shape)} stands {what}, which would be lost; save "
-                "several with np.savez"
-            )
+        nothing_behind(file, path, x.shape)
         return np.atleast_1d(x), None
 
     def _refuse_names(self, why: str) -> None:
@@ -118,11 +123,27 @@ class Arrays(DataModule):
         if known and len(known) < len(labels):
             lacking = [parts[part][0] for part, y in zip(parts, labels, strict=True) if y is None]
             raise UserError(f"data.path={path}: labels for some parts and none for {', '.join(lacking)}")
-        self.given = np.repeat(list(found), [len(x) for x in found.values()])
+        sizes = [len(x) for x in found.values()]
+        self.given = np.repeat(list(found), sizes)
+        self.place = {
+            "array": np.repeat([x for x, _ in parts.values()], sizes),
+            "row": np.concatenate([np.arange(size) for size in sizes]),
+        }
         self.say(f"parts as they are in {path.name}: " + ", ".join(f"{part} {len(x)}" for part, x in found.items()))
         return np.concatenate(list(found.values())), np.concatenate(known) if known else None
 
-    def _keys(self, names: list[str]) -> tuple[str, str | None]:
+    def _given(self, part: np.ndarray, count: int, path: Path) -> None:
+        """Keep the parts that exported codes are of, so that what was held out stays so."""
+        names = as_text(part)
+        if names.shape != (count,) or not np.isin(names, PARTS).all():
+            self.say(f"left out the array part of {path.name}: it does not say train, val or test of each example")
+            return
+        self.given = names
+        counts = ", ".join(f"{name} {int((names == name).sum())}" for name in PARTS)
+        self.say(f"parts as the array part of {path.name} says: {counts}")
+
+    def keys(self, names: list[str]) -> tuple[str, str | None]:
+        """The array of examples among those of an .npz, and that of the labels; UserError where they are not there."""
         default = "y" if "y" in names else None
         label = pick("data.label", self.label, names) if self.label else default
         if self.key:

@@ -14,23 +14,27 @@ SHOWN = 5
 
 def flat_values(extent: Extent, names: Sequence[str] | None, standardize: bool) -> list[str]:
     """Lines that name such values; ``names``: of the columns, else values are counted from 0."""
-    least = extent.low.numpy()
-    most = extent.high.numpy()
-    constant = np.flatnonzero(least == most)
+    constant = np.flatnonzero(extent.low.numpy() == extent.high.numpy())
     lines = []
     if len(constant):
         which = _listed(constant, names)
         lines.append(f"{which} {'is' if len(constant) == 1 else 'are'} the same in every training example")
+    return lines if standardize else lines + coarse_values(extent, names)
+
+
+def coarse_values(extent: Extent, names: Sequence[str] | None) -> list[str]:
+    """A line that names the values that float32 cannot tell apart."""
+    least, most = extent.low.numpy(), extent.high.numpy()
     with np.errstate(over="ignore", invalid="ignore"):
         step = np.spacing(np.maximum(abs(least), abs(most)).astype(np.float32)).astype(np.float64)
         coarse = np.flatnonzero((least < most) & (step * STEPS > most - least))
-    if len(coarse) and not standardize:
-        first = coarse[0]
-        lines.append(
-            f"{_listed(coarse, names)}: float32 has steps of {step[first]:g} there, in a range of "
-            f"{most[first] - least[first]:g}, and cannot tell values apart; use data.standardize=true"
-        )
-    return lines
+    if not len(coarse):
+        return []
+    first = coarse[0]
+    return [
+        f"{_listed(coarse, names)}: float32 has steps of {step[first]:g} there, in a range of "
+        f"{most[first] - least[first]:g}, and cannot tell values apart; use data.standardize=true"
+    ]
 
 
 def _listed(which: np.ndarray, names: Sequence[str] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,10 @@ class ImageFolder(DataModule):
     def size(self, part: str) -> int:
         return len(self.files[part])
 
+    def origin(self, part: str) -> Mapping[str, np.ndarray]:
+        """The ``file`` of each, relative to the folder, and its ``page``, counted from 0, where there are several."""
+        return file_and_page(self.files[part], self.pages)
+
     def fingerprint(self, part: str) -> str:
         """16 hex digits that name the part's files, their sizes, times of change, and how they are read."""
         lines = "\n".join(self._state(file) for file in self.files[part].tolist())
@@ -189,6 +194,15 @@ class ImageFolder(DataModule):
         deep = self.preprocessing.white is not None
         images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale, self.background, deep)
         return ImageLoader(images, batches, self.num_workers, persistent, pinned)
+
+
+def file_and_page(names: np.ndarray, pages: str | None) -> dict[str, np.ndarray]:
+    """Names of files, or of pages of files, ``[n]`` as arrays ``file`` and, where all ``pages`` are read, ``page``."""
+    parted = [name.partition(PAGE) for name in names.tolist()]
+    found = {"file": np.array([file for file, _, _ in parted])}
+    if pages == "all":
+        found["page"] = np.array([int(page or 0) for _, _, page in parted])
+    return found
 
 
 def _advice(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -85,6 +85,7 @@ class DataModule(pl.LightningDataModule):
         self.order: EpochOrder | None = None
         self.batches_per_step = 1
         self.labels: dict[str, np.ndarray] = {}
+        self.origins: dict[str, Mapping[str, np.ndarray]] = {}
         self.pictures: dict[str, dict[str, np.ndarray]] = {}
         self.shape: tuple[int, ...] = ()
         self.given: np.ndarray | None = None  # the part of each example, where the user's files say so
@@ -101,11 +102,12 @@ class DataModule(pl.LightningDataModule):
         source = self.read().check(self.name)
         self.shape = tuple(source.x.shape[1:])
         raw: dict[str, np.ndarray] = {}
-        for part, rows in self._split(len(source.x), source.labels, official_test=source.test_x is not None).items():
-            if len(rows):
-                self._take(part, source.x[rows], None if source.labels is None else source.labels[rows], raw)
-        if source.test_x is not None:
-            self._take("test", source.test_x, source.test_labels, raw)
+        split = self._split(len(source.x), source.labels, official_test=source.test_x is not None)
+        for part, some in source.divided(split):
+            raw[part] = np.ascontiguousarray(some.x.reshape(len(some.x), -1))
+            self.origins[part] = some.origin
+            if some.labels is not None:
+                self.labels[part] = some.labels
         cut = self.binarize == "threshold"
         self.preprocessing = self.known or Preprocessing(source.declared, source.columns, threshold=cut)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
@@ -141,10 +143,9 @@ class DataModule(pl.LightningDataModule):
         rows = split_rows(count, how, self.train_size, self.given, known, self.one_class, labels, self.name)
         return dict(zip(PARTS, rows, strict=True))
 
-    def _take(self, part: str, x: np.ndarray, labels: np.ndarray | None, raw: dict[str, np.ndarray]) -> None:
-        raw[part] = np.ascontiguousarray(x.reshape(len(x), -1))
-        if labels is not None:
-            self.labels[part] = labels
+    def origin(self, part: str) -> Mapping[str, np.ndarray]:
+        """Where the examples of a part were read, arrays ``[n]`` by name (see Source)."""
+        return self.origins[part]
 
     def size(self, part: str) -> int:
         """Number of examples of ``train``, ``val`` or ``test``."""
@@ -198,7 +199,7 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Any:
         order = self.order or EpochOrder(torch.arange(self.size("train")), self.seed)
-        part = next(part for part in ("fresh", "grey", "train") if part in self.values)
+        part = next((part for part in ("fresh", "grey") if part in self.values), "train")
         loader = self._loader(part, order, self.batch_size)
         return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,6 +23,9 @@ class Source:
     ``test_x``, ``test_labels``: the official test set, which selection never sees; None where there is
     none, and a test part is then drawn from ``x``.
     ``fill_missing``: NaN in ``x`` is a missing value, to be filled with the mean of the training part.
+    ``origin``: what leads back to where an example was read, arrays ``[N]`` by name: its ``row``, counted from 0 as the
+    user's file has them; of a table its ``id``; of parts of an .npz the ``array``. Empty: its place in ``x``, or in
+    ``test_x``.
     """
 
     x: np.ndarray
@@ -31,11 +35,31 @@ class Source:
     fill_missing: bool = False
     kind: str | None = None
     columns: Columns | None = None
+    origin: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def declared(self) -> str:
         """``kind``, or what is meant where it is None."""
         return self.kind or (PIXELS if self.x.dtype == np.uint8 and self.x.ndim == 4 else NUMBERS)
+
+    def divided(self, split: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Source]]:
+        """The parts that have examples, by the rows of each, one after the other; then the official test set."""
+        for part, rows in split.items():
+            if len(rows):
+                yield part, self._take(rows)
+        if self.test_x is not None:
+            yield "test", Source(self.test_x, self.test_labels, origin={"row": np.arange(len(self.test_x))})
+
+    def _take(self, rows: np.ndarray) -> Source:
+        origin = self.origin or {"row": np.arange(len(self.x))}
+        return replace(
+            self,
+            x=self.x[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            origin={name: values[rows] for name, values in origin.items()},
+            test_x=None,
+            test_labels=None,
+        )
 
     def check(self, name: str) -> Source:
         """Return self, or raise UserError for empty, single-example or non-finite data."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,16 @@ from aelab.data.source import check_finite
 from aelab.data.table import Table
 from aelab.data.tables.columns import Columns
 from aelab.data.tables.frames import WANTED
-from aelab.data.tables.labels import LabelType
 from aelab.data.tables.parts import files_below
 from aelab.data.tables.reading import TableFile
+from aelab.data.tables.wanted import Beside, Wanted
 from aelab.errors import UserError
 
 CHUNK = 8 * 2**20  # bytes of double precision that are held at a time
 
 
 class StreamedTable(Table):
-    """As ``Table``, and the same numbers; only labels and one chunk of rows are ever in memory.
+    """As ``Table``, and the same numbers; only labels, numbers and ids of rows and a chunk of them are ever in memory.
 
     ``cache``: folder of the rows, which are written when the table is first used or has changed.
     """
@@ -52,6 +52,8 @@ class StreamedTable(Table):
         asked += (self.missing, *self.categorical)
         if self.format.given():
             asked += (self.format, self.format.skip_rows) if self.format.skip_rows else (self.format,)
+        if self.id is not None:
+            asked += ("id", self.id)
         rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f64"
         if self.known is not None and self.known.raw == "float32" and rows.with_suffix(OLDER).exists():
             rows = rows.with_suffix(OLDER)
@@ -62,32 +64,38 @@ class StreamedTable(Table):
                 )
             self._write(path, rows)
         self.file = RowFile(rows)
-        self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(self.file.about or []))
+        about: dict[str, Any] = (
+            self.file.about if isinstance(self.file.about, dict) else {"columns": self.file.about or []}
+        )
+        self.marks = about.get("marks", {})  # which earlier versions did not write
+        self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(about["columns"]))
         self.shape = (self.file.columns,)
-        for part, chosen in self._split(len(self.file), self.file.labels).items():
+        labels = self.file.array("labels")
+        for part, chosen in self._split(len(self.file), labels).items():
             self.rows[part] = chosen
-            if self.file.labels is not None:
-                self.labels[part] = self.file.labels[chosen]
+            if labels is not None:
+                self.labels[part] = labels[chosen]
         self._fit(self._train, self.fills)
 
     def _write(self, path: Path, rows: Path) -> None:
         """Read the table twice: what its columns are, and its rows as values."""
         table = self._opened(path)
-        columns, label = self._wanted(table)
-        survey, labels = self._survey(table, columns, label), LabelType(table.as_numbers)
+        wanted = self._wanted(table)
+        survey, beside = self._survey(table, wanted), Beside(table, wanted)
 
         def seen() -> Iterator[pd.DataFrame]:
-            for frame in self._frames(table, CHUNK, columns, label):
-                whole = self._whole_rows(survey.see(frame), label)
-                if label is not None:
-                    labels.see(whole[label])
+            for frame in self._frames(table, CHUNK, wanted):
+                whole = self._whole_rows(survey.see(frame), wanted)
+                beside.see(whole)
                 yield whole
 
-        found = self._columns(seen(), columns)
-        self._check(survey, path, label)
+        found = self._columns(seen(), wanted.columns)
+        self._check(survey, path, wanted)
         self.say(*table.said, *survey.said(self.missing))
         print(f"data={self.name}: writing the rows of {path} to {rows}, once", flush=True)
-        write_rows(rows, self._chunks(path, table, found, columns, label, labels), found.plain())
+        about = {"columns": found.plain(), "marks": table.marks}
+        written = write_rows(rows, self._chunks(path, table, found, wanted, beside), about)
+        self.say(*beside.said(written.array("id")))
 
     def _columns(self, frames: Iterable[pd.DataFrame], columns: Sequence[str]) -> Columns:
         frames = iter(frames)
@@ -97,23 +105,17 @@ class StreamedTable(Table):
         return found
 
     def _chunks(
-        self,
-        path: Path,
-        table: TableFile,
-        found: Columns,
-        columns: Sequence[str],
-        label: str | None,
-        labels: LabelType,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        self, path: Path, table: TableFile, found: Columns, wanted: Wanted, beside: Beside
+    ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         first = 0
-        for read in self._frames(table, CHUNK, columns, label):
-            frame = self._whole_rows(read, label)
+        for read in self._frames(table, CHUNK, wanted):
+            frame = self._whole_rows(read, wanted)
             if frame.empty:
                 continue
             x = found.values(frame)
             check_finite(x, self.name, nan_too=not self.fills, first=first)
             first += len(x)
-            yield x, None if label is None else labels.values(frame[label])
+            yield x, beside.values(frame)
         if first < 2:
             raise UserError(f"data={self.name}: {first} example(s) in {path}; at least 2 are needed")
 
@@ -124,6 +126,18 @@ class StreamedTable(Table):
 
     def size(self, part: str) -> int:
         return len(self.rows[part])
+
+    def origin(self, part: str) -> Mapping[str, np.ndarray]:
+        chosen = self.rows[part]
+        row = self.file.array("row")
+        id = self.file.array("id")
+        if row is None and self.missing == "drop":
+            raise UserError(
+                f"data.cache={self.cache}: {self.file.path.name} is of an earlier version and does not tell which rows "
+                "of the table were left out; remove it and train once more"
+            )
+        found = {"row": chosen if row is None else row[chosen]}
+        return found if id is None else {**found, "id": id[chosen]}
 
     def fingerprint(self, part: str) -> str:
         """16 hex digits that name the table's content and which of its rows these are."""

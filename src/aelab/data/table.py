@@ -16,10 +16,10 @@ from aelab.data.source import Source
 from aelab.data.tables.columns import Columns, fit_columns
 from aelab.data.tables.format import Format, Missing
 from aelab.data.tables.frames import WANTED, open_table
-from aelab.data.tables.labels import LabelType
 from aelab.data.tables.reading import TableFile
 from aelab.data.tables.saved_index import is_saved_index
 from aelab.data.tables.survey import Survey
+from aelab.data.tables.wanted import Beside, Wanted
 from aelab.errors import UserError
 
 
@@ -28,7 +28,8 @@ class Table(DataModule):
 
     ``columns``: which, in that order; null takes all but the label. ``categorical``: those that are categories, with
     0 or 1 for each (see columns.py); all others must be numeric. ``label``: column of the labels, or of the target
-    of a regression; it is never an input. ``missing``: values that are not there are an ``error``, ``drop`` their
+    of a regression; it is never an input. ``id``: column that names the rows; no input either, but codes and scores are
+    written beside it. ``missing``: values that are not there are an ``error``, ``drop`` their
     row, take the ``mean`` of their column over the training part, or, ``indicator``, the mean and beside the column
     a value that is 1 where it had none. ``separator`` to ``skip_rows``: how the file is written (see format.py).
     """
@@ -40,6 +41,7 @@ class Table(DataModule):
         self,
         columns: Sequence[str | int] | str | int | None = None,
         label: str | int | None = None,
+        id: str | int | None = None,
         missing: str = "error",
         standardize: bool = True,
         categorical: Sequence[str | int] | str | int | None = None,
@@ -57,6 +59,8 @@ class Table(DataModule):
         self.columns = [columns] if isinstance(columns, (str, int)) else columns
         self.categorical = [categorical] if isinstance(categorical, (str, int)) else categorical or []
         self.label = None if label is None else str(label)
+        self.id = None if id is None else str(id)
+        self.marks: dict[str, str] = {}
         self.missing = pick("data.missing", missing, self.missing_choices)
         self.format = Format.of(
             separator, missing_values, decimal=decimal, header=header, encoding=encoding, comment=comment,
@@ -69,39 +73,38 @@ class Table(DataModule):
     def read(self) -> Source:
         path = user_path(self.name, self.path, WANTED)
         table = self._opened(path)
-        columns, label = self._wanted(table)
-        survey, labels = self._survey(table, columns, label), LabelType(table.as_numbers)
-        [frame] = self._frames(table, None, columns, label)
+        wanted = self._wanted(table)
+        survey, beside = self._survey(table, wanted), Beside(table, wanted)
+        [frame] = self._frames(table, None, wanted)
         survey.see(frame)
-        self._check(survey, path, label)
-        frame = self._whole_rows(frame, label)
+        self._check(survey, path, wanted)
+        frame = self._whole_rows(frame, wanted)
         if frame.empty:
             raise UserError(f"data={self.name}: every row of {path} has a gap; use data.missing=mean")
-        values = self._columns([frame], columns)
-        if label is not None:
-            labels.see(frame[label])
-        self.say(*table.said, *survey.said(self.missing))
+        values = self._columns([frame], wanted.columns)
+        beside.see(frame)
+        origin = beside.values(frame)
+        self.marks = table.marks
+        self.say(*table.said, *survey.said(self.missing), *beside.said(origin.get("id")))
+        labels = origin.pop("labels", None)
         return Source(
-            values.values(frame), None if label is None else labels.values(frame[label]), fill_missing=self.fills,
-            kind=NUMBERS, columns=values,
-        )  # fmt: skip
+            values.values(frame), labels, fill_missing=self.fills, kind=NUMBERS, columns=values, origin=origin
+        )
 
     def _opened(self, path: Path) -> TableFile:
         return open_table(path, self.format)
 
-    def _frames(
-        self, table: TableFile, size: int | None, columns: Sequence[str], label: str | None
-    ) -> Iterator[pd.DataFrame]:
-        """The columns that are wanted and that of the labels, whole or about ``size`` bytes at a time."""
-        exact = {*map(str, self.categorical), *([] if label is None else [label])}
-        return table.frames(size, [*columns, label] if label else columns, exact)
+    def _frames(self, table: TableFile, size: int | None, wanted: Wanted) -> Iterator[pd.DataFrame]:
+        """The columns that are wanted, whole or about ``size`` bytes at a time."""
+        exact = {*map(str, self.categorical), *wanted.beside}
+        return table.frames(size, [*wanted.columns, *wanted.beside], exact)
 
-    def _survey(self, table: TableFile, columns: Sequence[str], label: str | None) -> Survey:
-        named = {*map(str, self.categorical), *([] if label is None else [label])}
-        return Survey(table, [*columns, label] if label else columns, named)
+    def _survey(self, table: TableFile, wanted: Wanted) -> Survey:
+        return Survey(table, wanted.filled, {*map(str, self.categorical), *wanted.beside})
 
-    def _check(self, survey: Survey, path: Path, label: str | None) -> None:
+    def _check(self, survey: Survey, path: Path, wanted: Wanted) -> None:
         """Raise UserError where a whole table, as it was seen, cannot be used."""
+        label = wanted.label
         if not survey.rows:
             raise UserError(f"data.path={path}: no rows below the names of the columns; at least 2 are needed")
         survey.check_numbers(self.name, list(map(str, self.categorical)), label, self.missing)
@@ -109,8 +112,8 @@ class Table(DataModule):
             raise UserError(f"data={self.name}: no values in {', '.join(empty)}; leave them out of data.columns")
         survey.check_gaps(self.name, self.missing, label)
 
-    def _whole_rows(self, frame: pd.DataFrame, label: str | None) -> pd.DataFrame:
-        return frame.dropna() if self.missing == "drop" else frame
+    def _whole_rows(self, frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+        return frame.dropna(subset=wanted.filled) if self.missing == "drop" else frame
 
     @property
     def fills(self) -> bool:
@@ -126,39 +129,43 @@ class Table(DataModule):
     def describe(self) -> dict[str, Any]:
         """Sizes, shape, content fingerprints and the names of the values."""
         columns = self.preprocessing.columns
-        return super().describe() | ({} if columns is None else {"columns": columns.names})
+        marks = {"marks": self.marks} if self.marks else {}
+        return super().describe() | ({} if columns is None else {"columns": columns.names}) | marks
 
-    def _wanted(self, table: TableFile) -> tuple[list[str], str | None]:
-        """The columns that are asked for and that of the labels; UserError where one is unknown, or both."""
+    def _wanted(self, table: TableFile) -> Wanted:
+        """The columns that are asked for; UserError where one is unknown, or would be an input and something else."""
         label = None if self.label is None else pick("data.label", self.label, table.names)
+        id = None if self.id is None else pick("data.id", self.id, table.names)
+        if label is not None and label == id:
+            raise UserError(f"data.id={id}: also data.label; leave one of them out")
+        beside = [name for name in (label, id) if name is not None]
         known = None if self.known is None else self.known.columns
         if self.columns is None:
-            left_out = self._left_out(table, label) if known is None else []
-            names = [c for c in table.names if c != label and c not in left_out]
+            left_out = self._left_out(table, beside) if known is None else []
+            names = [c for c in table.names if c not in (*beside, *left_out)]
             if known is not None:  # of a run, which has decided what to leave out
                 names = [column.name for column in known if column.name in names]
         else:
             names = list(dict.fromkeys(pick("data.columns", c, table.names) for c in self.columns))
-        if self.columns is not None and label in names:
-            raise UserError(f"data.label={label}: also in data.columns; leave it out of one of them")
+        for key, name in (("label", label), ("id", id)):
+            if self.columns is not None and name in names:
+                raise UserError(f"data.{key}={name}: also in data.columns; leave it out of one of them")
         if not names:
-            but = f" but that of the labels, data.label={label}" if label else " that is an input"
-            raise UserError(
-                f"data.path={self.path}: no column{but}; an example needs a value: add columns"
-                f"{', or leave data.label out' if label else ''}"
-            )
+            said = " ".join(f"data.{key}={name}" for key, name in (("label", label), ("id", id)) if name is not None)
+            but, fix = (f"but that of {said}", f", or leave {said} out") if said else ("that is an input", "")
+            raise UserError(f"data.path={self.path}: no column {but}; an example needs a value: add columns{fix}")
         for c in self.categorical:
             pick("data.categorical", c, names)
-        return names, label
+        return Wanted(names, label, id)
 
-    def _left_out(self, table: TableFile, label: str | None) -> list[str]:
+    def _left_out(self, table: TableFile, beside: Sequence[str]) -> list[str]:
         """Columns that number the rows: an index that was saved with the table, which is no input."""
-        kept = {*map(str, self.categorical), label}
+        kept = {*map(str, self.categorical), *beside}
         found = [name for name in table.set_aside if name not in kept]
         for name in table.nameless:
             if name in kept:
                 continue
-            others = [c for c in table.names if c not in (*table.nameless, label)]
+            others = [c for c in table.names if c not in (*table.nameless, *beside)]
             first = table.names[: table.names.index(name)]
             if all(before in found for before in first) and others and is_saved_index(table, name):
                 found.append(name)
@@ -170,6 +177,6 @@ class Table(DataModule):
         if found:
             self.say(
                 f"left out {', '.join(found)}, the saved index of the rows; "
-                f"{pasted('data.columns', [c for c in table.names if c != label][:20])} would take it in"
+                f"{pasted('data.columns', [c for c in table.names if c not in beside][:20])} would take it in"
             )
         return found

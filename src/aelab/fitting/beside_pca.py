@@ -9,6 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from aelab.building.once import once
+from aelab.data.batches.splits import fingerprint
 from aelab.data.module import DataModule
 from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_error, rebuilt
 from aelab.fitting.replication import Replication
@@ -22,12 +24,17 @@ def fitted_pca(data: DataModule, error: Error) -> PCA | None:
     """PCA of the training part, the baseline beside errors of numbers; None of symbols, and of too many values."""
     if not _has_pca(data, error):
         return None
-    return fit_pca(_pca_examples(data, "train"), _chunk(data))
+    return once(
+        lambda: f"pca of {data.fingerprint('train')}", lambda: fit_pca(_pca_examples(data, "train"), _chunk(data))
+    )
 
 
 def pca_test_error(pca: PCA, data: DataModule, code_size: int) -> float:
     """The error of PCA on the test part, as that of the model is measured."""
-    return pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data))
+    return once(
+        lambda: f"error of pca {[data.fingerprint(part) for part in ('train', 'test')]} {code_size}",
+        lambda: pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data)),
+    )
 
 
 def _pca_examples(data: DataModule, part: str) -> Examples:
@@ -70,7 +77,10 @@ class ReplicaPCA:
         largest = max(
             values.get("network.code_size", replication.config.network.code_size) for values in replication.settings
         )
-        fitted = [fit_pca(_own_rows(data, part, rows), _chunk(data)) for rows in sets]
+        fitted = once(
+            lambda: f"pca of {data.fingerprint(part)}, rows {fingerprint(sets.numpy())}",
+            lambda: [fit_pca(_own_rows(data, part, rows), _chunk(data)) for rows in sets],
+        )
         kept = [pca._replace(directions=pca.directions[:largest].clone()) for pca in fitted]
         return cls(kept, which)
 
@@ -78,8 +88,8 @@ class ReplicaPCA:
         """Reconstructions of all replicas from ``code_size`` values: x ``[B, D]`` to ``[K, B, D]``, in float64."""
 
         def predict(x: Tensor) -> Tensor:
-            outputs = torch.stack([rebuilt(pca, x.cpu(), code_size) for pca in self.fitted])
-            return outputs[self.which].to(x.device)
+            outputs = torch.stack([rebuilt(pca, x.cpu(), code_size) for pca in self.fitted])[self.which]
+            return outputs.to(x) if x.device.type == "mps" else outputs.to(x.device)  # Apple's has no float64
 
         return predict
 

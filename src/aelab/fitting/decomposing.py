@@ -67,18 +67,11 @@ def _by_partition(
     fitted: Fitted,
 ) -> list[Decomposition]:
     model = fitted.models[0]
-    return [
-        measure(
-            predict,
-            error,
-            replication.data.batches("test", model.device),
-            keep,
-            group,
-            _data_sets(replication),
-            model.corruption if replication.plan.corrupt_test else None,
-        )
-        for group in _partitions(replication, members)
-    ]
+    corruption = model.corruption if replication.plan.corrupt_test else None
+    groups = _partitions(replication, members)
+    every = _data_sets(replication)
+    sets = [every and [every[member] for member in group] for group in groups]
+    return measure(predict, error, replication.data.batches("test", model.device), keep, groups, sets, corruption)
 
 
 def _of_draws(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:

@@ -65,6 +65,7 @@ class Replication:
             self.data.generate_training_sets(self.plan.generator_seeds())
         self.assignment: Assignment = self.plan.assign(self.data.size("train"), config.seed)
         self.settings = self.plan.settings()
+        self.configs = self._configs()
         self._check()
         # members of a chunk are indices of replicas, setting by setting
         members = len(self.settings) * self.count
@@ -93,8 +94,8 @@ class Replication:
 
     def check(self, questions: Mapping[str, Evaluation]) -> None:
         """Raise UserError where the model of any setting, or a trainer, cannot be built, or not answer a question."""
-        for member in range(0, len(self.settings) * self.count, self.count):
-            config = self._member_config(member)
+        for index, config in enumerate(self.configs):
+            member = index * self.count
             model = self._build(member)
             check_ranges(resolved(config))
             check_optimizer(config, model)
@@ -115,16 +116,23 @@ class Replication:
         """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""
         return 6.0 * self._build(0).network.multiplications() * self.data.batch_size
 
-    def _member_config(self, member: int) -> DictConfig:
-        config = copy.deepcopy(self.config)
-        for key, value in self.settings[member // self.count].items():
-            OmegaConf.update(config, key, value)
-        config.seed = self.assignment.seeds[member % self.count]
-        return config
+    def _configs(self) -> list[DictConfig]:
+        """The config of each setting."""
+        configs = []
+        for values in self.settings:
+            config = copy.deepcopy(self.config)
+            for key, value in values.items():
+                OmegaConf.update(config, key, value)
+            configs.append(config)
+        return configs
 
     def members(self, indices: Iterable[int]) -> list[Member]:
         """Replicas by their index, setting by setting."""
-        return [Member(self._member_config(index), self.assignment.rows[index % self.count]) for index in indices]
+        rows, seeds = self.assignment.rows, self.assignment.seeds
+        return [
+            Member(self.configs[index // self.count], rows[index % self.count], seeds[index % self.count])
+            for index in indices
+        ]
 
     def _build(self, member: int) -> Autoencoder:
         return build_member(self.members([member])[0], self.data)
@@ -178,7 +186,7 @@ class Replication:
 
     def _fit_chunk(self, index: int, wandb_run: WandbRun | None) -> Fitted:
         best = BestWeights()
-        curves = [Curves(1, self.assignment.data_sets)] if self._draws_curves() else []
+        curves = [Curves(self.assignment.data_sets)] if self._draws_curves() else []
         members = self.members(self.chunks[index])
         fit = Fit(members, self.data, best, self.chunk_directory(index), curves)
         fit.follow(wandb_run if len(self.chunks) == 1 else None)

@@ -29,7 +29,6 @@ from aelab.runs.identity import UNNAMED, directory_name, resolved
 from aelab.runs.manifest import Manifest, read_manifest
 from aelab.runs.start_over import done_with, must_start_over, start_over, wait_for_start_over
 from aelab.tracking.wandb_run import is_open, open_wandb_run, reopen_wandb_run
-from aelab.trained.evaluate import evaluate, evaluate_later
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +97,10 @@ def _complete_already(config: DictConfig, directory: Path, record: dict[str, Any
         wandb_run = reopen_wandb_run(config, directory, record, Path(config.paths.outputs))
         wandb_run.finish(record["metrics"], 0)
     loggers = config.logger.name, record["config"]["logger"]["name"]  # of now and of then
-    evaluate_later(directory, config.get("evaluation"), wandb="none" not in loggers)
+    if config.get("evaluation"):
+        from aelab.trained.evaluate import evaluate_later  # what it imports takes longer than many a run
+
+        evaluate_later(directory, config.evaluation, wandb="none" not in loggers)
     return _monitored(record)
 
 
@@ -144,7 +146,10 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
         metrics = fit_and_test(config, directory, wandb_run, ready, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0
-        metrics |= evaluate(directory, config.get("evaluation"), wandb_run)
+        if config.get("evaluation"):
+            from aelab.trained.evaluate import evaluate
+
+            metrics |= evaluate(directory, config.evaluation, wandb_run)
     except (Interrupted, KeyboardInterrupt, SystemExit) as error:
         if exit_code:
             _close(manifest, "interrupted", error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -17,6 +18,9 @@ from aelab.replicas.rates import ELEMENTWISE
 # Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
 # step and replica it won 1.6 times and more; above 80 MFLOP it lost to memory traffic (docs/performance.md).
 STACKING_PAYS_BELOW = 30e6
+# Beyond it the parameters, gradients and moments of a stack leave a core's caches, and a step and replica costs more.
+STACK_BYTES = {"cpu": 8e6}
+BYTES_A_PARAMETER = 16
 LAYOUT = "replicas/chunks.json"  # in a run's directory: the chunks that its checkpoints are of
 
 
@@ -35,6 +39,21 @@ def chunks(
         size = min(size, plan.chunk)
     size = min(size, -(-members // processes))
     return [list(range(start, min(start + size, members))) for start in range(0, members, size)]
+
+
+def runs_of_stacks(members: Sequence[int], parameters: int, accelerator: str) -> list[list[int]]:
+    """Runs with so many ``members`` in stacks: the places of each stack's runs, in order, about equally many members.
+
+    ``parameters``: of one member.
+    """
+    most = STACK_BYTES.get(accelerator, 2e9) / (BYTES_A_PARAMETER * parameters)
+    count = min(len(members), max(1, math.ceil(sum(members) / most)))
+    stacks: list[list[int]] = [[] for _ in range(count)]
+    before = 0
+    for number, size in enumerate(members):
+        stacks[min(count - 1, int((before + size / 2) * count / sum(members)))].append(number)
+        before += size
+    return [stack for stack in stacks if stack]
 
 
 def begun(directory: Path, wanted: list[list[int]], plan: Plan) -> list[list[int]]:
@@ -63,7 +82,7 @@ def _trained(directory: Path) -> bool:
 
 
 def _stacked(plan: Plan, config: DictConfig, flops_per_step: Callable[[], float]) -> bool:
-    obstacle = _obstacle(config)
+    obstacle = obstacle_to_stacking(config)
     if plan.mode == "stacked" and obstacle:
         raise UserError(f"replicas.mode=stacked: {obstacle}; use replicas.mode=auto or sequential")
     if plan.mode != "auto" or obstacle:
@@ -73,7 +92,7 @@ def _stacked(plan: Plan, config: DictConfig, flops_per_step: Callable[[], float]
     return flops_per_step() < STACKING_PAYS_BELOW
 
 
-def _obstacle(config: DictConfig) -> str | None:
+def obstacle_to_stacking(config: DictConfig) -> str | None:
     """Why replicas cannot share a stack, or None."""
     optimizer = config.optimizer._target_.rpartition(".")[2]
     if optimizer not in ELEMENTWISE:

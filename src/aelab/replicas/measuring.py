@@ -43,20 +43,22 @@ def measure(
     error: Error,
     batches: Iterable[Tensor],
     keep: Sequence[bool],
-    members: Sequence[int],
-    data_sets: Sequence[int] | None = None,
+    groups: Sequence[Sequence[int]],
+    data_sets: Sequence[Sequence[int] | None],
     corruption: Corruption | None = None,
-) -> Decomposition:
-    """Decompose the error of the replicas ``members`` (indices) on ``batches`` ``[B, D]``, in one pass.
+) -> list[Decomposition]:
+    """Decompose the error of each group of replicas (their indices) on ``batches`` ``[B, D]``, in one pass.
 
     ``predict``: outputs ``[K, B, D]`` of all K replicas, as ``predictions`` gives them. ``keep``: per replica, False
-    for one that diverged. ``data_sets``: of a nested plan. ``corruption``: show the replicas inputs corrupted by it,
-    the same noise for all of them (common random numbers); the target stays clean.
+    for one that diverged. ``data_sets``: of each group's members, where its plan is nested. ``corruption``: show the
+    replicas inputs corrupted by it, the same noise for all of them (common random numbers); the target stays clean.
     """
-    groups = None if data_sets is None else [data_sets[k] for k in members]
-    decomposer = Decomposer(error, len(members), groups, [keep[k] for k in members])
+    decomposers = [
+        Decomposer(error, len(group), sets, [keep[k] for k in group])
+        for group, sets in zip(groups, data_sets, strict=True)
+    ]
     generator = None
-    index = torch.tensor(members)
+    indices = [torch.tensor(group) for group in groups]
     for x in batches:
         generator = generator or seeded_generator(0, 0, device=x.device)
         seen = corruption(x, generator) if corruption else x
@@ -64,8 +66,9 @@ def measure(
         size = max(1, VALUES_AT_A_TIME // (len(keep) * values))
         for part, target in zip(seen.split(size), x.split(size), strict=True):
             outputs = predict(part)
-            decomposer.update(outputs[index.to(outputs.device)], target)
-    return decomposer.result()
+            for decomposer, index in zip(decomposers, indices, strict=True):
+                decomposer.update(outputs[index.to(outputs.device)], target)
+    return [decomposer.result() for decomposer in decomposers]
 
 
 def averaged(results: Sequence[Decomposition], prefix: str = "test/") -> dict[str, float]:
@@ -90,32 +93,47 @@ def averaged(results: Sequence[Decomposition], prefix: str = "test/") -> dict[st
 
 
 class Curves(Callback):
-    """Logs ``val/bias2`` and ``val/variance`` every ``every`` epochs, from the stack in training."""
+    """Logs ``val/bias2`` and ``val/variance`` whenever the stack in training is validated.
 
-    def __init__(self, every: int, data_sets: Sequence[int] | None) -> None:
-        self.every = every
+    ``data_sets``: of a nested plan's replicas.
+    """
+
+    def __init__(self, data_sets: Sequence[int] | None) -> None:
         self.data_sets = data_sets
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if (trainer.current_epoch + 1) % self.every:
-            return
         assert isinstance(pl_module, Autoencoder)
-        batches = trainer.datamodule.batches("val", pl_module.device)  # type: ignore[attr-defined]
         count = len(pl_module.seed) if isinstance(pl_module.seed, list) else 1
-        keep = [bool(state) for state in _finite_replicas(pl_module, count)]
-        if sum(keep) < 2:
-            return
-        predict = partial(predictions, [pl_module])
-        result = measure(predict, pl_module.error, batches, keep, range(count), self.data_sets)
+        for name, value in curves_of(trainer, pl_module, [range(count)], [self.data_sets])[0].items():
+            pl_module.log(name, value)
+
+
+def curves_of(
+    trainer: pl.Trainer,
+    model: Autoencoder,
+    groups: Sequence[Sequence[int]],
+    data_sets: Sequence[Sequence[int] | None],
+) -> list[dict[str, Tensor]]:
+    """Bias² and variance of each group of a stack's replicas on the validation part.
+
+    Nothing of a group of which fewer than two are finite. ``data_sets``: as in ``measure``.
+    """
+    keep = _finite_replicas(model)
+    told = [number for number, group in enumerate(groups) if sum(keep[k] for k in group) > 1]
+    batches = trainer.datamodule.batches("val", model.device)  # type: ignore[attr-defined]
+    results = []
+    if told:
+        own = [groups[n] for n in told], [data_sets[n] for n in told]
+        results = measure(partial(predictions, [model]), model.error, batches, keep, *own)
+    found: list[dict[str, Tensor]] = [{} for _ in groups]
+    for number, result in zip(told, results, strict=True):
         values: dict[str, Any] = {"val/bias2": result.bias2, "val/variance": result.variance}
         if result.variance_data is not None:
             values |= {"val/variance_data": result.variance_data, "val/variance_init": result.variance_init}
-        for name, value in values.items():
-            pl_module.log(name, torch.tensor(value, dtype=torch.float64).float())
+        found[number] = {name: torch.tensor(value, dtype=torch.float64).float() for name, value in values.items()}
+    return found
 
 
-def _finite_replicas(model: Autoencoder, count: int) -> Tensor:
-    finite = torch.ones(count, dtype=torch.bool)
-    for parameter in model.parameters():
-        finite &= parameter.detach().flatten(1).isfinite().all(1).cpu()
-    return finite
+def _finite_replicas(model: Autoencoder) -> list[bool]:
+    finite = torch.stack([parameter.detach().flatten(1).isfinite().all(1).cpu() for parameter in model.parameters()])
+    return [bool(state) for state in finite.all(0)]

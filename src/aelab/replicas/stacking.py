@@ -27,11 +27,11 @@ def stack(models: Sequence[Autoencoder]) -> Autoencoder:
     """
     stacked = copy.deepcopy(models[0])
     for name, parameter in list(stacked.named_parameters()):
-        together = _padded([model.get_parameter(name).detach() for model in models])
+        together = padded([model.get_parameter(name).detach() for model in models])
         learns = nn.Parameter(together, requires_grad=parameter.requires_grad)
         _owner(stacked, name)._parameters[name.rpartition(".")[2]] = learns
     for name, _ in list(stacked.named_buffers()):
-        together = _padded([model.get_buffer(name) for model in models])
+        together = padded([model.get_buffer(name) for model in models])
         _owner(stacked, name)._buffers[name.rpartition(".")[2]] = together
     stacked.seed = [_lone_seed(model) for model in models]
     _vary(stacked, models)
@@ -53,7 +53,8 @@ def lone_state(stacked: Autoencoder, index: int, like: Autoencoder) -> dict[str,
     }
 
 
-def _padded(tensors: Sequence[Tensor]) -> Tensor:
+def padded(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors of equal or smaller sizes as one, ``[K, ...]``, with zeros behind the smaller ones."""
     shape = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
     return torch.stack(
         [

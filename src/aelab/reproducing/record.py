@@ -41,6 +41,8 @@ def keep(folder: Path, experiment: str, size: str, measured: Measured) -> bool:
 def _text(measured: Measured) -> str:
     """JSON, a line for each answer and each fact."""
     kept = asdict(measured)
+    if not measured.gaps:
+        del kept["gaps"]
     answers = ",\n  ".join(map(json.dumps, kept.pop("answers")))
     facts = ",\n ".join(f'"{name}": {json.dumps(value)}' for name, value in kept.items())
     return f'{{\n "answers": [\n  {answers}\n ],\n {facts}\n}}'

@@ -26,13 +26,15 @@ class BestCheckpoint(Checkpoint):
         self.score = torch.tensor(torch.inf)
         self.validated = -1
 
+    # what Lightning's class was called in the checkpoints of earlier versions, which thus go on
+    STATE_KEY = (
+        "ModelCheckpoint{'monitor': 'val/error', 'mode': 'min', 'every_n_train_steps': 0, "
+        "'every_n_epochs': 1, 'train_time_interval': None}"
+    )
+
     @property
     def state_key(self) -> str:
-        """What Lightning's class was called in the checkpoints of earlier versions, which thus go on."""
-        return (
-            "ModelCheckpoint{'monitor': 'val/error', 'mode': 'min', 'every_n_train_steps': 0, "
-            "'every_n_epochs': 1, 'train_time_interval': None}"
-        )
+        return self.STATE_KEY
 
     def state_dict(self) -> dict[str, Any]:
         return {"best_model_score": self.score}

@@ -50,7 +50,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if target.name == LAST and target.exists():
                 os.replace(target, target.with_name(BEFORE))
             os.replace(temporary, target)
-            _sync(target.parent)
+            sync(target.parent)
         except (OSError, RuntimeError) as error:
             temporary.unlink(missing_ok=True)
             raise UserError(
@@ -59,7 +59,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             ) from error
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Make a file's content, or the names in a directory, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -138,7 +138,7 @@ class LastCheckpoint(Checkpoint):
             began = time.monotonic()
             rows = self.path.parents[1] / "metrics.jsonl"
             if trainer.is_global_zero and rows.exists():
-                _sync(rows)  # a checkpoint must find the rows of all epochs before it
+                sync(rows)  # a checkpoint must find the rows of all epochs before it
             trainer.save_checkpoint(self.path)
             self.saved = time.monotonic()
             self.took = self.saved - began

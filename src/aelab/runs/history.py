@@ -38,10 +38,13 @@ class History(Checkpoint):
         return "history"
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        self.rows = [row for row in read_rows(self.path) if row["epoch"] < trainer.current_epoch]
-        lacking = set(range(trainer.current_epoch)) - {row["epoch"] for row in self.rows}
+        if trainer.is_global_zero:
+            self.begin(trainer.current_epoch)
+
+    def begin(self, epoch: int) -> None:
+        """Keep the rows of the epochs before this one."""
+        self.rows = [row for row in read_rows(self.path) if row["epoch"] < epoch]
+        lacking = set(range(epoch)) - {row["epoch"] for row in self.rows}
         if lacking:
             raise UserError(
                 f"{self.path}: the rows of {len(lacking)} epochs, from epoch {min(lacking)} on, are gone; bring the "
@@ -60,7 +63,10 @@ class History(Checkpoint):
         row: dict[str, Any] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         metrics = trainer.callback_metrics  # an epoch that was not validated finds the values of one before it there
         fresh = self.validated == trainer.current_epoch
-        row |= {name: value.item() for name, value in metrics.items() if fresh or not name.startswith("val/")}
+        self.append(row | {name: x.item() for name, x in metrics.items() if fresh or not name.startswith("val/")})
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write a row and show it."""
         check_owned(self.path)
         self._check()
         with self.path.open("a") as file:

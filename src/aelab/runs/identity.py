@@ -19,10 +19,14 @@ UNNAMED = "refused"  # the directory, for a moment, of a config that no run can 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The config of a run as plain containers, interpolations resolved, without Hydra's own part."""
-    keys = [str(key) for key in config if key != "hydra"]
-    plain = OmegaConf.to_container(OmegaConf.masked_copy(config, keys), resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    return {str(key): _plain(config, key) for key in config if key != "hydra"}  # a copy of all would take longer
+
+
+def _plain(config: DictConfig, key: Any) -> Any:
+    node = None if OmegaConf.is_missing(config, key) else config[key]
+    if OmegaConf.is_config(node):
+        return OmegaConf.to_container(node, resolve=True)
+    return "???" if OmegaConf.is_missing(config, key) else node
 
 
 def recorded(directory: Path, manifest: Mapping[str, Any]) -> DictConfig:

@@ -30,6 +30,7 @@ LATER = {
     "trainer.max_time": None,
     "data.one_class": None,
     "data.categorical": None,
+    "data.id": None,
     "data.separator": None,
     "data.decimal": None,
     "data.header": None,

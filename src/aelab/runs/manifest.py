@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import time
@@ -40,6 +41,11 @@ def state(directory: Path, manifest: dict[str, Any]) -> str:
     return "died" if status == "running" and not is_held(directory) else status
 
 
+def this_process() -> str:
+    """What names a process among all that share a file system."""
+    return f"process {os.getpid()} on {platform.node()}"
+
+
 def leave(directory: Path) -> None:
     """Note that a sweep wanted this run and left it to the process that is at it."""
     (directory / LEFT).touch()
@@ -50,6 +56,9 @@ class Manifest:
 
     def __init__(self, directory: Path, run_id: str, config: dict[str, Any], overrides: list[str]) -> None:
         before = read_manifest(directory) or {}
+        goes_on = before.get("status") == "running" and (before.get("stacked") or {}).get("by") == this_process()
+        timings = before.get("timings", {})
+        attempts = timings.get("attempts", 0) + (0 if goes_on else 1)
         self.path = directory / FILE
         self.began = time.monotonic()
         self.record: dict[str, Any] = {
@@ -64,9 +73,12 @@ class Manifest:
             "git": git_state(),
             "machine": describe_machine((config.get("trainer") or {}).get("accelerator", "cpu")),
             "data": {},
-            "timings": {"started": now(), "attempts": before.get("timings", {}).get("attempts", 0) + 1},
+            "timings": {"started": now(), "attempts": attempts},
             "error": None,
         }
+        if goes_on:  # this process has just fitted it in a stack
+            self.record |= {"stacked": before["stacked"]}
+            self.record["timings"] |= {"started": timings["started"], "stack_s": timings.get("stack_s", 0.0)}
         self.write()
 
     def update(self, **values: Any) -> None:
@@ -77,7 +89,8 @@ class Manifest:
 
     def close(self, status: str, **values: Any) -> None:
         """Set the final status and the time it took."""
-        took = {"finished": now(), "total_s": round(time.monotonic() - self.began, 3)}
+        seconds = time.monotonic() - self.began + self.record["timings"].get("stack_s", 0.0)
+        took = {"finished": now(), "total_s": round(seconds, 3)}
         self.update(status=status, timings=took, **values)
 
     def write(self) -> None:

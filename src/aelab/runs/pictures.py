@@ -48,8 +48,12 @@ def to_pixels(x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
 @torch.no_grad()
 def reconstructions(model: Autoencoder, x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
     """Two rows: inputs ``[N, D]`` above their reconstructions."""
-    both = torch.cat([x, model.reconstruct(x)])
-    return tiles(to_pixels(both, shape), columns=len(x))
+    return pairs(x, model.reconstruct(x), shape)
+
+
+def pairs(x: Tensor, reconstructed: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """Two rows: inputs ``[N, D]`` above their reconstructions."""
+    return tiles(to_pixels(torch.cat([x, reconstructed]), shape), columns=len(x))
 
 
 def filters(model: Autoencoder) -> np.ndarray | None:
@@ -73,8 +77,8 @@ def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.
     from matplotlib.figure import Figure
 
     code = model.encode(x).double().cpu()
-    figure = Figure(figsize=(4.6, 4), dpi=110, layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(4.6, 4), dpi=110)
+    axes = figure.add_axes((0.15, 0.13, 0.68, 0.84))  # a layout that is sought takes as long as the picture
     if code.shape[1] == 1:
         axes.hist(code[:, 0].numpy(), bins=40, color="#4477aa")
         axes.set(xlabel="code value", ylabel="test examples")
@@ -83,7 +87,7 @@ def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.
         names = ("code value 1", "code value 2")
         if code.shape[1] > 2:
             centred = code - code.mean(0)
-            plane = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].mT
+            plane = centred @ torch.linalg.eigh(centred.mT @ centred).eigenvectors[:, [-1, -2]]
             names = ("first principal axis of the code", "second")
         colours: Any = {} if labels is None else {"c": np.unique(labels, return_inverse=True)[1], "cmap": "tab10"}
         points: Any = axes.scatter(plane[:, 0].numpy(), plane[:, 1].numpy(), s=6, alpha=0.7, linewidths=0, **colours)

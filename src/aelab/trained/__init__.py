@@ -1,1 +1,1 @@
-"""A finished run given back: its model on arrays, its export, its evaluations."""
+"""A finished run given back: its model on arrays and frames, its export, its evaluations, its scores of new data."""

@@ -80,8 +80,8 @@ def trained_coders(run: Run) -> list[list[TrainedCoder]]:
     ]
 
 
-def examples_of(run: Run) -> Examples:
-    """The data a run was trained on, as its model sees them; UserError where they are gone or no longer the same.
+def data_of(run: Run) -> DataModule:
+    """The data a run was trained on; UserError where they are gone or no longer the same.
 
     They are only read: what a manifest names may be a place of somebody else's choice.
     """
@@ -105,6 +105,12 @@ def examples_of(run: Run) -> Examples:
                 f"{directory}: the {part} part of data={data.name} is not what the run was trained on; bring the "
                 "data back, or train again with force=true"
             )
+    return data
+
+
+def examples_of(run: Run) -> Examples:
+    """The data a run was trained on, as its model sees them, of large parts a sample; UserError as ``data_of``."""
+    data = data_of(run)
     train, val, test = (_part(data, part) for part in ("train", "val", "test"))
     grey_levels = all(x.dtype == np.uint8 for some in data.pictures.values() for x in some.values())
     whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own

@@ -17,7 +17,7 @@ from aelab.building.progress import waiting
 from aelab.config.objects import questions_of
 from aelab.errors import UserError
 from aelab.evaluation.measures.paired import differences
-from aelab.evaluation.protocol import Curve, Evaluation, Examples, Score
+from aelab.evaluation.protocol import Curve, Evaluation, Examples
 from aelab.evaluation.summary import flat, rows
 from aelab.machines.atomic_files import write_whole
 from aelab.runs import pictures
@@ -26,12 +26,11 @@ from aelab.runs.per_example import write_contributions
 from aelab.runs.record import FILE, open_record
 from aelab.tracking.wandb_run import WandbRun, reopen_wandb_run
 from aelab.trained.answers import print_answers
+from aelab.trained.beside import scores_beside
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
 from aelab.trained.contributions import contributions_of
 from aelab.trained.run import load_run
 from aelab.trained.scoring import keep_scoring
-
-_baselines: dict[str, Mapping[str, list[Score]]] = {}  # of this process: a sweep's runs share data and code sizes
 
 
 def evaluate(
@@ -154,12 +153,13 @@ def _measure(
         kept.append(contributions_of(scores))
         if not coders:
             continue
-        beside = _beside(name, question, config, record, data, coders[0])
+        beside = scores_beside(name, question, config, record, data, coders[0])
         own = rows(_method(record), scores) + [row for other in beside for row in rows(other, [beside[other]])]
         of = {} if setting is None else {"setting": index, "values": setting["values"]}
         found += [row | of for row in own]
         apart += [row | of for row in differences(scores, beside)]
-    write_contributions(directory, kept, name)
+    if any(one.examples for one in kept):
+        write_contributions(directory, kept, name)
     facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
     words = getattr(question, "facts", None)
     facts |= words(data) if words else {}
@@ -195,17 +195,6 @@ def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:
         mean = np.mean([one[name].y for one in found], axis=0)
         curves[name] = first._asdict() | {"x": [float(x) for x in first.x], "y": [float(y) for y in mean]}
     return curves
-
-
-def _beside(
-    name: str, question: Evaluation, config: Any, record: Mapping[str, Any], data: Examples, coder: TrainedCoder
-) -> Mapping[str, list[Score]]:
-    """Scores of the methods beside the run, measured once in a process for each data, code size and config."""
-    key = json.dumps([name, config, coder.code_size, data.seed, data.kind, record["config"]["data"], record["data"]])
-    if key not in _baselines:
-        with waiting(f"{name}: baselines"):
-            _baselines[key] = question.baselines(data, coder.code_size)
-    return _baselines[key]
 
 
 def _best_setting(record: Mapping[str, Any]) -> int:

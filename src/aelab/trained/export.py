@@ -15,14 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from aelab.data.files.user_files import pick
+from aelab.data.tables.columns import Columns
 from aelab.errors import UserError
 from aelab.machines.atomic_files import unfinished_of
+from aelab.trained.export_check import difference, examples
+from aelab.trained.export_metadata import ONNX_KEY, TORCH_FILE, metadata
+from aelab.trained.exported_columns import ColumnsToValues, ValuesToColumns
 from aelab.trained.exported_score import ExportedScore
 from aelab.trained.run import Run
+from aelab.trained.table_out import check_replaced
 
 PARTS = ("encoder", "decoder", "autoencoder", "anomaly_score")
 SUFFIXES = {"onnx": ".onnx", "torch_export": ".pt2"}
-TOLERANCE = 1e-4  # of what an exported file may differ by, relative to the largest magnitude of its output
 NAMES = {
     "encoder": ("x", "code"),
     "decoder": ("code", "reconstruction"),
@@ -35,15 +39,16 @@ class Exported(nn.Module):
     """``run.encode``, ``run.decode`` or ``run.reconstruct`` as a module of float32 tensors.
 
     Examples are ``[N, *shape]`` on the scale of the data, codes ``[N, code_size]``. Where float32 is too coarse for
-    that scale, examples are taken in double precision.
+    that scale, examples are taken in double precision. ``exact``: give them in double precision, too.
     """
 
-    def __init__(self, run: Run, which: str) -> None:
+    def __init__(self, run: Run, which: str, exact: bool = False) -> None:
         super().__init__()
         self.model = run.model
         self.shape = run.shape
         self.which = which
         self.preprocessing = run.preprocessing
+        self.exact = exact
 
     def forward(self, x: Tensor) -> Tensor:
         if self.which == "decoder":
@@ -52,22 +57,35 @@ class Exported(nn.Module):
         return self.model.encode(x) if self.which == "encoder" else self._restored(self.model.reconstruct(x))
 
     def _restored(self, x: Tensor) -> Tensor:
-        restored: Tensor = self.preprocessing.restore(x).float()
-        return restored.unflatten(1, self.shape)
+        restored: Tensor = self.preprocessing.restore(x)
+        return (restored.double() if self.exact else restored.float()).unflatten(1, self.shape)
 
 
-def export(run: Run, format: str, which: str = "encoder", path: Path | None = None) -> str:
+def export(
+    run: Run,
+    format: str,
+    which: str = "encoder",
+    path: Path | None = None,
+    columns: bool = False,
+    force: bool = False,
+) -> str:
     """Write a part of a run to ``path``, or ``<run>/exports/<which>`` with the format's suffix; a line about it.
 
     ``format``: ``onnx`` or ``torch_export``. ``which``: ``encoder``, ``decoder``, ``autoencoder`` or ``anomaly_score``,
-    the score that the run was evaluated by. The file takes any number of examples at once. It is opened again and must
-    give the run's numbers for random input, else UserError and no file.
+    the score that the run was evaluated by. ``columns``: rows of a table go in and come out as they stand in it,
+    float64 ``[N, C]`` (see ``ColumnsToValues``), instead of values. ``force``: replace ``path``. The file takes any
+    number of examples at once and says what they are (see ``metadata``). It is opened again and must give the run's
+    numbers for random input, else UserError and no file.
     """
     kind = pick("format", format, SUFFIXES)
     part = pick("which", which, PARTS)
     target = path or run.directory / "exports" / f"{part}{SUFFIXES[kind]}"
+    if path is not None:
+        check_replaced("path", path, force)
+    own = _own_columns(run) if columns else None
+    about = metadata(run, part, columns)
     write, read = {"onnx": (_write_onnx, _read_onnx), "torch_export": (_write_torch, _read_torch)}[kind]
-    module = (ExportedScore(run) if part == "anomaly_score" else Exported(run, part)).eval()
+    module = _module(run, part, own)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = unfinished_of(target)
@@ -76,24 +94,39 @@ def export(run: Run, format: str, which: str = "encoder", path: Path | None = No
             written = folder / target.name
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the exporters, about their own insides
-                write(module, _examples(run, part, 3), written, NAMES[part])
-                difference = _difference(run, part, read(written))
+                write(module, examples(run, part, 3, own), written, NAMES[part], about)
+                off = difference(run, part, read(written), own)
             os.replace(written, target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise UserError(f"path={target}: cannot be written ({error}); name another file with path=...") from error
-    shapes = (list(run.shape), [run.model.network.code_size])
+    shapes = (list(run.shape) if own is None else [len(own)], [run.model.network.code_size])
     taken, given = {"encoder": shapes, "decoder": shapes[::-1], "autoencoder": (shapes[0], shapes[0])}.get(
         part, (shapes[0], [])
     )
-    kind = "float64" if part != "decoder" and run.preprocessing.needs_double else "float32"
+    kind = "float64" if part != "decoder" and (own or run.preprocessing.needs_double) else "float32"
     above = (
         f"; an anomaly is what scores above {run.scoring.threshold!r}"
         if part == "anomaly_score" and run.scoring
         else ""
     )
-    return _line(target, kind, taken, given, difference) + above
+    return _line(target, kind, taken, given, off) + above
+
+
+def _own_columns(run: Run) -> Columns:
+    if run.preprocessing.columns is None:
+        raise UserError(f"columns=true: {run.directory} was not trained on data=table; leave it out")
+    return run.preprocessing.columns
+
+
+def _module(run: Run, part: str, columns: Columns | None) -> nn.Module:
+    inner = ExportedScore(run) if part == "anomaly_score" else Exported(run, part, exact=columns is not None)
+    if columns is None:
+        return inner.eval()
+    before = [] if part == "decoder" else [ColumnsToValues(columns)]
+    behind = [ValuesToColumns(columns)] if part in ("decoder", "autoencoder") else []
+    return nn.Sequential(*before, inner, *behind).eval()
 
 
 def _line(target: Path, kind: str, taken: list[int], given: list[int], difference: float) -> str:
@@ -106,45 +139,10 @@ def _shown(shape: list[int]) -> str:
     return f"[{', '.join(map(str, ('N', *shape)))}]"
 
 
-def _examples(run: Run, part: str, count: int) -> Tensor:
-    """Random input: uniform as pixels, or normal about the training mean; codes are those of such examples."""
-    draw = torch.Generator().manual_seed(count)
-    x = torch.rand(count, run.model.network.input_size, generator=draw)
-    preprocessing = run.preprocessing
-    if preprocessing.offset is not None:
-        x = preprocessing.restore(torch.randn(x.shape, generator=draw))
-        x = x if preprocessing.needs_double else x.float()
-    x = x.unflatten(1, run.shape)
-    return torch.from_numpy(run.encode(x)) if part == "decoder" else x
-
-
-def _difference(run: Run, part: str, exported: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Largest difference from the run's own numbers relative to their largest magnitude; UserError beyond 1e-4."""
-    own = {
-        "encoder": run.encode,
-        "decoder": run.decode,
-        "autoencoder": run.reconstruct,
-        "anomaly_score": run.anomaly_score,
-    }[part]
-    worst = 0.0
-    for count in (1, 2, 17):  # other numbers of examples than the one that was traced
-        x = _examples(run, part, count)
-        wanted = own(x)
-        found = exported(x.numpy())
-        if wanted.shape != found.shape:
-            raise UserError(
-                f"{run.directory}: the exported {part} gives {found.shape} for {wanted.shape}; nothing is kept"
-            )
-        off = np.abs(found - wanted).max() / max(np.abs(wanted).max(), np.finfo(np.float32).tiny)
-        worst = float(np.maximum(worst, off))  # NaN where either is
-    if not worst <= TOLERANCE:
-        raise UserError(f"{run.directory}: the exported {part} is {worst:.1g} off the run's numbers; nothing is kept")
-    return worst
-
-
-def _write_torch(module: nn.Module, example: Tensor, path: Path, names: tuple[str, str]) -> None:
+def _write_torch(module: nn.Module, example: Tensor, path: Path, names: tuple[str, str], about: str) -> None:
     size = torch.export.Dim("N", min=1)
-    torch.export.save(torch.export.export(module, (example,), dynamic_shapes=({0: size},)), path)
+    program = torch.export.export(module, (example,), dynamic_shapes=({0: size},))
+    torch.export.save(program, path, extra_files={TORCH_FILE: about})
 
 
 def _read_torch(path: Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -152,7 +150,7 @@ def _read_torch(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: module(torch.from_numpy(x)).detach().numpy()
 
 
-def _write_onnx(module: nn.Module, example: Tensor, path: Path, names: tuple[str, str]) -> None:
+def _write_onnx(module: nn.Module, example: Tensor, path: Path, names: tuple[str, str], about: str) -> None:
     try:
         import onnxscript  # noqa: F401
     except ImportError as error:
@@ -161,17 +159,18 @@ def _write_onnx(module: nn.Module, example: Tensor, path: Path, names: tuple[str
         ) from error
     for name in ("onnx_ir", "onnxscript"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    torch.onnx.export(
+    program = torch.onnx.export(
         module,
         (example,),
-        path,
         input_names=[names[0]],
         output_names=[names[1]],
         dynamic_shapes=({0: torch.export.Dim("N", min=1)},),
         dynamo=True,
-        external_data=False,
         verbose=False,
     )
+    assert program is not None
+    program.model.metadata_props[ONNX_KEY] = about
+    program.save(path, external_data=False)
 
 
 def _read_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:

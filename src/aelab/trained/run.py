@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -15,16 +14,17 @@ from torch import Tensor
 
 from aelab.building.build import build_model
 from aelab.data.preprocessing import PIXELS, Preprocessing
-from aelab.data.tables.columns import recorded_columns
+from aelab.data.tables.restored import restored
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import scores_by, squared_errors
 from aelab.models import Autoencoder
-from aelab.models.quantized.quantized import QuantizedCode
 from aelab.replicas.plans import VARIABLE
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import is_number, open_record
-from aelab.trained.drawn_codes import drawn_codes
+from aelab.trained.frames import as_frame, columns_of, values_of
+from aelab.trained.generative import Generative
+from aelab.trained.given_arrays import as_tensor
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.scoring import Scoring, kept_scoring
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Values = np.ndarray | Tensor | pd.DataFrame
 
 
-class Run:
+class Run(Generative):
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct``, ``anomaly_score`` and
     ``is_anomaly`` of arrays, and of frames with the columns of the table it was trained on.
 
@@ -60,44 +60,37 @@ class Run:
 
     def encode(self, x: Values) -> np.ndarray:
         """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
-        return self._apply(self.model.encode, self._prepared(x))
+        return self.apply(self.model.encode, self.whole(x))
 
     def decode(self, code: np.ndarray | Tensor) -> np.ndarray:
         """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data."""
-        values = torch.as_tensor(code).float()
+        values = as_tensor(code).float()
         size = self.model.network.code_size
         if values.ndim != 2 or values.shape[1] != size:
             raise UserError(
                 f"{self.directory}: this run's codes have {size} values, [N, {size}]; "
                 f"the array has shape {list(values.shape)}"
             )
-        return self._restored(self._apply(self.model.decode, values))
+        return self._restored(self.apply(self.model.decode, values))
 
-    def reconstruct(self, x: Values) -> np.ndarray:
-        """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1])."""
-        return self._restored(self._apply(self.model.reconstruct, self._prepared(x)))
+    @overload
+    def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray: ...
 
-    def log_likelihood(self, x: Values, samples: int = 100, seed: int = 0) -> np.ndarray:
-        """Estimates of log p(x) of examples in nats, ``[N]``, from so many codes of each; too low, the less the more.
+    @overload
+    def reconstruct(self, x: pd.DataFrame) -> pd.DataFrame: ...
 
-        On the scale that the model sees. UserError where the variant or its error has no likelihood.
+    def reconstruct(self, x: Values) -> np.ndarray | pd.DataFrame:
+        """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1]).
+
+        Of a frame a frame: its index, and its columns that the run knows, in its order; of categories the likeliest
+        (see ``restored``).
         """
-        weights = self._coder.log_weights(self._prepared(x).numpy(), samples, seed)
-        return np.asarray(np.logaddexp.reduce(weights, axis=1) - np.log(samples))
-
-    def sample(self, count: int, seed: int = 0, codes: np.ndarray | None = None) -> np.ndarray:
-        """New examples ``[count, *shape]`` on the scale of the data: decoded draws of the prior N(0, I).
-
-        ``codes``: of training examples, ``[N, code_size]``: draw from a mixture of ten Gaussians fitted to them instead
-        (Ghosh et al. 2020). UserError where codes have no prior and none are given.
-        """
-        return self.decode(drawn_codes(self.model, str(self.directory), count, seed, codes))
-
-    def indices(self, x: Values) -> np.ndarray:
-        """Which codewords examples have, long ``[N, stages, groups]``; UserError where codes are not quantised."""
-        if not isinstance(self.model, QuantizedCode):
-            raise UserError(f"{self.directory}: its codes have no codewords; use model=vq_vae or model=fsq")
-        return self._apply(self.model.indices, self._prepared(x))
+        found = self.apply(self.model.reconstruct, self.whole(x))
+        frame = as_frame(x)
+        if frame is None:
+            return self._restored(found)
+        values = self.preprocessing.restore(torch.from_numpy(found)).double().numpy()
+        return restored(columns_of(self, frame), values, frame)
 
     def anomaly_score(self, x: Values) -> np.ndarray:
         """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``, by the score the run was evaluated by.
@@ -106,9 +99,9 @@ class Run:
         this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
         table's values count in standard deviations.
         """
-        values = self._prepared(x).numpy()
+        values = self.whole(x).numpy()
         known = self.scoring
-        return scores_by(known.score, self._coder, known.statistics, values) if known else self._errors(values)
+        return scores_by(known.score, self.coder, known.statistics, values) if known else self._errors(values)
 
     def is_anomaly(self, x: Values) -> np.ndarray:
         """Which examples score above the run's ``threshold``, bool ``[N]``; UserError where it has none."""
@@ -127,16 +120,19 @@ class Run:
         return kept_scoring(self.directory, self.manifest, self.replica, network.code_size, network.input_size)
 
     @property
-    def _coder(self) -> ModelCoder:
+    def coder(self) -> ModelCoder:
         return ModelCoder(self.model, str(self.directory))
 
     def _errors(self, values: np.ndarray) -> np.ndarray:
-        return squared_errors(values, self._coder.reconstruct(values))
+        return squared_errors(values, self.coder.reconstruct(values))
 
-    def _prepared(self, x: Values) -> Tensor:
-        if hasattr(x, "columns"):
-            x = self._from_frame(cast("pd.DataFrame", x))
-        values = torch.as_tensor(x)
+    def prepared(self, x: Values) -> Tensor:
+        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled."""
+        frame = as_frame(x)
+        try:
+            values = as_tensor(x) if frame is None else torch.from_numpy(values_of(self, frame))
+        except UserError as error:
+            raise error if frame is not None else UserError(f"{self.directory}: {error}") from error
         last = (*self.shape[1:], self.shape[0]) if len(self.shape) == 3 else None
         if self.manifest["config"]["data"].get("channels_last") and values.shape[1:] == last != self.shape:
             values = values.movedim(-1, 1)  # as the run's own array has them
@@ -156,28 +152,27 @@ class Run:
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
         return prepared
 
-    def _from_frame(self, frame: pd.DataFrame) -> np.ndarray:
-        columns = self.preprocessing.columns
-        names = self.manifest["data"].get("columns")
-        if columns is None and names is not None:
-            columns = recorded_columns(names, frame)
-        if columns is None:
-            raise UserError(f"{self.directory}: this run was not trained on data=table; give it an array, not a frame")
-        data = self.manifest["config"]["data"]
-        if data.get("columns") is None and (more := columns.unknown(frame, data.get("label"))):
-            some = ", ".join(more[:10]) + (", ..." if len(more) > 10 else "")
-            warnings.warn(f"the frame has columns that the run was not trained with: {some}; left out", stacklevel=4)
-        try:
-            return columns.values(frame)
-        except UserError as error:
-            raise UserError(f"{self.directory}: {error}") from error
+    def whole(self, x: Values) -> Tensor:
+        """The same, where nothing of it lacks; UserError else, naming the first."""
+        prepared = self.prepared(x)
+        odd = ~prepared.isfinite()
+        if odd.any():
+            row, place = odd.nonzero()[0].tolist()
+            columns = self.preprocessing.columns
+            where = f"value {place}" if columns is None else f"column {columns.names[place]}"
+            raise UserError(
+                f"{self.directory}: NaN or infinite values in {int(odd.any(1).sum())} of {len(odd)} examples, first in "
+                f"{where} of example {row} (counted from 0); leave them out, or train with data.missing=mean"
+            )
+        return prepared
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
         restored = self.preprocessing.restore(torch.from_numpy(values)).float()
         return restored.numpy().reshape(-1, *self.shape)
 
     @torch.no_grad()
-    def _apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
+    def apply(self, function: Any, values: Tensor, batch: int = 4096) -> np.ndarray:
+        """A function of the model, of so many examples at a time."""
         return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(batch)]).numpy()
 
 

@@ -10,7 +10,7 @@ from aelab.comparison.figures.figure import SavedFigure
 from aelab.comparison.groups import Comparison
 from aelab.comparison.report.embedding import embed
 from aelab.comparison.report.runs_section import run_sections
-from aelab.comparison.table import Row, Table, tabulate, visible
+from aelab.comparison.table import Row, Table, tabulate, unfinished
 from aelab.comparison.verdict import few_replicas, own_in_words, seeds_in_words, verdict
 from aelab.comparison.wording import count, plain
 from aelab.machines.atomic_files import write_whole
@@ -43,7 +43,8 @@ def write_report(comparison: Comparison, figures: Sequence[SavedFigure], path: P
 </header>
 <main>
 <h2>Configurations</h2>
-{_table(comparison)}
+{_tables(comparison)}
+{_unfinished(unfinished(comparison))}
 {sections}
 {_figures(figures)}
 {run_sections(comparison)}
@@ -55,32 +56,43 @@ def write_report(comparison: Comparison, figures: Sequence[SavedFigure], path: P
     return write_whole(path, page)
 
 
-def _table(comparison: Comparison) -> str:
-    table = tabulate(comparison)
-    rows = visible(table.rows, _ROWS)
-    classes = ["" if index < table.texts else ' class="number"' for index in range(len(table.headings))]
-    heads = [f"<th{kind}>{escape(name)}</th>" for name, kind in zip(table.headings, classes, strict=True)]
-    heads.append("<th>status</th>")
-    body = "\n".join(_row(row, table.texts, classes) for row in rows)
+def _tables(comparison: Comparison) -> str:
+    """One a task, its metrics in front, so that they are in view on a narrow page."""
+    tables = tabulate(comparison)
+    return "\n".join(map(_table, tables)) + _below_tables(comparison, tables)
+
+
+def _table(table: Table) -> str:
+    kinds = [' class="number"' if index < table.numbers else "" for index in range(len(table.headings))]
+    heads = [f"<th{kind}>{escape(name)}</th>" for name, kind in zip(table.headings, kinds, strict=True)]
+    body = "\n".join(_row(row, kinds) for row in table.rows[:_ROWS])
+    title = f"<h3>{escape(table.title)}</h3>\n" if table.title else ""
     return (
-        f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
-        f"</table></div>\n{_below_table(comparison, table, len(rows))}"
+        f'{title}<div class="scroll"><table>\n<thead><tr><th></th>{"".join(heads)}</tr></thead>\n<tbody>\n{body}\n'
+        "</tbody>\n</table></div>"
     )
 
 
-def _row(row: Row, texts: int, classes: Sequence[str]) -> str:
-    """A failure takes the place of the numbers it prevented."""
-    cells = [f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row.cells, classes, strict=True)]
-    if row.failure:
-        span = f'colspan="{len(row.cells) - texts}"'
-        cells[texts:] = [f'<td class="wrong failure" {span}>{escape(plain(row.failure, 300))}</td>']
-    wrong = "" if row.status in ("complete", "running") else ' class="wrong"'
-    cells.append(f"<td{wrong}>{escape('best' if row.best else row.status)}</td>")
+def _row(row: Row, kinds: Sequence[str]) -> str:
+    cells = [f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row.cells, kinds, strict=True)]
     best = ' class="best"' if row.best else ""
-    return f"<tr{best}>{''.join(cells)}</tr>"
+    return f"<tr{best}><td>{'best' if row.best else ''}</td>{''.join(cells)}</tr>"
 
 
-def _below_table(comparison: Comparison, table: Table, shown_rows: int) -> str:
+def _unfinished(rows: Sequence[Row]) -> str:
+    """A list of its own for what did not end well."""
+    if not rows:
+        return ""
+    items = [
+        f'<li><span class="{"" if row.status == "running" else "wrong"}">{escape(row.status)}</span> '
+        f"{escape(row.cells[0])}{escape(': ' + plain(row.failure, 300) if row.failure else '')}</li>"
+        for row in rows[:_ROWS]
+    ]
+    more = f"<li>{count(len(rows) - _ROWS, 'run')} more in comparison.csv</li>" if len(rows) > _ROWS else ""
+    return f"<h2>Not complete</h2>\n<ul>\n{chr(10).join(items)}{more}\n</ul>"
+
+
+def _below_tables(comparison: Comparison, tables: Sequence[Table]) -> str:
     notes = []
     if seeds := seeds_in_words(comparison.groups):
         notes.append(f"{seeds.capitalize()}.")
@@ -88,13 +100,13 @@ def _below_table(comparison: Comparison, table: Table, shown_rows: int) -> str:
         notes.append(f"±, or the ends in brackets: {own_in_words(comparison.groups)}.")
     if few := few_replicas(comparison.groups):
         notes.append(few)
-    if any(row.best for row in table.rows):
+    if any(row.best for table in tables for row in table.rows):
         ways = sorted({chosen_in_words(groups) for groups in comparison.problems().values() if len(groups) > 1})
         notes.append(
             f"Best first, and best: by {' or '.join(ways)}, of its data and kind of error; the figures are of test."
         )
-    if shown_rows < len(table.rows):
-        notes.append(f"{count(len(table.rows) - shown_rows, 'row')} more in comparison.csv.")
+    if hidden := sum(max(0, len(table.rows) - _ROWS) for table in tables):
+        notes.append(f"{count(hidden, 'row')} more in comparison.csv.")
     return f'<p class="quiet">{escape(" ".join(notes))}</p>' if notes else ""
 
 

@@ -9,7 +9,7 @@ from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.report.embedding import embed
 from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import choices, differing_keys
-from aelab.comparison.table import tabulate, visible
+from aelab.comparison.table import all_rows, visible
 from aelab.comparison.wording import ABSENT, count, duration, number, plain, plain_lines, shown
 
 _SECTIONS = 60
@@ -35,7 +35,7 @@ _CAPTIONS = {
 
 def run_sections(comparison: Comparison) -> str:
     """Every run, best first; the ones beyond what a page can hold are counted."""
-    rows = visible(tabulate(comparison).rows, _SECTIONS)
+    rows = visible(all_rows(comparison), _SECTIONS)
     runs = [run for row in rows for run in row.runs][:_SECTIONS]
     once = {run.directory: run for run in reversed(runs)}.values()  # settings of one fit share its pictures
     pictured = [run for run in reversed(once) if run.pictures()][:_WITH_PICTURES]

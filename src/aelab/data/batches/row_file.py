@@ -16,10 +16,11 @@ from aelab.machines.folders import made
 from aelab.machines.regular_files import open_regular
 
 OLDER = ".f32"  # how the rows of earlier versions end, in float32
+BESIDE = {"labels": ".npy", "row": ".row.npy", "id": ".id.npy"}
 
 
 class RowFile:
-    """``len(file)`` rows of ``columns`` values; ``labels`` are ``[N]`` or None, ``about`` what the writer said of them.
+    """``len(file)`` rows of ``columns`` values; ``about``: what the writer said of them.
 
     ``digests`` name the content, by the type that it is rounded to; they are the same where float32 is enough.
     """
@@ -32,11 +33,15 @@ class RowFile:
         self.dtype = np.dtype(np.float32 if path.suffix == OLDER else np.float64)
         self.digests: dict[str, str] = about.get("digests") or {"float32": about["digest"]}
         self.about: Any = about.get("about")
-        labels = beside(path, ".npy")
-        self.labels = None
-        if labels.exists():
-            with open_regular(labels) as file:
-                self.labels = np.load(file, allow_pickle=False)
+
+    def array(self, name: str) -> np.ndarray | None:
+        """``labels``, ``row`` (their numbers in the user's file) or ``id``, ``[N]``; None if not written."""
+        path = beside(self.path, BESIDE[name])
+        if not path.exists():
+            return None
+        with open_regular(path) as file:
+            found: np.ndarray = np.load(file, allow_pickle=False)
+        return found
 
     def __len__(self) -> int:
         return self.path.stat().st_size // (self.dtype.itemsize * self.columns)
@@ -52,19 +57,26 @@ class RowFile:
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """What lies beside rows: their ``.json``, and the ``.npy`` of their labels."""
+    """What lies beside rows: their ``.json``, and the arrays of ``BESIDE``."""
     return path.with_suffix(suffix if path.suffix == OLDER else path.suffix + suffix)
 
 
-def write_rows(path: Path, chunks: Iterable[tuple[np.ndarray, np.ndarray | None]], about: Any = None) -> RowFile:
-    """Write float64 ``[n, columns]`` and labels ``[n]`` or None chunk by chunk; the ``.json`` beside it comes last."""
+def write_rows(path: Path, chunks: Iterable[tuple[np.ndarray, dict[str, np.ndarray]]], about: Any = None) -> RowFile:
+    """Write float64 ``[n, columns]`` chunk by chunk, with arrays ``[n]``: ``row``, and perhaps ``labels`` and ``id``.
+
+    The ``.json`` comes last.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     digests = {"float64": hashlib.blake2b(digest_size=8), "float32": hashlib.blake2b(digest_size=8)}
-    columns, labels, exact = 0, [], True
+    columns, exact = 0, True
+    numbers = (
+        bytearray()
+    )  # in one piece: small arrays that are kept between large ones keep memory from being used again
+    others: dict[str, list[np.ndarray]] = {}
     with made(path.parent):
         try:
             with unfinished.open("wb") as file:
-                for x, y in chunks:
+                for x, some in chunks:
                     content = np.ascontiguousarray(x, dtype=np.float64)
                     rounded = content.astype(np.float32)
                     columns = content.shape[1]
@@ -72,10 +84,13 @@ def write_rows(path: Path, chunks: Iterable[tuple[np.ndarray, np.ndarray | None]
                     digests["float64"].update(content.data)
                     digests["float32"].update(rounded.data)
                     file.write(content.data)
-                    labels += [] if y is None else [y]
-            if labels:
-                with beside(path, ".npy").open("wb") as file:
-                    np.save(file, np.concatenate(labels))
+                    numbers += some.pop("row").astype(np.int64).tobytes()
+                    for name, values in some.items():
+                        others.setdefault(name, []).append(values)
+            others["row"] = [np.frombuffer(numbers, np.int64)]
+            for name, arrays in others.items():
+                with beside(path, BESIDE[name]).open("wb") as file:
+                    np.save(file, np.concatenate(arrays))
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -43,6 +43,16 @@ def parts_named(names: Sequence[str]) -> dict[str, tuple[str, str | None]]:
     return {part: (found[part]["x"], found[part].get("y")) for part in ("train", "val", "test") if part in found}
 
 
+def nothing_behind(file: Any, path: Path, shape: Sequence[int]) -> None:
+    """Raise UserError where something stands behind the array of this shape that was read from a .npy."""
+    if rest := file.read(6):
+        what = "a second array" if rest == b"\x93NUMPY" else "something else"
+        raise UserError(
+            f"data.path={path}: behind an array of shape {list(shape)} stands {what}, which would be lost; save "
+            "several with np.savez"
+        )
+
+
 def is_sparse(names: Sequence[str]) -> bool:
     """Whether these are the names that ``scipy.sparse.save_npz`` gives."""
     return {"format", "shape", "data"} <= set(names)

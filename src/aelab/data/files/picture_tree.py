@@ -49,8 +49,11 @@ class Tree:
         return [folders[-1] if folders else top for folders in found]
 
 
-def picture_tree(folder: Path) -> Tree:
-    """The pictures under a folder, each once, without masks and what lies beside divided parts."""
+def picture_tree(folder: Path, divided: bool = True) -> Tree:
+    """The pictures under a folder, each once, without masks.
+
+    ``divided``: where it holds parts, without what lies beside them.
+    """
     found = walk(folder, is_image)
     said = found.said
     files = [file for file in found.files if is_image(file)]
@@ -59,7 +62,7 @@ def picture_tree(folder: Path) -> Tree:
     files, masks = _without_masks(files)
     if masks:
         said.append(f"left out {len(masks)} masks, such as {masks[0]}")
-    depth, parts = _divided(files)
+    depth, parts = _divided(files) if divided else (0, None)
     if parts is not None:
         beside = [file for file, part in zip(files, parts, strict=True) if not part]
         if beside:
@@ -68,7 +71,7 @@ def picture_tree(folder: Path) -> Tree:
         parts = [part for part in parts if part]
         counts = Counter(parts)
         said.append("parts as the folders say: " + ", ".join(f"{part} {counts[part]}" for part in counts))
-    elif files and all(alone := _parts(files, 0)):
+    elif divided and files and all(alone := _parts(files, 0)):
         said.append(f"all pictures are in {' and '.join(sorted(set(alone)))}: the parts are drawn from them")
     return Tree(folder, files, parts, depth, said)
 
@@ -150,6 +153,6 @@ def _parts(files: list[str], depth: int) -> list[str]:
 
 
 def _part(folder: str) -> str:
-    words = re.split(r"[_\- ]", folder.lower())
+    words = [word for word in re.split(r"[\W_\d]+", folder.lower()) if word]
     found = [PARTS[word] for word in words if word in PARTS]
     return found[0] if len(found) == 1 and all(word in PARTS or word in BESIDE for word in words) else ""

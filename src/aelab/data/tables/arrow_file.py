@@ -30,6 +30,7 @@ class ArrowFile:
         self.path = path
         self.missing = format.missing_values
         self.said: list[str] = []
+        self.marks: dict[str, str] = {}
         with readable(path), self._opened() as file:
             schema = _schema(file)
         self.stored: list[str] = list(schema.names)

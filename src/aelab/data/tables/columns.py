@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from aelab.data.tables.categories import category, category_names
+from aelab.data.tables.unknown_categories import UnknownCategories
 from aelab.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,24 +46,31 @@ class Columns(tuple[Column, ...]):
             found += [f"{column.name}{GAP}"] if column.flag else []
         return found
 
-    def values(self, frame: pd.DataFrame) -> np.ndarray:
+    def values(self, frame: pd.DataFrame, unknown: UnknownCategories | None = None) -> np.ndarray:
         """Values float64 ``[N, D]`` of a frame; NaN where there is none.
 
         A category that is not known is 0 in all of its column's values, and a warning names it. Raises UserError for a
-        column that is absent, is not numeric, or has no category that is known.
+        column that is absent, is not numeric, or has no category that is known. ``unknown``: where the frame is a piece
+        of a table, takes note of such categories instead.
         """
-        frame = self._named(frame)
+        places = self.places(frame.columns)
+        strange = UnknownCategories() if unknown is None else unknown
+        strange.rows += len(frame)
         found: list[np.ndarray] = []
-        for column in self:
-            series = frame[column.name]
+        for column, place in zip(self, places, strict=True):
+            series = frame.iloc[:, place]
             gaps = series.isna().to_numpy()
-            found += [_numbers(series)] if column.categories is None else _one_hot(series, column, gaps)
+            found += (
+                [_numbers(series, column)] if column.categories is None else _one_hot(series, column, gaps, strange)
+            )
             found += [gaps.astype(np.float64)] if column.flag else []
+        for line in strange.said() if unknown is None else ():
+            warnings.warn(line, stacklevel=2)
         return np.stack(found, 1)
 
-    def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The frame with these columns, called as they are here; UserError where one is absent or there twice."""
-        names = [flat_name(name) for name in frame.columns]
+    def places(self, columns: Iterable[object]) -> list[int]:
+        """Where these columns stand among the ``columns`` of a frame; UserError where one is absent or there twice."""
+        names = [flat_name(name) for name in columns]
         places = {name.strip(): place for place, name in enumerate(names)} | {n: i for i, n in enumerate(names)}
         wanted = {column.name: places.get(column.name, places.get(column.name.strip(), -1)) for column in self}
         if absent := [name for name, place in wanted.items() if place < 0]:
@@ -70,16 +78,16 @@ class Columns(tuple[Column, ...]):
             beside = f" (it has {', '.join(other[:5])}{', ...' if len(other) > 5 else ''}, which the run does not know)"
             many = f"columns {', '.join(absent[:10])}" if len(absent) > 1 else f"column {absent[0]}"
             raise UserError(
-                f"the frame has no {many}{', ...' if len(absent) > 10 else ''}, which the run was trained with"
+                f"no {many}{', ...' if len(absent) > 10 else ''}, which the run was trained with"
                 f"{beside if other else ''}; add {'them' if len(absent) > 1 else 'it'}"
             )
         if twice := [name for name in wanted if names.count(name) > 1]:
-            raise UserError(f"the frame has two columns called {twice[0]}; leave one of them out")
-        return frame.iloc[:, list(wanted.values())].set_axis(list(wanted), axis=1)
+            raise UserError(f"two columns called {twice[0]}; leave one of them out")
+        return list(wanted.values())
 
-    def unknown(self, frame: pd.DataFrame, label: object = None) -> list[str]:
-        """Columns of a frame that are none of these, nor its labels or a saved index."""
-        known = {*(column.name.strip() for column in self), str(label)}
+    def unknown(self, frame: pd.DataFrame, beside: Iterable[object] = ()) -> list[str]:
+        """Columns of a frame that are none of these, none that stands ``beside`` them, and no saved index."""
+        known = {*(column.name.strip() for column in self), *map(str, beside)}
         names = [flat_name(name).strip() for name in frame.columns]
         return [name for name in names if name not in known and not name.startswith(("Unnamed: ", "__index_level_"))]
 
@@ -154,31 +162,21 @@ def recorded_columns(names: Sequence[str], frame: pd.DataFrame) -> Columns:
     return Columns(found)
 
 
-def _numbers(series: pd.Series) -> np.ndarray:
+def _numbers(series: pd.Series, column: Column) -> np.ndarray:
     try:
         if getattr(series.dtype, "kind", "O") in "mMc":  # which NumPy takes for numbers
             raise TypeError
         return series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"column {series.name}: not numeric ({odd_one_out(series)}), which it was in training"
+            f"column {column.name}: not numeric ({odd_one_out(series)}), which it was in training"
         ) from error
 
 
-def _one_hot(series: pd.Series, column: Column, gaps: np.ndarray) -> list[np.ndarray]:
+def _one_hot(series: pd.Series, column: Column, gaps: np.ndarray, unknown: UnknownCategories) -> list[np.ndarray]:
     assert column.categories is not None
     names = category_names(series)
-    unknown = sorted(set(names[~gaps]) - set(column.categories))
-    if unknown:
-        some = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-        known = ", ".join(column.categories[:5]) + (", ..." if len(column.categories) > 5 else "")
-        if len(unknown) == len(set(names[~gaps])):
-            raise UserError(f"column {column.name}: none of its categories ({some}) is known; the run knows {known}")
-        warnings.warn(
-            f"column {column.name}: {some} is no category that the run knows ({known}) and counts as none of them, in "
-            f"{int(np.isin(names, unknown).sum())} of {len(names)} rows",
-            stacklevel=2,
-        )
+    unknown.see(column.name, column.categories, names[~gaps])
     return [np.where(gaps, np.nan, names == kind).astype(np.float64) for kind in column.categories]
 
 

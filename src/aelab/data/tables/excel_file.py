@@ -30,6 +30,7 @@ class ExcelFile:
         self.path = path
         self.missing = format.missing_values
         self.set_aside: list[str] = []
+        self.marks: dict[str, str] = {}
         with readable(path), open_regular(path) as file:
             try:
                 cells, self.said = _first_sheet(file, path)
@@ -38,14 +39,15 @@ class ExcelFile:
         cells = cells.iloc[format.skip_rows :].dropna(how="all").dropna(how="all", axis=1)
         if format.header == "none":
             self.names, self.nameless = [str(index) for index in range(cells.shape[1])], []
+            self.above = format.skip_rows  # rows of the sheet above the first example
         else:
             own = ["" if pd.isna(cell) else str(cell).strip() for cell in (cells.iloc[0] if len(cells) else ())]
             self._check_names(own, cells, format)
+            self.above = int(cells.index[0]) + 1 if len(cells) else 0
             self.names, cells = distinct(own), cells.iloc[1:]
             self.said += renamed(own, self.names)
             self.nameless = [name for name, text in zip(self.names, own, strict=True) if is_nameless(text)]
-        self.places = cells.index
-        self.table = cells.set_axis(pd.RangeIndex(len(cells))).set_axis(self.names, axis=1)
+        self.table = cells.set_axis(cells.index - self.above).set_axis(self.names, axis=1)
 
     def _check_names(self, own: list[str], cells: pd.DataFrame, format: Format) -> None:
         """Raise UserError where what should be names is a title, or an example."""
@@ -79,7 +81,7 @@ class ExcelFile:
 
     def row(self, index: int) -> str:
         """As Excel counts it."""
-        return f"row {self.places[index] + 1}"
+        return f"row {index + self.above + 1}"
 
 
 def _first_sheet(file: Any, path: Path) -> tuple[pd.DataFrame, list[str]]:

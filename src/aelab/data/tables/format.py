@@ -71,8 +71,9 @@ class Format:
         """What the keys of a config say; UserError for a value that cannot be meant."""
         several = isinstance(missing_values, Sequence) and not isinstance(missing_values, str)
         values: Any = missing_values if several else [] if missing_values is None else [missing_values]
+        given = {key: value for key, value in others.items() if value is not None}
         return Format(
-            None if separator is None else SEPARATORS.get(separator, separator), missing_values=tuple(values), **others
+            None if separator is None else SEPARATORS.get(separator, separator), missing_values=tuple(values), **given
         )
 
     def given(self) -> list[str]:

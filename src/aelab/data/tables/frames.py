@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aelab.data.tables.arrow_file import PARQUET, ArrowFile
 from aelab.data.tables.excel_file import ExcelFile
-from aelab.data.tables.format import Format
+from aelab.data.tables.format import FORMAT_KEYS, Format
 from aelab.data.tables.parts import Parts, files_below
 from aelab.data.tables.reading import TableFile, readable
 from aelab.data.tables.text_file import TextFile
@@ -43,6 +43,15 @@ def open_table(path: Path, format: Format) -> TableFile:
     if not parts:
         raise UserError(f"data.path={path}: no rows in any of its {len(files)} files; at least 2 are needed")
     return Parts(path, parts, lambda file: _opened(file, format))
+
+
+def keys_for(path: Path) -> tuple[str, ...]:
+    """The keys of ``Format`` that mean something to the reader of a file or a folder of parts."""
+    kinds = [_kind(file) for file in (files_below(path) if path.is_dir() else [path])]
+    kind = next((kind for kind in kinds if kind is not None), None)
+    if kind in ARROW:
+        return ("missing_values",)
+    return ("missing_values", "header", "skip_rows") if kind in EXCEL else FORMAT_KEYS
 
 
 def _opened(path: Path, format: Format) -> TableFile:

@@ -45,6 +45,7 @@ class Parts:
         self.nameless = first.nameless
         self.set_aside = first.set_aside
         self.typed = first.typed
+        self.marks = first.marks
         self.said = [f"read {len(files)} files of {path} as one table", *first.said]
         numeric = {key: all(_is_number(others[key]) for _, others in self.parts) for key in keys}
         self.numeric = {key for key, found in numeric.items() if found}
@@ -58,8 +59,8 @@ class Parts:
             before = first
             for frame in part.frames(size, own or part.names[:1], exact):
                 frame = frame.assign(**self._values(values, wanted, exact))[list(wanted)]
-                frame.index = pd.RangeIndex(first, first + len(frame))
-                first += len(frame)
+                frame.index += before
+                first = int(frame.index[-1]) + 1 if len(frame) else first
                 if size is None:
                     found.append(frame)
                 else:

@@ -31,6 +31,7 @@ class TableFile(Protocol):
     ``names``: of its columns, all different. ``nameless``: those that stand for none. ``set_aside``: columns that are
     no input unless somebody asks for them, such as a saved index. ``typed``: whether the file says of each column
     what it is, so that text in it is meant as text. ``said``: what the user should know about how it is read.
+    ``marks``: the signs by which text is read as numbers, ``decimal`` and perhaps ``thousands``.
     """
 
     path: Path
@@ -39,15 +40,19 @@ class TableFile(Protocol):
     set_aside: list[str]
     typed: bool
     said: list[str]
+    marks: dict[str, str]
 
     def frames(self, size: int | None, wanted: Sequence[str], exact: Collection[str]) -> Iterator[pd.DataFrame]:
-        """Columns of the table, whole or about ``size`` bytes of float32 at a time; ``exact``: as they are written."""
+        """Columns of the table, whole or about ``size`` bytes of float32 at a time; ``exact``: as they are written.
+
+        The index counts the rows of the table from 0, as pandas would: neither names nor rows that are left out count.
+        """
 
     def as_numbers(self, column: pd.Series) -> pd.Series:
         """Text as float64; NaN where it is no number."""
 
     def row(self, index: int) -> str:
-        """What a person calls example ``index``, which is counted from 0."""
+        """What a person calls the row that has this index."""
 
 
 @contextmanager

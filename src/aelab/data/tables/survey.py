@@ -195,7 +195,7 @@ def _look(seen: Seen, column: pd.Series, table: TableFile) -> None:
     truths = column.map(lambda value: isinstance(value, bool)).astype(bool) if column.dtype == object else None
     if truths is not None and truths.any():
         seen.truths += int(truths.sum())
-        seen.truth_at = int(truths.argmax() + column.index[0]) if seen.truth_at < 0 else seen.truth_at
+        seen.truth_at = int(truths.index[int(truths.to_numpy().argmax())]) if seen.truth_at < 0 else seen.truth_at
         column = column[~truths]
     found = table.as_numbers(column)
     odd = column[found.isna()]

@@ -49,6 +49,7 @@ class TextFile:
         with self._open() as file:
             self.format = sniffed(path, file, format)
         self.said = self._said(format)
+        self.marks = {key: sign for key in ("decimal", "thousands") if (sign := getattr(self.format, key)) is not None}
         self.names, self.nameless = self._counted()
 
     @contextmanager

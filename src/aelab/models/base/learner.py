@@ -84,6 +84,7 @@ class Learner(pl.LightningModule):
         self.make_scheduler = scheduler
         self.seed = seed
         self.latest: dict[str, Tensor] = {}
+        self.noted: dict[str, Tensor] = {}
         self.generator: Generators = None
         self.searching = False
         self.noise_before: list[Tensor] | None = None  # states of the generators at the first evaluation of a batch
@@ -110,6 +111,7 @@ class Learner(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.latest.clear()  # what an epoch does not measure, it does not know
+        self.noted.clear()
         self.start_noise()
 
     def start_noise(self) -> None:
@@ -224,6 +226,11 @@ class Learner(pl.LightningModule):
         self.latest |= {f"{part}/{name}": value for name, value in values.items()}
         means = {f"{part}/{name}": value.nanmean().float() for name, value in values.items()}
         self.log_dict(means, logger=logger)
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Record something else of the epoch, ``[...]``: of each replica, and the mean over them."""
+        self.noted[name] = value.detach()
+        self.log(name, value.mean())
 
     def _sum_over_processes(self, value: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(value, reduce_op="sum")

@@ -144,7 +144,7 @@ class DictionaryAutoencoder(Autoencoder):
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()
-        self.log("train/dead_units", self.dead_units().float().mean())
+        self.note("train/dead_units", self.dead_units().float().mean(-1))
 
     def _empty_code(self) -> Tensor:
         return self._atoms().new_zeros(1, self.network.code_size)

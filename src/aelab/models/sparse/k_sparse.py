@@ -69,4 +69,4 @@ class KSparseAutoencoder(Autoencoder):
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()
-        self.log("train/dead_units", (~self.used).float().mean())
+        self.note("train/dead_units", (~self.used).float().mean(-1))

@@ -1,0 +1,35 @@
+"""Which jobs of a sweep go to one worker, told from their overrides alone: composing their configs takes longer."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aelab.cli.jobs import Job
+
+# What may differ within a stack; whoever fits the jobs looks at their configs (aelab.fitting.companions).
+WITHIN = re.compile(
+    r"\+*((seed|data\.seed|network\.code_size|optimizer\.lr|replicas|replicas\.\w+|evaluation)="
+    r"|(model|corruption)\.\w+=[-+.\de]+$)"
+)
+
+
+def likely_companions(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
+    """Jobs in lists, each for one worker: those that may share a stack, in as many lists as keep all workers busy."""
+    alike: dict[tuple[str, ...], list[Job]] = {}
+    for job in jobs:
+        rest = tuple(override for override in job.overrides if not WITHIN.match(override))
+        alike.setdefault(rest, []).append(job)
+    lists = math.ceil(workers / max(1, len(alike)))
+    return [part for same in alike.values() for part in _split(same, lists)]
+
+
+def _split(jobs: Sequence[Job], lists: int) -> list[list[Job]]:
+    """In about equal lists."""
+    count = min(lists, len(jobs))
+    bounds = [len(jobs) * number // count for number in range(count + 1)]
+    return [list(jobs[start:stop]) for start, stop in pairwise(bounds)]

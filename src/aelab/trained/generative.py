@@ -1,0 +1,43 @@
+"""What generative variants answer: how likely examples are, new examples, and the codewords of quantised codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from aelab.errors import UserError
+from aelab.models.quantized.quantized import QuantizedCode
+from aelab.trained.drawn_codes import drawn_codes
+
+if TYPE_CHECKING:
+    from aelab.trained.run import Run, Values
+
+
+class Generative:
+    """The part of a ``Run`` that only some variants can answer."""
+
+    def log_likelihood(self, x: Values, samples: int = 100, seed: int = 0) -> np.ndarray:
+        """Estimates of log p(x) of examples in nats, ``[N]``, from so many codes of each; too low, the less the more.
+
+        On the scale that the model sees. UserError where the variant or its error has no likelihood.
+        """
+        run = cast("Run", self)
+        weights = run.coder.log_weights(run.whole(x).numpy(), samples, seed)
+        return np.asarray(np.logaddexp.reduce(weights, axis=1) - np.log(samples))
+
+    def sample(self, count: int, seed: int = 0, codes: np.ndarray | None = None) -> np.ndarray:
+        """New examples ``[count, *shape]`` on the scale of the data: decoded draws of the prior N(0, I).
+
+        ``codes``: of training examples, ``[N, code_size]``: draw from a mixture of ten Gaussians fitted to them instead
+        (Ghosh et al. 2020). UserError where codes have no prior and none are given.
+        """
+        run = cast("Run", self)
+        return run.decode(drawn_codes(run.model, str(run.directory), count, seed, codes))
+
+    def indices(self, x: Values) -> np.ndarray:
+        """Which codewords examples have, long ``[N, stages, groups]``; UserError where codes are not quantised."""
+        run = cast("Run", self)
+        if not isinstance(run.model, QuantizedCode):
+            raise UserError(f"{run.directory}: its codes have no codewords; use model=vq_vae or model=fsq")
+        return run.apply(run.model.indices, run.whole(x))

@@ -1,0 +1,1 @@
+"""Examples that a run was not trained on, read as its own were, piece by piece."""
