@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from decompositions import DESIGNS, NESTED, problem_of, random_problem, without
+from decompositions import DESIGNS, NESTED, SPLIT, problem_of, random_problem, without
 
-from aelab.objectives import ERRORS
 from aelab.replicas import decompose
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -66,7 +65,7 @@ def test_examples_standard_error_is_that_of_a_mean_of_examples(error: str, group
         assert getattr(result, f"{name}_se") == pytest.approx(math.hypot(examples, replicas), rel=1e-12)
 
 
-@pytest.mark.parametrize("error", list(ERRORS))
+@pytest.mark.parametrize("error", SPLIT)
 def test_what_two_replicas_cannot_tell_is_nan_and_not_logged(error: str) -> None:
     predictions, target = problem_of(error, 2)
     result = decompose(predictions, target, error)

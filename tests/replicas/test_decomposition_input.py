@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from decompositions import NESTED, figures, problem_of, random_problem
+from decompositions import NESTED, SPLIT, figures, problem_of, random_problem
 
-from aelab.objectives import ERRORS
 from aelab.replicas import Decomposer, decompose
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -55,7 +54,7 @@ def test_batches_must_agree() -> None:
         Decomposer("squared", 4, keep=[True, True, True])
 
 
-@pytest.mark.parametrize("error", list(ERRORS))
+@pytest.mark.parametrize("error", SPLIT)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e200])
 def test_a_diverged_replica_is_named_or_left_out(error: str, value: float) -> None:
     predictions, target = problem_of(error, 6)
@@ -73,7 +72,7 @@ def test_a_diverged_replica_is_named_or_left_out(error: str, value: float) -> No
         decompose(predictions[[0, 3, 5]], target, error, drop_diverged=True)
 
 
-@pytest.mark.parametrize("error", list(ERRORS))
+@pytest.mark.parametrize("error", SPLIT)
 def test_a_diverged_replica_takes_its_data_set_along(error: str) -> None:
     predictions, target = problem_of(error)
     predictions[1] = math.nan  # of data set b, as replica 4 is
