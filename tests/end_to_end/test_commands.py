@@ -85,7 +85,7 @@ def test_cfg_is_quick(tmp_path: Path) -> None:
         ("modle=sparse_l1", "modle=sparse_l1: unknown key, did you mean model?"),
         (
             "model=sparse",
-            "model=sparse: no such choice, did you mean k_sparse?; choose one of batch_top_k, contr",
+            "model=sparse: no such choice, did you mean k_sparse?; choose one of adversarial, batch",
         ),
         ("model/sub=x", "model/sub=x: unknown key, did you mean model?"),
         ("seed", "seed: not key=value (Error parsing override 'seed'); a value with special characters needs"),

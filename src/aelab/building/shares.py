@@ -59,7 +59,7 @@ class Share:
         try:
             yield
         except UserError as error:
-            log.info("%s leaves its stack: %s", self.directory, error)
+            log.debug("%s leaves its stack: %s", self.directory, error)
             self.lost = True
 
     def own(self, value: Tensor, shape: Sequence[int]) -> Tensor:

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
 from aelab.fitting.companions import kind, obstacle
 from aelab.fitting.replication import Replication
-from aelab.fitting.run import RunInterrupted
+from aelab.fitting.run import RunInterrupted, close
 from aelab.machines.devices import devices_of_its_own
 from aelab.machines.interruption import Interrupted, Interruption, interruptible
 from aelab.machines.quiet import quiet
@@ -40,7 +40,7 @@ from aelab.replicas.best import BestWeights
 from aelab.replicas.chunking import STACKING_PAYS_BELOW, runs_of_stacks
 from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.checkpoints import last_intact, load_checkpoint
-from aelab.runs.claim import Lost, claim
+from aelab.runs.claim import claim
 from aelab.runs.identity import directory_name, resolved
 from aelab.runs.manifest import Manifest, read_manifest, this_process
 from aelab.runs.start_over import must_start_over, start_over
@@ -85,7 +85,7 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
                 kinds.setdefault(kind(config), []).append(number)
             reasons.add(reason)
         except Exception:  # such a run is refused, or fails, where it is run
-            log.info("not fitted together with others:\n%s", traceback.format_exc())
+            log.debug("not fitted together with others:\n%s", traceback.format_exc())
     for reason in filter(None, sorted(map(str, reasons - {None}))):
         print(f"one by one, not in a stack: {reason}", flush=True)
     for numbers in kinds.values():
@@ -102,7 +102,7 @@ def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Comp
         try:
             companion = _companion(*job)
         except Exception:
-            log.info("not fitted together with others:\n%s", traceback.format_exc())
+            log.debug("not fitted together with others:\n%s", traceback.format_exc())
             continue
         if companion is not None:
             code = None if companion.like.paddable else companion.like.network.code_size
@@ -162,7 +162,7 @@ def _fitted(stack: list[Companion]) -> bool:
         sweep = stack[0].directory.parent
         raise RunInterrupted(f"interrupted; the same command resumes {sweep}", stop.signum) from stop
     except Exception as error:
-        log.info("a stack failed, its runs are fitted one by one:\n%s", traceback.format_exc())
+        log.debug("a stack failed, its runs are fitted one by one:\n%s", traceback.format_exc())
         if not isinstance(error, DivergedError):
             reason = " ".join(str(error).split()) or type(error).__name__
             print(f"one by one, as their stack failed: {len(stack)} runs ({reason})", file=sys.stderr, flush=True)
@@ -208,10 +208,9 @@ def _fit(stack: Sequence[Companion], manifests: list[Manifest]) -> None:
     try:
         fit = Fit(members, first.data, best, callbacks=callbacks, files=files)
         fit.run()
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt) as error:
         for manifest in manifests:
-            with suppress(OSError, Lost):
-                manifest.close("interrupted")
+            close(manifest, "interrupted", error)
         raise
     seconds = time.monotonic() - began
     for manifest, share in zip(manifests, shares, strict=True):

@@ -152,13 +152,13 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
             metrics |= evaluate(directory, config.evaluation, wandb_run)
     except (Interrupted, KeyboardInterrupt, SystemExit) as error:
         if exit_code:
-            _close(manifest, "interrupted", error)
+            close(manifest, "interrupted", error)
         signum = getattr(error, "signum", signal.SIGINT)
         raise Interrupted(signum) from error
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         if exit_code:  # else an evaluation failed, and the run itself is complete
-            _close(manifest, "failed", error)
+            close(manifest, "failed", error)
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"failed: {kind}{reason} (trace: {directory / 'train.log'})") from error
@@ -170,7 +170,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
     return _monitored(manifest.record)
 
 
-def _close(manifest: Manifest, status: str, error: BaseException) -> None:
+def close(manifest: Manifest, status: str, error: BaseException) -> None:
     """Record how a run ended; on a full disk, and where the run is another's by now, the line told is all there is."""
     failure = {"type": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
     with suppress(OSError, Lost):
