@@ -49,6 +49,10 @@ def test_double_precision_before_the_standardisation_changes_the_last_digits_alo
 
 def _compare(name: str, folder: Path, tolerance: float) -> None:
     found, wanted = measured(name, folder, run), FROZEN[name]
+    resampled = any(one.startswith("replicas=") and "initializations" not in one for one in SCENARIOS[name])
+    if resampled:  # PCA is fitted to each replica's own rows since, as the replicas are
+        for metrics in (wanted["metrics"], *wanted["settings"]):
+            metrics.pop("test/pca_error", None)
     pairs = zip([found["metrics"], *found["settings"]], [wanted["metrics"], *wanted["settings"]], strict=True)
     for ours, theirs in pairs:
         assert set(ours) >= set(theirs), "a metric may be added, and none is gone"
