@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from drawn_pictures import found, patches, uniform
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_equal
 
 pytest.importorskip("skimage")
 
@@ -132,7 +132,7 @@ def test_denoising_of_patches_and_of_whole_pictures() -> None:
     own = found(evaluation.measure(PCACoder(data.train.x, 6), data))
     beside = {name: found(scores) for name, scores in evaluation.baselines(data, 6).items()}
     assert list(beside) == ["noisy", "median", "nlm", "pca", "wiener"]
-    assert own == beside["pca"], "the same noise for everyone"
+    assert_equal(own, beside["pca"], "the same noise for everyone")
     for sigma in (25, 50):
         variance = (sigma / 255) ** 2
         assert abs(beside["noisy"][f"error_{sigma}"].value / variance - 64) < 4 * np.sqrt(2 * 64 / 30)
