@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ def exit_status(application: Callable[[], object]) -> int:
     try:
         application()
     except KeyboardInterrupt as interruption:
+        # another Ctrl-C, of somebody impatient, is not to change how the process ends
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         print(plain(str(interruption)) or "interrupted", file=sys.stderr)
         return 128 + getattr(interruption, "signum", signal.SIGINT)
     except Exception as error:
