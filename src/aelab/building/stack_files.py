@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +23,6 @@ from aelab.runs.fit_files import FitFiles
 from aelab.runs.history import History
 from aelab.runs.picture_callback import keep_picture
 from aelab.runs.pictures import epoch_pictures
-
-log = logging.getLogger(__name__)
 
 
 def files_of_stack(directory: Path, shares: Sequence[Share], parts: Sequence[dict[str, Any]]) -> FitFiles:

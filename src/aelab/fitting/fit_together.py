@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,6 +211,11 @@ def _fit(stack: Sequence[Companion], manifests: list[Manifest]) -> None:
     except (Interrupted, KeyboardInterrupt) as error:
         for manifest in manifests:
             close(manifest, "interrupted", error)
+        raise
+    except Exception:
+        for manifest in manifests:  # what each becomes now, it becomes by itself
+            with suppress(OSError, UserError):
+                manifest.update(stacked=None)
         raise
     seconds = time.monotonic() - began
     for manifest, share in zip(manifests, shares, strict=True):
