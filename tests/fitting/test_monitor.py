@@ -75,6 +75,14 @@ def test_a_metric_that_is_none_is_named(compose: Composer) -> None:
         run(compose("monitor=val/eror"), [])
 
 
+@pytest.mark.parametrize("error", ["bernoulli", "cross_entropy"])
+def test_a_bound_is_not_minimised_whether_there_is_one_or_not(error: str, compose: Composer) -> None:
+    config = compose("model=vae", f"error={error}", "data.binarize=threshold", "monitor=val/elbo")
+    with pytest.raises(RunFailed, match=r"monitor=val/elbo: the higher, the better, .* use val/loss") as caught:
+        run(config, [])
+    assert "\n" not in str(caught.value)
+
+
 def test_the_default_changes_no_name(compose: Composer) -> None:
     """Runs from before have no such key."""
     config: Any = compose()

@@ -12,8 +12,10 @@ import torch
 from aelab.fitting.beside_pca import ReplicaPCA
 from aelab.fitting.contributions import beside_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
+from aelab.models.quantized.quantized import QuantizedCode
 from aelab.objectives import Error
 from aelab.objectives.errors import SquaredError
+from aelab.replicas.code_stability import EXAMPLES, stability_of
 from aelab.replicas.drawing import FIGURES, measure_draws
 from aelab.replicas.measuring import Predict, averaged, measure, predictions
 from aelab.replicas.result import Decomposition
@@ -39,6 +41,7 @@ def setting_results(replication: Replication, fitted: Fitted) -> tuple[list[dict
         metrics = {name: value[rows].double().mean().item() for name, value in fitted.metrics.items()}
         decomposed = decompositions(replication, fitted, members)
         metrics |= averaged(decomposed) | _of_draws(replication, fitted, members)
+        metrics |= _of_codewords(replication, fitted, rows)
         found = of_replicas(decomposed, range(count))
         units = len(decomposed) if len(decomposed) > 1 else decomposed[0].units
         if linear is not None:
@@ -93,6 +96,13 @@ def _of_draws(replication: Replication, fitted: Fitted, members: list[int]) -> d
     if len(found) == 1:
         return found[0]
     return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
+
+
+def _of_codewords(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
+    """``code_stability`` of replicas whose codes are made of codewords."""
+    models = [model for model in fitted.models if isinstance(model, QuantizedCode)]
+    found = stability_of(models, members, replication.data.examples("test", limit=EXAMPLES)) if models else None
+    return {} if found is None else {"test/code_stability": found}
 
 
 def _partitions(replication: Replication, members: Sequence[int]) -> list[list[int]]:
