@@ -126,7 +126,7 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
         return None
     check(config, typed)  # what is refused has not begun
     replication = Replication(config, directory) if config.replicas.name != "none" else None
-    if replication and (len(replication.chunks) > 1 or len(replication.settings) > 1):
+    if replication and len(replication.chunks) > 1:
         return None
     data = replication.data if replication else build_data(config)
     members = replication.members(range(replication.count)) if replication else [Member(config)]
