@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from pytorch_lightning.strategies import FSDPStrategy
 
 from aelab.building.build import count_parameters, monitor_of
 from aelab.config.objects import instantiate
@@ -82,7 +83,7 @@ def _fit_one(
     pca = fitted_pca(data, model.error)
     if pca is not None:
         metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
-    if manifest and trainer.world_size == 1:  # else the weights may lie in several processes
+    if manifest and not isinstance(trainer.strategy, FSDPStrategy):  # whose weights lie in several processes
         contributions = of_one(model.eval(), data, pca)
         if contributions is not None:
             write_contributions(directory, [contributions])
