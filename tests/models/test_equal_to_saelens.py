@@ -91,8 +91,8 @@ def test_the_k_largest_are_theirs(variant: str, kind: str) -> None:
 
 
 def test_what_dead_units_add_is_theirs() -> None:
-    """Theirs is scaled down where fewer than half as many units as values are dead; here more are. It also takes negative
-    z of dead units as they are, ours their ReLU, as Gao et al. do: here they are positive."""
+    """Theirs is scaled down where fewer than half as many units as values are dead; here more are. It also takes
+    negative z of dead units as they are, ours their ReLU, as Gao et al. do: here they are positive."""
     model = ours("top_k", "model.k=5", "model.auxiliary_weight=0.25", "model.dead_after=1")
     sae = theirs("TopK", model, k=5, rescale_acts_by_decoder_norm=False, aux_loss_coefficient=0.25)
     dead = torch.arange(UNITS) % 4 == 0

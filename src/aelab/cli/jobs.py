@@ -6,7 +6,6 @@ import copy
 import logging
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from aelab.cli.among_ranks import are_shared_out, done_among_ranks, stays_here
 from aelab.cli.composing import Composer
 from aelab.cli.deaths import deaths, record_death
 from aelab.cli.ending import failures
@@ -70,8 +70,27 @@ class Jobs:
 
         Those that died in an earlier call come last. Raises SweepInterrupted after a signal.
         """
+        if are_shared_out(self.config):
+            results = done_among_ranks(self.config, self._packs(jobs), self._directory, self._all_results)
+            return [results.get(job.number) or _returned(job, float("nan")) for job in jobs]
         if stays_here():
             return [self._here(job) for job in jobs]
+        results = self._all_results(self._packs(jobs))
+        return [results[job.number] for job in jobs]
+
+    def _packs(self, jobs: Sequence[Job]) -> list[list[Job]]:
+        """What one worker is given at a time; jobs that died in an earlier call come last, each alone."""
+        died = [job for job in jobs if self._has_died(job)]
+        sound = [job for job in jobs if job not in died]
+        together = likely_companions(sound, self.count) if self.stacked else [[job] for job in sound]
+        return [*together, *([job] for job in died)]
+
+    def _directory(self, job: Job) -> Path:
+        config = self.composer.compose(*job)
+        return Path(config.paths.outputs) / config.sweep / run_id(config)
+
+    def _all_results(self, packs: Sequence[list[Job]]) -> dict[int, JobReturn]:
+        """Do packs in workers; by number what came of each job. Raises SweepInterrupted after a signal."""
         results: dict[int, JobReturn] = {}
         alone: list[list[Job]] = []
 
@@ -81,16 +100,13 @@ class Jobs:
             else:
                 results.update(self._results(several, answer))
 
-        died = [job for job in jobs if self._has_died(job)]
-        sound = [job for job in jobs if job not in died]
-        together = likely_companions(sound, self.count) if self.stacked else [[job] for job in sound]
-        self.workers.do([*together, *([job] for job in died)], self._told, ends)
+        self.workers.do(packs, self._told, ends)
         if alone:
             print("a process with several runs died; each is tried by itself", file=sys.stderr, flush=True)
             self.workers.do(alone, self._told, ends)
         if self.workers.signum is not None:
             raise SweepInterrupted(f"interrupted; the same command resumes {self.directory}", self.workers.signum)
-        return [results[job.number] for job in jobs]
+        return results
 
     def _here(self, job: Job) -> JobReturn:
         self._told([job])
@@ -199,23 +215,6 @@ def _as_task(config: DictConfig) -> tuple[DictConfig, list[str]]:
     with read_write(task), open_dict(task):
         del task["hydra"]
     return task, typed
-
-
-def stays_here() -> bool:
-    """Whether jobs run in this very process.
-
-    Processes that torchrun or srun started form a group that outlives one job, and torch's threads, where this
-    process has any already, do not outlive a fork.
-    """
-    group = "RANK" in os.environ or (int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in os.environ)
-    return group or ("torch" in sys.modules and _threads() > 1)
-
-
-def _threads() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return threading.active_count()
 
 
 def share_cores(count: int) -> None:

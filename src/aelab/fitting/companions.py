@@ -40,7 +40,6 @@ def obstacle(config: DictConfig) -> str | None:
                 config.logger.get("watch") and "logger.watch=true shows the weights of one model",
                 config.replicas.get("mode") == "sequential" and "replicas.mode=sequential",
                 config.replicas.get("chunk") and f"replicas.chunk={config.replicas.get('chunk')}",
-                config.replicas.get("vary") and "replicas.vary is a stack of its own",
                 config.replicas.name == "fresh" and "replicas=fresh draws training sets of its own",
                 not _resident(config) and f"data={config.data.name} is read as it is needed",
             ),
