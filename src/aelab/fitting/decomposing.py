@@ -80,7 +80,6 @@ def _of_draws(replication: Replication, fitted: Fitted) -> dict[str, float]:
     return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
 
 
-<<<<<<< HEAD
 def _of_codewords(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
     """``code_stability`` of replicas whose codes are made of codewords."""
     models = [model for model in fitted.models if isinstance(model, QuantizedCode)]
@@ -88,10 +87,7 @@ def _of_codewords(replication: Replication, fitted: Fitted, members: list[int]) 
     return {} if found is None else {"test/code_stability": found}
 
 
-def _partitions(replication: Replication, members: Sequence[int]) -> list[list[int]]:
-=======
 def _partitions(replication: Replication) -> list[list[int]]:
->>>>>>> ad1689cbb6a15274bd243e77448ae88ebcffd126
     """The members of each random partition."""
     partitions = replication.assignment.partitions or [0] * replication.count
     return [[member for member, of in enumerate(partitions) if of == each] for each in sorted(set(partitions))]
