@@ -11,9 +11,13 @@ KEY = "model.weight"
 OURS = {
     "error of a drawn code": "test/error_sampled",
     "bias²": "test/bias2_sampled",
-    "variance, replicas": "test/variance_sampled",
     "variance, code": "test/variance_code",
     "rate, nats": "test/rate",
+}
+SPREAD = {  # of replicas: the first, or of nested plans the others
+    "variance, replicas": "test/variance_sampled",
+    "variance, data": "test/variance_data_sampled",
+    "variance, initialisation": "test/variance_init_sampled",
 }
 LINEAR = {
     "error of a drawn code": "collapse/linear_error_sampled",
@@ -38,9 +42,9 @@ def rows(groups: Iterable[Group]) -> list[Row]:
     for group in groups:
         sides = [
             {name: mean for name, metric in names.items() if (mean := group.mean(metric)) is not None}
-            for names in (OURS, LINEAR)
+            for names in (OURS | SPREAD, LINEAR)
         ]
-        if set(sides[0]) == set(OURS) and group.value(KEY) is not None:
+        if set(OURS) <= set(sides[0]) and group.value(KEY) is not None:
             found.append(Row(float(group.value(KEY)), *sides))
     if not found:
         raise UserError(
@@ -58,10 +62,12 @@ def draw(found: list[Row], directory: Path) -> Path:
     figure = Figure(figsize=(9, 4), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     errors, rate = figure.subplots(1, 2, width_ratios=(3, 2))
-    colours = dict(zip(OURS, ("#1b1f24", "#0072b2", "#d55e00", "#009e73", "#332288"), strict=True))
-    for name, colour in colours.items():
+    palette = ("#1b1f24", "#0072b2", "#009e73", "#332288", "#d55e00", "#d55e00", "#cc79a7")
+    for name, colour in zip(OURS | SPREAD, palette, strict=True):
         axes = rate if name == RATE else errors
-        axes.plot([row.weight for row in found], [row.ours[name] for row in found], "o-", color=colour, label=name)
+        measured = [(row.weight, row.ours[name]) for row in found if name in row.ours]
+        if measured:
+            axes.plot(*zip(*measured, strict=True), "o-", color=colour, label=name)
         known = [(row.weight, row.linear[name]) for row in found if name in row.linear]
         if known:
             axes.plot(*zip(*known, strict=True), "--", color=colour)
