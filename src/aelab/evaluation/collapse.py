@@ -9,8 +9,11 @@ import numpy as np
 import torch
 
 from aelab.errors import UserError
+from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.baselines.pca import fit_pca
 from aelab.evaluation.images.sheets import figure_pixels
+from aelab.evaluation.measures.anomaly_scores import squared_errors
+from aelab.evaluation.measures.intervals import mean_score
 from aelab.evaluation.protocol import Coder, Examples, Score
 
 
@@ -25,18 +28,24 @@ class Collapse:
       ``linear_error``, of the mean code (s^4 / lambda_i in place of s^2), which is bias^2 of endless data, and
       ``linear_variance_code`` (s^2 - s^4 / lambda_i).
 
-    The run's own are its metrics ``test/rate``, ``test/error_sampled``, ``test/error``, ``test/variance_code``. Raises
+    Beside them the run's own ``rate`` and ``error`` on the test part, with t-intervals, and the error of PCA. Raises
     UserError for other errors than ``squared``, and without a weight.
     """
 
     needs = ("numbers", "likelihood")
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
+        likely: Any = coder
         known = linear_vae(_variances(data), coder.code_size, _noise(coder))
-        return [Score(f"linear_{name}", value) for name, value in known.items()]
+        return [
+            mean_score("rate", likely.unit_rates(data.test.x).sum(1)),
+            mean_score("error", squared_errors(data.test.x, coder.reconstruct(data.test.x))),
+            *(Score(f"linear_{name}", value) for name, value in known.items()),
+        ]
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
-        return {}
+        pca = PCACoder(data.train.x, code_size)
+        return {"pca": [mean_score("error", squared_errors(data.test.x, pca.reconstruct(data.test.x)))]}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         variances, own = _variances(data), _noise(coder)

@@ -23,7 +23,11 @@ class Masks:
         self.pieces = _pieces(shape, patch)  # which one each value belongs to
         self.count = int(self.pieces.max()) + 1
         if self.count < 2:
-            what = "examples of one value" if patch is None else f"model.patch={patch}: one patch covers the picture"
+            what = (
+                "examples of one value (n_features = 1)"
+                if patch is None
+                else f"model.patch={patch}: one patch covers the picture"
+            )
             raise UserError(f"{what}: nothing would be seen; use {'more values' if patch is None else 'a smaller one'}")
         self.hidden = min(max(round(share * self.count), 1), self.count - 1)
 
