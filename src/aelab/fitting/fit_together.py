@@ -75,6 +75,13 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
     ``jobs``: configs of runs with their overrides. Raises RunInterrupted after a signal, once all runs of the stack are
     saved.
     """
+    for stack in stacks(jobs):
+        if _fitted(stack):
+            yield [companion.number for companion in stack]
+
+
+def stacks(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[Companion]]:
+    """The stacks in which jobs that are not done will be fitted; those that are fitted alone are in none."""
     quiet()
     kinds: dict[str, list[int]] = {}
     reasons = set()
@@ -90,9 +97,7 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
         print(f"one by one, not in a stack: {reason}", flush=True)
     for numbers in kinds.values():
         if len(numbers) > 1:
-            for stack in _stacks([(number, *jobs[number]) for number in numbers]):
-                if _fitted(stack):
-                    yield [companion.number for companion in stack]
+            yield from _stacks([(number, *jobs[number]) for number in numbers])
 
 
 def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Companion]]:
