@@ -34,15 +34,9 @@ test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started
 	sh tests/support/one_machine_slurm.sh
 	$(BIN)/python -m pytest -rs -m slurm tests/end_to_end/test_slurm_cluster.py
 
-# Ray's launcher needs an old cloudpickle, so it gets an environment of its own.
-RAY := .venv-ray
-$(RAY)/.installed: pyproject.toml $(STAMP)
-	$(PYTHON) -m venv $(RAY)
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(RAY)/bin/python -e ".[ray]" pytest
-	touch $(RAY)/.installed
-
-test-ray: $(RAY)/.installed  ## a sweep on a Ray cluster of this machine, in .venv-ray
-	$(RAY)/bin/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
+test-ray: $(STAMP)  ## sweeps on Ray: a cluster of two nodes on this machine
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[ray]"
+	$(BIN)/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
 
 lint: $(STAMP)  ## ruff: style and format
 	$(BIN)/ruff check $(SOURCES)
@@ -69,4 +63,4 @@ benchmark-peers: $(PEERS)/.installed  ## training, sweeps and anomaly detection 
 	$(PEERS)/bin/python scripts/benchmark.py training sweeps anomaly
 
 clean:  ## remove environments and caches; outputs stay
-	rm -rf $(VENV) $(PEERS) $(RAY) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache

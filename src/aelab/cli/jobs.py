@@ -64,7 +64,7 @@ class Jobs:
         self.died_before: set[tuple[str, ...]] | None = None
         if count > 1:
             share_cores(count)
-        self.workers = Workers(count, self._all_done)
+        self.workers = Workers(count, self.all_done)
 
     def launch(self, jobs: Sequence[Job]) -> list[JobReturn]:
         """What came of each job, in their order; nan for one that has no result.
@@ -73,7 +73,7 @@ class Jobs:
         """
         if are_shared_out(self.config):
             results = done_among_ranks(self.config, self._packs(jobs), self._directory, self._all_results)
-            return [results.get(job.number) or _returned(job, float("nan")) for job in jobs]
+            return [results.get(job.number) or returned(job, float("nan")) for job in jobs]
         if stays_here():
             return [self._here(job) for job in jobs]
         results = self._all_results(self._packs(jobs))
@@ -81,10 +81,14 @@ class Jobs:
 
     def _packs(self, jobs: Sequence[Job]) -> list[list[Job]]:
         """What one worker is given at a time; jobs that died in an earlier call come last, each alone."""
-        died = [job for job in jobs if self._has_died(job)]
-        sound = [job for job in jobs if job not in died]
+        sound, died = self.sound_and_died(jobs)
         together = likely_companions(sound, self.count) if self.stacked else [[job] for job in sound]
         return [*together, *([job] for job in died)]
+
+    def sound_and_died(self, jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
+        """Jobs whose processes have not died in an earlier call, and those whose have."""
+        died = [job for job in jobs if self._has_died(job)]
+        return [job for job in jobs if job not in died], died
 
     def _directory(self, job: Job) -> Path:
         config = self.composer.compose(*job)
@@ -101,28 +105,24 @@ class Jobs:
             if isinstance(answer, Died) and len(several) > 1 and self.workers.signum is None:
                 alone.extend([job] for job in several)  # one of them is to blame
             else:
-                results.update(self._results(several, answer))
+                results.update(self.results(several, answer))
 
         with bar:
-            self.workers.do(packs, self._told, ends, bar.look)
+            self.workers.do(packs, told, ends, bar.look)
             if alone:
                 print("a process with several runs died; each is tried by itself", file=sys.stderr, flush=True)
                 bar.ended(-len(alone))
-                self.workers.do(alone, self._told, ends, bar.look)
+                self.workers.do(alone, told, ends, bar.look)
         if self.workers.signum is not None:
             raise SweepInterrupted(f"interrupted; the same command resumes {self.directory}", self.workers.signum)
         return results
 
     def _here(self, job: Job) -> JobReturn:
-        self._told([job])
+        told([job])
         before = list(failures)
         result, failed = self._done(job)
         failures[:] = [*before, *failed]
         return result
-
-    def _told(self, several: list[Job]) -> None:
-        for job in several:
-            log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
 
     def _has_died(self, job: Job) -> bool:
         if self.died_before is None:
@@ -131,7 +131,7 @@ class Jobs:
 
     # --- in a worker ---
 
-    def _all_done(self, jobs: list[Job]) -> dict[int, tuple[JobReturn, list[str]]]:
+    def all_done(self, jobs: list[Job]) -> dict[int, tuple[JobReturn, list[str]]]:
         """Do jobs, after fitting together what can be; by number each one's result, and the failures that count."""
         if len(jobs) == 1:
             return {jobs[0].number: self._done(jobs[0])}
@@ -172,7 +172,7 @@ class Jobs:
             value = self._failed(job, error)
         finally:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        return _returned(job, value), list(failures)
+        return returned(job, value), list(failures)
 
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of a job that failed before its run could."""
@@ -185,7 +185,7 @@ class Jobs:
 
     # --- in the parent ---
 
-    def _results(self, jobs: list[Job], answer: Answer) -> dict[int, JobReturn]:
+    def results(self, jobs: list[Job], answer: Answer) -> dict[int, JobReturn]:
         match answer:
             case Done(done):
                 for _, failed in done.values():
@@ -194,7 +194,7 @@ class Jobs:
             case Died() if self.workers.signum is None:
                 print(f"{self._recorded(jobs[0], answer)}; the same command tries it again, last", file=sys.stderr)
         failures.extend(str(job.number) for job in jobs)
-        return {job.number: _returned(job, float("nan")) for job in jobs}
+        return {job.number: returned(job, float("nan")) for job in jobs}
 
     def _recorded(self, job: Job, death: Died) -> str:
         """Write into a job's manifest that it died; what to say of it."""
@@ -233,7 +233,13 @@ def _of_the_run(overrides: Sequence[str]) -> list[str]:
     return [override for override in overrides if not override.startswith(("hydra.", "hydra/"))]
 
 
-def _returned(job: Job, value: float) -> JobReturn:
+def told(several: list[Job]) -> None:
+    """Say which jobs begin."""
+    for job in several:
+        log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
+
+
+def returned(job: Job, value: float) -> JobReturn:
     """All that a sweeper asks for, and nothing that is long to pickle."""
     returned = JobReturn(overrides=_of_the_run(job.overrides), status=JobStatus.COMPLETED)
     returned.return_value = value

@@ -12,7 +12,7 @@ from typing import Any
 from aelab.errors import UserError
 
 _CANNOT_WRITE = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
-_EXTRAS = {"submitit_local": "slurm", "submitit_slurm": "slurm"}  # launcher to the extra of aelab that brings it
+_EXTRAS = {"packed_local": "slurm", "packed_slurm": "slurm"}  # launcher to the extra of aelab that brings it
 
 
 def explain(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from aelab.errors import UserError
 from aelab.machines.ranks import alone, is_rank_zero, local_rank
 
-ON_THIS_MACHINE = ("parallel", "slurm_local", "submitit_local")
+ON_THIS_MACHINE = ("parallel", "slurm_local")
 """Launchers that leave the GPUs of this machine to the jobs; SLURM and Ray hand them out themselves."""
 
 
