@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from omegaconf import DictConfig
 
 from aelab.cli.composing import Composer
-from aelab.cli.grouping import likely_companions
+from aelab.cli.grouping import alike, likely_companions, split
 from aelab.cli.jobs import Job, as_task
 from aelab.config.explain import explain
 from aelab.config.objects import composing
@@ -136,9 +137,8 @@ def _print_costs(master: DictConfig, runs: Sequence[Planned]) -> None:
         return
     launcher = master.hydra.runtime.choices.get("hydra/launcher")
     workers = int(master.hydra.launcher.get("n_jobs") or 1)
-    together = bool(master.hydra.launcher.get("stacked"))
     costs = []
-    for words, cost in _costs(runs, workers, together):
+    for words, cost in _costs(runs, _packs([run.job for run in runs], master)):
         costs.append(cost)
         print(f"{words}: {_seconds(cost.seconds)}, {cost.models} model{'s' * (cost.models != 1)}")
     total, longest = sum(cost.seconds for cost in costs), max(cost.seconds for cost in costs)
@@ -152,7 +152,15 @@ def _print_costs(master: DictConfig, runs: Sequence[Planned]) -> None:
     print("estimated from a few measured steps; reading, testing, pretraining, pictures and evaluations come on top")
 
 
-def _costs(runs: Sequence[Planned], workers: int, together: bool) -> Iterator[tuple[str, Cost]]:
+def _packs(jobs: Sequence[Job], master: DictConfig) -> list[list[Job]]:
+    """What the launcher gives one process at a time."""
+    launcher = master.hydra.launcher
+    if most := launcher.get("runs_per_job"):
+        return [part for group in alike(jobs) for part in split(group, math.ceil(len(group) / most))]
+    return likely_companions(jobs, launcher.get("n_jobs") or 1) if launcher.get("stacked") else [[job] for job in jobs]
+
+
+def _costs(runs: Sequence[Planned], packs: Sequence[list[Job]]) -> Iterator[tuple[str, Cost]]:
     """Each fit in words with what it costs; fits of the same kind are measured once."""
     from aelab.building.once import sharing
     from aelab.fitting.companions import kind
@@ -161,23 +169,22 @@ def _costs(runs: Sequence[Planned], workers: int, together: bool) -> Iterator[tu
     from aelab.machines.quiet import quiet
 
     quiet()
-    known: dict[tuple[str, int], Cost] = {}
+    known: dict[tuple[str, int, int], Cost] = {}
     by_job = {run.job: run for run in runs}
-    packs = likely_companions(list(by_job), workers) if together else [[job] for job in by_job]
     with sharing():
         for pack in packs:
             ready = [by_job[job] for job in pack]
             alone = {run.job: run for run in ready}
             tasks = [(run.config, run.typed) for run in ready if run.config is not None]
             for stack in stacks(tasks) if len(tasks) > 1 else ():
-                key = (kind(stack[0].config), len(stack))
+                key = (kind(stack[0].config), len(stack), sum(len(companion.members) for companion in stack))
                 known[key] = known.get(key) or cost_of_stack(stack)
                 yield f"a stack of {len(stack)} runs", known[key]
                 for companion in stack:
                     alone.pop(ready[companion.number].job)
             for run in alone.values():
                 if run.config is not None:
-                    key = (kind(run.config), run.config.replicas.get("count") or 0)
+                    key = (kind(run.config), 1, run.config.replicas.get("count") or 1)
                     known[key] = known.get(key) or cost_of_run(run.config, run.directory)
                     yield f"alone: {run.directory.name}", known[key]
 
