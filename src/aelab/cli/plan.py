@@ -17,8 +17,9 @@ from aelab.cli.jobs import Job, as_task
 from aelab.config.explain import explain
 from aelab.config.objects import composing
 from aelab.errors import UserError, plain
+from aelab.machines import devices
 from aelab.runs.claim import is_held
-from aelab.runs.identity import run_id
+from aelab.runs.identity import register_resolver, run_id
 from aelab.runs.manifest import read_manifest
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ class Planned(NamedTuple):
 
 def plan(words: Sequence[str]) -> int:
     """Print it; returns the exit status, 1 where a run would be refused."""
+    register_resolver()
+    devices.register_resolver()
     try:
+        if any(word.startswith(("--config", "-cd", "-cn", "-cp")) for word in words):
+            raise UserError("plan=true: knows conf/ alone; leave --config-dir and the like out, or start the sweep")
         with composing():
             master, jobs = _jobs([word for word in words if not word.startswith(("-", "plan="))], _is_sweep(words))
             runs = [_planned(master, job, composer) for composer in [_composer(master)] for job in jobs]
