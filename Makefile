@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SOURCES := src scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-slurm test-ray lint format typecheck benchmark benchmark-peers clean
+.PHONY: help setup demo test test-slow test-slurm test-ray test-peers lint format typecheck benchmark benchmark-peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,14 @@ $(PEERS)/.installed: $(STAMP)
 	$(PYTHON) -m venv $(PEERS)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python -e . pythae pyod
 	touch $(PEERS)/.installed
+
+# The suites that hold our numbers against other people's code; SAELens brings half of Hugging Face with it.
+$(PEERS)/.tested: $(PEERS)/.installed
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python pytest scikit-image vector-quantize-pytorch sae-lens
+	touch $(PEERS)/.tested
+
+test-peers: $(PEERS)/.tested  ## the same numbers as pythae, vector-quantize-pytorch and SAELens, in .venv-peers
+	$(PEERS)/bin/python -m pytest -rs -W ignore tests/models/test_equal_to_others.py tests/models/test_equal_to_saelens.py
 
 benchmark-peers: $(PEERS)/.installed  ## training, sweeps and anomaly detection beside pythae and PyOD, in .venv-peers
 	$(PEERS)/bin/python scripts/benchmark.py training sweeps anomaly

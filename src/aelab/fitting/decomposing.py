@@ -10,8 +10,10 @@ import torch
 from aelab.fitting.beside_pca import ReplicaPCA
 from aelab.fitting.contributions import beside_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
+from aelab.models.quantized.quantized import QuantizedCode
 from aelab.objectives import Error
 from aelab.objectives.errors import SquaredError
+from aelab.replicas.code_stability import EXAMPLES, stability_of
 from aelab.replicas.drawing import FIGURES, measure_draws
 from aelab.replicas.measuring import Predict, averaged, measure, predictions
 from aelab.replicas.result import Decomposition
@@ -29,7 +31,7 @@ def decomposed(replication: Replication, fitted: Fitted) -> tuple[dict[str, floa
     kept = [member for member in range(replication.count) if fitted.keep[member]]
     metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
     found = decompositions(replication, fitted)
-    metrics |= averaged(found) | _of_draws(replication, fitted)
+    metrics |= averaged(found) | _of_draws(replication, fitted) | _of_codewords(replication, fitted, kept)
     contributions = of_replicas(found, range(replication.count))
     units = len(found) if len(found) > 1 else found[0].units
     linear = ReplicaPCA.of(replication, fitted.models[0].error)
@@ -76,6 +78,13 @@ def _of_draws(replication: Replication, fitted: Fitted) -> dict[str, float]:
     if len(found) == 1:
         return found[0]
     return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
+
+
+def _of_codewords(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
+    """``code_stability`` of replicas whose codes are made of codewords."""
+    models = [model for model in fitted.models if isinstance(model, QuantizedCode)]
+    found = stability_of(models, members, replication.data.examples("test", limit=EXAMPLES)) if models else None
+    return {} if found is None else {"test/code_stability": found}
 
 
 def _partitions(replication: Replication) -> list[list[int]]:
