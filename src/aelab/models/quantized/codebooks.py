@@ -70,7 +70,8 @@ class Codebooks(nn.Module):
         ``indices``: ``[..., N, S]``, where they are known.
         """
         found = []
-        for stage, codewords in enumerate(self.codewords.unbind(-3)):
+        for stage in range(self.codewords.shape[-3]):
+            codewords = self.codewords[..., stage, :, :]  # no unbind: a revival writes in place before the gradient
             index = nearest(vectors.detach(), codewords.detach()) if indices is None else indices[..., stage]
             chosen = taken(codewords, index)
             found.append((vectors, chosen, index))
