@@ -11,6 +11,7 @@ from aelab.errors import UserError
 from aelab.models.base.autoencoder import Autoencoder, Forward
 from aelab.models.base.learner import Encoding
 from aelab.objectives.randomness import Generators, fixed_uniform, uniform
+from aelab.objectives.waiting import on_device
 
 
 class MaskedAutoencoder(Autoencoder):
@@ -62,7 +63,7 @@ class MaskedAutoencoder(Autoencoder):
         """What is hidden ``[..., B, D]`` by uniform draws ``[..., B, count]``: where these are lowest."""
         chosen = torch.zeros_like(draws, dtype=torch.bool)
         chosen.scatter_(-1, draws.argsort(-1)[..., : self.hidden], True)
-        return chosen[..., self.places.to(draws.device)]
+        return chosen[..., on_device(self.places, draws.device)]
 
     def cost(self, forward: Forward) -> Tensor:
         mask = forward.encoding.parts.get("hidden")
