@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SOURCES := src scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-slurm test-ray test-peers lint format typecheck benchmark benchmark-peers clean
+.PHONY: help setup demo test test-slow test-slurm test-ray test-peers test-gpu lint format typecheck benchmark benchmark-peers benchmark-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,10 @@ test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started
 test-ray: $(STAMP)  ## sweeps on Ray: a cluster of two nodes on this machine
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[ray]"
 	$(BIN)/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
+
+test-gpu: $(STAMP)  ## the tests that need a GPU; says so and fails where there is none
+	@$(BIN)/python -c "import sys, torch; torch.cuda.is_available() or sys.exit('make test-gpu: this machine has no GPU that PyTorch can use; make test passes without one')"
+	$(BIN)/python -m pytest -rs -m gpu
 
 lint: $(STAMP)  ## ruff: style and format
 	$(BIN)/ruff check $(SOURCES)
@@ -69,6 +73,9 @@ test-peers: $(PEERS)/.tested  ## the same numbers as pythae, vector-quantize-pyt
 
 benchmark-peers: $(PEERS)/.installed  ## training, sweeps and anomaly detection beside pythae and PyOD, in .venv-peers
 	$(PEERS)/bin/python scripts/benchmark.py training sweeps anomaly
+
+benchmark-gpu: $(STAMP)  ## all that a GPU is asked, less than 10 minutes; docs/gpu.json and docs/gpu.md
+	$(BIN)/python -m aelab.benchmarks.gpu
 
 clean:  ## remove environments and caches; outputs stay
 	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from aelab.errors import UserError
 from aelab.models.base.learner import process_rank
 from aelab.objectives.quantization import nearest, taken
+from aelab.objectives.waiting import none_for_sure
 
 SMALL = 1e-5  # of a count that is smoothed, so that an unused codeword stays finite
 MOST_VECTORS = 10_000  # from which codewords start
@@ -70,7 +71,8 @@ class Codebooks(nn.Module):
         ``indices``: ``[..., N, S]``, where they are known.
         """
         found = []
-        for stage, codewords in enumerate(self.codewords.unbind(-3)):
+        for stage in range(self.codewords.shape[-3]):
+            codewords = self.codewords[..., stage, :, :]  # no unbind: a revival writes in place before the gradient
             index = nearest(vectors.detach(), codewords.detach()) if indices is None else indices[..., stage]
             chosen = taken(codewords, index)
             found.append((vectors, chosen, index))
@@ -98,7 +100,8 @@ class Codebooks(nn.Module):
     @torch.no_grad()
     def observe(self, quantized: Quantized, examples: int, across: Across) -> None:
         """Take a batch's vectors, of so many examples, into the averages, and revive codewords that are not used."""
-        one = torch.nn.functional.one_hot(quantized.indices, self.codewords.shape[-2]).to(quantized.left)
+        numbers = torch.arange(self.codewords.shape[-2], device=quantized.indices.device)
+        one = (quantized.indices.unsqueeze(-1) == numbers).to(quantized.left)
         one = one.transpose(-3, -2)  # [..., S, N, C]
         counts = across(one.sum(-2), "sum")
         if not self.learned:
@@ -108,7 +111,7 @@ class Codebooks(nn.Module):
             total = self.counts.sum(-1, keepdim=True)
             smooth = (self.counts + SMALL) / (total + counts.shape[-1] * SMALL) * total
             self.codewords.copy_(self.sums / smooth.unsqueeze(-1))
-        seen = across(torch.tensor(examples, device=counts.device), "sum")
+        seen = across(torch.full((), examples, device=counts.device), "sum")
         self.idle.add_(seen).mul_(counts == 0)
         if self.dead_after:
             self._revive(quantized, across)
@@ -116,7 +119,7 @@ class Codebooks(nn.Module):
     def _revive(self, quantized: Quantized, across: Across) -> None:
         """Codewords unused for long become the batch's worst-quantised vectors, of all processes."""
         dead = self.idle >= self.dead_after
-        if not dead.any():
+        if none_for_sure(dead):
             return
         wrong = (quantized.left - quantized.chosen).square().sum(-1).mT  # [..., S, N]
         entries = dead.shape[-1]

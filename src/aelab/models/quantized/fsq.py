@@ -14,6 +14,7 @@ from aelab.models.base.learner import Encoding
 from aelab.models.quantized.quantized import QuantizedCode
 from aelab.objectives.quantization import levels as to_levels
 from aelab.objectives.randomness import Generators
+from aelab.objectives.waiting import constants
 
 
 class ScalarQuantizedAutoencoder(QuantizedCode):
@@ -38,8 +39,8 @@ class ScalarQuantizedAutoencoder(QuantizedCode):
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         found = to_levels(self.network.encode(x), self.levels)
-        halves = torch.tensor([level // 2 for level in self.levels], device=x.device)
+        halves = constants([level // 2 for level in self.levels], torch.int64, x.device)
         digits = (found.detach() + halves).long().unflatten(-1, (-1, self.group))
         places = [math.prod(self.levels[:place]) for place in range(self.group)]
-        indices = (digits * torch.tensor(places, device=x.device)).sum(-1).unsqueeze(-2)
+        indices = (digits * constants(places, torch.int64, x.device)).sum(-1).unsqueeze(-2)
         return Encoding(found / halves, {"indices": indices})
