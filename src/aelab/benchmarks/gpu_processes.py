@@ -29,7 +29,7 @@ def strategies(device: str, dry: bool) -> Iterator[Row]:
             "gpu": ("trainer=gpu",),
             "ddp, 1 device": ("trainer=ddp", "trainer.devices=1"),
         }
-        several = {"ddp": ("trainer=ddp",), "fsdp": ("trainer=fsdp",)}
+        several: dict[str, tuple[str, ...]] = {"ddp": ("trainer=ddp",), "fsdp": ("trainer=fsdp",)}
     else:
         devices = 2
         ways = {"cpu": ("trainer=cpu",)}

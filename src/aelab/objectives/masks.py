@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
+from aelab.objectives.waiting import on_device
 
 
 class Masks:
@@ -35,7 +36,7 @@ class Masks:
         """What is hidden ``[..., B, D]`` by uniform draws ``[..., B, count]``: where these are lowest."""
         chosen = torch.zeros_like(draws, dtype=torch.bool)
         chosen.scatter_(-1, draws.argsort(-1)[..., : self.hidden], True)
-        return chosen[..., self.pieces.to(draws.device)]
+        return chosen[..., on_device(self.pieces, draws.device)]
 
 
 def _pieces(shape: Sequence[int], patch: int | None) -> Tensor:

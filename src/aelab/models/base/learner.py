@@ -26,6 +26,12 @@ def process_rank() -> int:
     return torch.distributed.get_rank() if distributed else 0
 
 
+def process_count() -> int:
+    """How many processes train one model."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if distributed else 1
+
+
 class Encoding(NamedTuple):
     """What an encoder makes of a batch: the ``code`` ``[..., B, H]`` that is decoded, and a variant's own ``parts``."""
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from aelab.errors import UserError
-from aelab.models.base.learner import process_rank
+from aelab.models.base.learner import process_count, process_rank
 from aelab.objectives.quantization import nearest, taken
 from aelab.objectives.waiting import none_for_sure
 
@@ -142,8 +142,7 @@ class Codebooks(nn.Module):
 
 def _of_all(value: Tensor, axis: int, across: Across) -> Tensor:
     """What every process has, one behind the other along an axis, counted from behind."""
-    processes = int(across(torch.ones((), device=value.device), "sum"))
-    every = value.new_zeros((processes, *value.shape))
+    every = value.new_zeros((process_count(), *value.shape))
     every[process_rank()] = value
     return across(every, "sum").movedim(0, axis - 1).flatten(axis - 1, axis)
 
