@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from aelab.errors import UserError
-from aelab.models.base.learner import process_count, process_rank
+from aelab.models.base.processes import process_count, process_rank
 from aelab.objectives.quantization import nearest, taken
 from aelab.objectives.waiting import none_for_sure
 
