@@ -19,6 +19,7 @@ from aelab.building.build import (
     joined_steps,
     searches,
 )
+from aelab.building.settling import settle
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.objectives import Error
@@ -74,6 +75,8 @@ class Fit:
         files: FitFiles | None = None,
     ) -> None:
         config = members[0].config
+        for member in members:
+            settle(member.config, data)
         self.members = list(members)
         self.lone = [build_member(member, data, error) for member in members]
         check_optimizer(config, self.lone[0])

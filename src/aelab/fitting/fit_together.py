@@ -23,6 +23,7 @@ from pytorch_lightning.callbacks import Callback
 from aelab.building.agreement import check_output, check_questions
 from aelab.building.build import build_data, check_optimizer, count_parameters
 from aelab.building.fit import Fit, Member, build_member
+from aelab.building.settling import settle
 from aelab.building.shares import Share, place
 from aelab.building.stack_files import StackPictures, files_of_stack
 from aelab.config.checking import check
@@ -129,6 +130,7 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
     if replication and (len(replication.chunks) > 1 or len(replication.settings) > 1):
         return None
     data = replication.data if replication else build_data(config)
+    settle(config, data)
     members = replication.members(range(replication.count)) if replication else [Member(config)]
     like = build_member(members[0], data)
     check_optimizer(config, like)
