@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SOURCES := src scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-slurm test-ray lint format typecheck benchmark benchmark-peers clean
+.PHONY: help setup demo test test-slow test-slurm test-ray test-peers lint format typecheck benchmark benchmark-peers clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,15 +34,9 @@ test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started
 	sh tests/support/one_machine_slurm.sh
 	$(BIN)/python -m pytest -rs -m slurm tests/end_to_end/test_slurm_cluster.py
 
-# Ray's launcher needs an old cloudpickle, so it gets an environment of its own.
-RAY := .venv-ray
-$(RAY)/.installed: pyproject.toml $(STAMP)
-	$(PYTHON) -m venv $(RAY)
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(RAY)/bin/python -e ".[ray]" pytest
-	touch $(RAY)/.installed
-
-test-ray: $(RAY)/.installed  ## a sweep on a Ray cluster of this machine, in .venv-ray
-	$(RAY)/bin/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
+test-ray: $(STAMP)  ## sweeps on Ray: a cluster of two nodes on this machine
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[ray]"
+	$(BIN)/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
 
 lint: $(STAMP)  ## ruff: style and format
 	$(BIN)/ruff check $(SOURCES)
@@ -65,8 +59,16 @@ $(PEERS)/.installed: $(STAMP)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python -e . pythae pyod
 	touch $(PEERS)/.installed
 
+# The suites that hold our numbers against other people's code; SAELens brings half of Hugging Face with it.
+$(PEERS)/.tested: $(PEERS)/.installed
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python pytest scikit-image vector-quantize-pytorch sae-lens
+	touch $(PEERS)/.tested
+
+test-peers: $(PEERS)/.tested  ## the same numbers as pythae, vector-quantize-pytorch and SAELens, in .venv-peers
+	$(PEERS)/bin/python -m pytest -rs -W ignore tests/models/test_equal_to_others.py tests/models/test_equal_to_saelens.py
+
 benchmark-peers: $(PEERS)/.installed  ## training, sweeps and anomaly detection beside pythae and PyOD, in .venv-peers
 	$(PEERS)/bin/python scripts/benchmark.py training sweeps anomaly
 
 clean:  ## remove environments and caches; outputs stay
-	rm -rf $(VENV) $(PEERS) $(RAY) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache

@@ -43,7 +43,7 @@ def test_replicas_have_it_too(tmp_path: Path, table: str) -> None:
         "data.batch_size=16",
     )  # fmt: skip
     ready = prepare(config, tmp_path, [])
-    assert config.network.code_size == ready.configs[0].network.code_size == 3  # type: ignore[union-attr]
+    assert config.network.code_size == ready.config.network.code_size == 3  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

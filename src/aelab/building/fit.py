@@ -49,6 +49,7 @@ class Member(NamedTuple):
 
 def build_member(member: Member, data: DataModule, error: Error | None = None) -> Autoencoder:
     """A member's model with its initial weights. ``error``: instead of that of its config."""
+    settle(member.config, data)
     examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
     return build_model(member.config, data.shape, examples, error, member.seed)
 
@@ -75,8 +76,6 @@ class Fit:
         files: FitFiles | None = None,
     ) -> None:
         config = members[0].config
-        for member in members:
-            settle(member.config, data)
         self.members = list(members)
         self.lone = [build_member(member, data, error) for member in members]
         check_optimizer(config, self.lone[0])

@@ -105,7 +105,7 @@ class Evaluation(Protocol):
     figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
     ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
     symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
-    ``likelihood`` (a model with log p(x)).
+    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some).
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

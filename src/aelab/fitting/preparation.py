@@ -43,8 +43,7 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
     if config.replicas.name != "none":
         replication = Replication(config, directory, fresh)
         replication.check(questions)
-        for each in replication.configs:
-            warn_of_copying(each, replication.data)
+        warn_of_copying(replication.config, replication.data)
         return replication
     data = build_data(config)
     gallery = PictureCallback(directory, data, config.callbacks.pictures_every)

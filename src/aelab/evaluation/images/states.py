@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ from aelab.evaluation.measures.fidelity import psnr
 SHOWN = 128  # pixels of a side, of pictures that are larger the middle
 
 
-def image_rows(rows: Mapping[str, Sequence[np.ndarray]], unrated: str = "") -> np.ndarray:
+def image_rows(rows: Mapping[str, Sequence[np.ndarray]], unrated: Collection[str] = ()) -> np.ndarray:
     """Pictures ``[C, H, W]`` in named rows, the first of them clean: uint8 ``[height, width, 4]``, on no paper.
 
-    Below every other picture, but those of the row ``unrated``, stands its PSNR in dB, of the whole of it.
+    Below every other picture, but those of the rows ``unrated``, stands its PSNR in dB, of the whole of it.
     """
     from matplotlib.figure import Figure
 
@@ -31,7 +31,7 @@ def image_rows(rows: Mapping[str, Sequence[np.ndarray]], unrated: str = "") -> n
                 axes.imshow(_rgb(picture), interpolation="nearest")
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_visible(False)
-                if pictures is not clean and name != unrated:
+                if pictures is not clean and name not in unrated:
                     axes.set_xlabel(f"{psnr(original, picture):.1f} dB", fontsize=8, labelpad=2)
             line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         return pixels_of(figure)

@@ -28,15 +28,11 @@ class ScalarQuantizedAutoencoder(QuantizedCode):
     def __init__(self, *args: Any, levels: Sequence[int] = (8, 5, 5, 5), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         levels = list(levels)
-        code_size = self.network.code_size
         if not levels or min(levels) < 2:
             raise UserError(f"model.levels={levels}: must be one number of 2 or more for each value of a group")
-        if code_size % len(levels):
-            raise UserError(
-                f"model.levels={levels} network.code_size={code_size}: a code is whole groups of {len(levels)} values; "
-                f"use network.code_size={-(-code_size // len(levels)) * len(levels)}, or fewer levels"
-            )
-        self.levels = levels * (code_size // len(levels))
+        self._check_groups(f"model.levels={levels}", len(levels), "fewer levels")
+        self.words = 1, self.network.code_size // len(levels)
+        self.levels = levels * self.words[1]
         self.group = len(levels)
         self.entries = math.prod(levels)
 
