@@ -97,7 +97,8 @@ class Evaluation(Protocol):
     """One of ``conf/evaluation``; hyperparameters are its constructor's arguments.
 
     ``measure``: scores of one coder. ``baselines``: scores of the methods that stand beside it, by name (``pca``,
-    ``raw``, ...), which do not depend on the coder. ``pictures``: uint8 ``[height, width, 3]`` by name.
+    ``raw``, ...), which do not depend on the coder. ``pictures``: uint8 ``[height, width, 3]`` by name,
+    or 4 of what is drawn on no paper (images/ink.py).
     Raise UserError where the data cannot answer the question.
 
     ``facts`` (what is printed beside), ``curves`` (of one coder, by name, which a comparison draws of all runs in one

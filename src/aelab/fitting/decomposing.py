@@ -18,6 +18,7 @@ from aelab.replicas.drawing import FIGURES, measure_draws
 from aelab.replicas.measuring import Predict, averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.runs import pictures
+from aelab.runs.keyed_pictures import headed_tiles, heat_map
 from aelab.runs.per_example import Contributions
 from aelab.runs.picture_callback import model_pictures
 
@@ -96,23 +97,38 @@ def _partitions(replication: Replication) -> list[list[int]]:
 @torch.no_grad()
 def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str, np.ndarray]:
     """The pictures of one replica; test examples of the largest bias and variance with their reconstructions,
-    and maps of both by pixel.
+    and maps of both by pixel, on one scale.
 
     Of the first partition. Rows: the example, then its reconstructions by the replicas.
     """
     shape = replication.data.shape
     members = [m for m in range(replication.count) if fitted.keep[m]]
+    sheets = model_pictures(replication.lone(fitted, members[0]), replication.data)
     if not pictures.is_image(shape):
-        return model_pictures(replication.lone(fitted, members[0]), replication.data)
+        return sheets
     result = decompositions(replication, fitted)[0]
     x = replication.data.examples("test")
     error = fitted.models[0].error
-    sheets = model_pictures(replication.lone(fitted, members[0]), replication.data)
-    for name, values in (("bias", result.per_example.bias2), ("variance", result.per_example.variance)):
-        worst = x[values.topk(min(SHOWN_EXAMPLES, len(x))).indices.to(x.device)]
-        outputs = error.reconstruction(predictions(fitted.models, worst))[members[:SHOWN_REPLICAS]]
+    shown = members[:SHOWN_REPLICAS]
+    headings = ["example", *(f"replica {member}" for member in shown)]
+    for name, title, values in (
+        ("bias", "bias²", result.per_example.bias2),
+        ("variance", "variance", result.per_example.variance),
+    ):
+        largest = values.topk(min(SHOWN_EXAMPLES, len(x)))
+        worst = x[largest.indices.to(x.device)]
+        outputs = error.reconstruction(predictions(fitted.models, worst))[shown]
         rows = torch.cat([worst[None].to(outputs), outputs]).transpose(0, 1).flatten(0, 1)
-        sheets[f"largest_{name}"] = pictures.tiles(pictures.to_pixels(rows, shape), columns=1 + len(outputs))
-    for name, values in (("bias", result.bias2_map), ("variance", result.variance_map)):
-        sheets[f"{name}_map"] = pictures.heat(values.reshape(shape).sum(0).cpu().numpy())
+        beside = [f"{title} {value:.3g}" for value in largest.values.tolist()]
+        sheets[f"largest_{name}"] = headed_tiles(
+            pictures.to_pixels(rows, shape), headings, beside, f"Largest {title}: {error.label}"
+        )
+    maps = [
+        (name, title, values.reshape(shape).sum(0).cpu().numpy())
+        for name, title, values in (("bias", "Bias²", result.bias2_map), ("variance", "Variance", result.variance_map))
+    ]
+    top = max(float(values.max()) for _, _, values in maps)
+    unit = error.label.replace("per example", "per pixel").removesuffix(", summed over values")
+    for name, title, values in maps:
+        sheets[f"{name}_map"] = heat_map(values, top, f"{title} by pixel, mean over test examples", unit)
     return sheets
