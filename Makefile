@@ -47,15 +47,9 @@ $(OLDEST)/.installed: pyproject.toml $(STAMP)
 test-oldest: $(OLDEST)/.installed  ## the suite on the oldest dependencies that pyproject.toml allows
 	$(OLDEST)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
-# Ray's launcher needs an old cloudpickle, so it gets an environment of its own.
-RAY := .venv-ray
-$(RAY)/.installed: pyproject.toml $(STAMP)
-	$(PYTHON) -m venv $(RAY)
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(RAY)/bin/python -e ".[ray]" pytest
-	touch $(RAY)/.installed
-
-test-ray: $(RAY)/.installed  ## a sweep on a Ray cluster of this machine, in .venv-ray
-	$(RAY)/bin/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
+test-ray: $(STAMP)  ## sweeps on Ray: a cluster of two nodes on this machine
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[ray]"
+	$(BIN)/python -m pytest -rs -m ray tests/end_to_end/test_ray.py
 
 lint: $(STAMP)  ## ruff: style and format
 	$(BIN)/ruff check $(SOURCES)
@@ -88,4 +82,4 @@ benchmark-peers: $(PEERS)/.installed  ## training, sweeps and anomaly detection 
 	$(PEERS)/bin/python scripts/benchmark.py training sweeps anomaly
 
 clean:  ## remove environments and caches; outputs stay
-	rm -rf $(VENV) $(PEERS) $(RAY) $(OLDEST) site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(OLDEST) site .pytest_cache .mypy_cache .ruff_cache

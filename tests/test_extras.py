@@ -84,6 +84,7 @@ def _pictures() -> object:
     return require_pictures(Examples(part, part, part, (1, 8, 8), "digits"))
 
 
+LAUNCHER = "Could not load "
 LACKING: dict[str, Callable[[Path], str]] = {
     "pyarrow": lambda path: _raised(lambda: ArrowFile(path / "a.parquet", Format())),
     "openpyxl": lambda path: _raised(lambda: ExcelFile(path / "a.xlsx", Format())),
@@ -93,7 +94,7 @@ LACKING: dict[str, Callable[[Path], str]] = {
         lambda: export._write_onnx(torch.nn.Identity(), torch.zeros(2, 3), path / "a.onnx", ("x", "y"), "")
     ),
     "onnxruntime": lambda path: _raised(lambda: export._read_onnx(path / "a.onnx")),
-    "ray": lambda path: explain(Exception("In 'hydra/launcher/ray_local': Could not load 'hydra/launcher/ray'")),
+    "ray": lambda path: explain(Exception("In 'hydra/launcher/ray': Could not load 'hydra/launcher/ray'")),
     "submitit": lambda path: explain(
         Exception("In 'hydra/launcher/slurm': Could not load 'hydra/launcher/submitit_slurm'")
     ),

@@ -16,6 +16,9 @@ FROZEN: dict[str, Any] = json.loads(FILE.read_text())
 TOLERANCE = 1e-9  # relative; in double precision another processor or version of PyTorch stays far below it
 LONGER = ("stacked", "optimizer", "initialization", "evaluation", "corruption")  # in the slow suite
 SINGLE = 1e-5  # where a part of the way is in single precision: pictures that stream, codes that evaluations read
+# Line searches, codes cut into bits and ranks of neighbours branch at rounding: 7322a72 itself is so far from these
+# figures on another processor (AMD EPYC; measured there 2.2e-4, 3.1e-2, 1.0e-5), where this version equals it.
+BRANCHING = {"optimizer=cg": 1e-3, "evaluation=retrieval": 1e-1, "evaluation=dimensionality_reduction": 1e-4}
 ROUNDED = ("data=arrays", "data=table", "data=streamed_table")  # whose values 7322a72 rounded to float32 first
 
 
@@ -38,7 +41,7 @@ def test_metrics_are_as_they_were(name: str, folder: Path, monkeypatch: pytest.M
         defaults = Preprocessing.__init__.__defaults__
         monkeypatch.setattr(Preprocessing.__init__, "__defaults__", (*defaults[:2], "float32", *defaults[3:]))
     tolerance = SINGLE if name == "data=image_folder" or name.startswith("evaluation=") else TOLERANCE
-    _compare(name, folder, tolerance)
+    _compare(name, folder, BRANCHING.get(name, tolerance))
 
 
 @pytest.mark.parametrize("name", ROUNDED)

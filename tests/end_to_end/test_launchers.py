@@ -144,7 +144,7 @@ def test_presets_extend_the_plugins() -> None:
 
 
 def test_missing_plugin_is_told() -> None:
-    error = MissingConfigException("In 'hydra/launcher/slurm': Could not load 'hydra/launcher/submitit_slurm'.")
+    error = MissingConfigException("In 'hydra/launcher/slurm': Could not load 'hydra/launcher/packed_slurm'.")
     assert explain(error) == ('hydra/launcher=slurm: needs a plugin that is not installed; pip install "aelab[slurm]"')
 
 

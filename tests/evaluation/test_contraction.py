@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from earlier import varied_run
 from fake_runs import write_run
-from run_files import directory_of
 from tiny_runs import Composer, compose_tiny
 
 from aelab.building.build import build_model
@@ -20,8 +20,8 @@ from aelab.errors import UserError
 from aelab.evaluation.baselines.linear import RawCoder
 from aelab.evaluation.contraction import Contraction
 from aelab.evaluation.protocol import Examples, Part
-from aelab.fitting.run import run
 from aelab.trained.coder import TrainedCoder
+from aelab.trained.evaluate import evaluate
 
 SIZE = 12
 
@@ -66,14 +66,12 @@ def test_radii_are_above_zero(radii: list[float]) -> None:
 
 
 def test_curves_of_replicas_and_settings_reach_the_comparison(tmp_path: Path) -> None:
-    varied = ("replicas=initializations", "replicas.count=2", "+replicas.vary={network.code_size:[2,3]}")
-    config = compose_tiny(tmp_path, "evaluation=[contraction,code_health]", *varied)
-    run(config, [])
-    directory = directory_of(config)
+    directory = varied_run(tmp_path)
+    evaluate(directory, compose_tiny(tmp_path, "evaluation=[contraction,code_health]").evaluation)
     told = json.loads((directory / "manifest.json").read_text())["evaluations"]["code_health"]["curves"]
-    assert [len(one["spectrum"]["x"]) for one in told] == [2, 3]
+    assert [len(one["spectrum"]["x"]) for one in told] == [2, 3, 2, 3]
     runs = read_runs(directory)
-    assert [len(one.curves["code_health/spectrum"].points) for one in runs] == [2, 3]
+    assert [len(one.curves["code_health/spectrum"].points) for one in runs] == [2, 3, 2, 3]
     assert runs[0].curves["contraction/ratio"] != runs[1].curves["contraction/ratio"]
 
 

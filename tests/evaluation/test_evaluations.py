@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from earlier import varied_run
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from run_files import directory_of
@@ -34,7 +35,6 @@ NEEDS = {  # what its question takes beyond a tiny run
     "likelihood": ("model=vae",),
 }
 REPLICAS = ("replicas=initializations", "replicas.count=2")
-VARIED = (*REPLICAS, "+replicas.vary={network.code_size:[2,3]}")
 
 
 @pytest.fixture(scope="module")
@@ -102,16 +102,16 @@ def test_it_has_a_recipe_and_a_place_in_the_docs(name: str) -> None:
     assert f"`{name}`" in (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
 
 
-def test_settings_of_one_fit_are_told_apart(outputs: Path) -> None:
-    directory = trained(outputs, *VARIED)
+def test_settings_of_a_run_of_an_earlier_version_are_told_apart(tmp_path: Path) -> None:
+    directory = varied_run(tmp_path)
     evaluate(directory, wanted("code_health"))
     record = manifest_of(directory)
     l0 = {
         (row["setting"], row["values"]["network.code_size"]): row["value"]
         for row in record["evaluations"]["code_health"]["rows"]
-        if (row["method"], row["metric"]) == ("undercomplete", "l0")
+        if (row["method"], row["metric"]) == ("denoising", "l0")
     }
-    assert list(l0) == [(0, 2), (1, 3)] and l0[0, 2] <= 2 < l0[1, 3] <= 3
+    assert list(l0) == [(0, 2), (1, 3), (2, 2), (3, 3)] and l0[0, 2] <= 2 < l0[1, 3] <= 3
     settings = record["replicas"]["settings"]
     assert [setting["metrics"]["code_health/l0"] for setting in settings] == list(l0.values())
     best = min(settings, key=lambda setting: setting["metrics"]["val/error"])

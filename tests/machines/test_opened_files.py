@@ -17,6 +17,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from earlier import varied_run
 from fake_runs import write_run
 from PIL import Image
 from run_files import directory_of
@@ -323,13 +324,10 @@ def test_no_interpolation_is_resolved_anywhere(
 
 @pytest.mark.parametrize("values", [{"model._target_": 1}, {"model.weight": "a"}, {"paths.outputs": 1.0}, {"seed": 1}])
 def test_a_setting_changes_what_may_differ_and_nothing_else(values: dict[str, Any], tmp_path: Path) -> None:
-    config = compose_tiny(
-        tmp_path, "replicas=bootstrap", "replicas.count=2", "data.train_size=200", "trainer.max_epochs=1",
-        "corruption=gaussian", "replicas.vary={corruption.std:[0.1,0.2]}",
-    )  # fmt: skip
-    run(config, [])
-    assert aelab.load_run(directory_of(config), replica=3).model.corruption.std == 0.2  # type: ignore[union-attr]
-    path = directory_of(config) / "manifest.json"
+    directory = varied_run(tmp_path)
+    last = aelab.load_run(directory, replica=7).model
+    assert last.corruption.std == 0.2 and last.network.code_size == 3  # type: ignore[union-attr]
+    path = directory / "manifest.json"
     record = json.loads(path.read_text())
     record["replicas"]["settings"][0]["values"] = values
     path.write_text(json.dumps(record))

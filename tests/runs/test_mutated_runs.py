@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from earlier import varied_run
 from fake_runs import HOSTILE
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -98,12 +99,9 @@ def as_bytes(record: Any, draw: random.Random) -> bytes:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A run, and one of replicas with settings and an evaluation."""
     folder = tmp_path_factory.mktemp("trained")
-    more = ("replicas=bootstrap", "replicas.count=2", "corruption=gaussian", "replicas.vary={corruption.std:[0.1,0.2]}")
-    found = []
-    for overrides in ((), ("model=denoising", *more)):
-        config = compose_tiny(folder, "data.train_size=200", "trainer.max_epochs=1", *overrides)
-        run(config, [])
-        found.append(directory_of(config))
+    config = compose_tiny(folder, "data.train_size=200", "trainer.max_epochs=1")
+    run(config, [])
+    found = [directory_of(config), varied_run(folder)]
     wanted = compose_tiny(folder, "evaluation=code_health", "evaluation.code_health.jacobians=5").evaluation
     for directory in found:
         evaluate(directory, wanted)

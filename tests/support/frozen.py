@@ -61,8 +61,6 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "replicas=fresh": ("replicas=fresh", "replicas.count=3", "data=subspace", *DATA["subspace"]),
     "replicas in chunks": ("replicas=bootstrap", "replicas.count=3", "replicas.chunk=2"),
     "replicas one by one": ("replicas=bootstrap", "replicas.count=2", "replicas.mode=sequential"),
-    "replicas varied": ("replicas=bootstrap", "replicas.count=2", "model=sparse_l1",
-                        "+replicas.vary={model.weight: [0, 0.1]}"),
     "error=cross_entropy": ("error=cross_entropy",),
     "replicas cross_entropy": ("error=cross_entropy", "replicas=bootstrap", "replicas.count=3"),
     "network=conv": ("network=conv",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
@@ -47,15 +47,19 @@ class Stopwatch(Callback):
         return (self.marks[-1] - self.marks[1]) / (len(self.marks) - 2) / steps
 
 
-def train_case(*overrides: str, everything: bool = False) -> Callable[[], float]:
+def train_case(*overrides: str, everything: bool = False, sizes: Sequence[int] = ()) -> Callable[[], float]:
     """Seconds per optimiser step of ``trainer.fit``; ``everything``: validation, checkpoints and pictures too.
 
-    With ``replicas=...`` all of them train in one stack.
+    With ``replicas=...`` all of them train in one stack; those of every code size in ``sizes``, as in a sweep.
     """
     config = compose(*overrides, *(() if everything else BARE))
-    replication = Replication(config, Path()) if config.replicas.name != "none" else None
-    data = replication.data if replication else build_data(config)
-    members = replication.members(range(len(replication.settings) * replication.count)) if replication else None
+    data = build_data(config)
+    members = []
+    for size in sizes or [config.network.code_size]:
+        one = compose(*overrides, *(() if everything else BARE), f"network.code_size={size}")
+        if config.replicas.name != "none":
+            replication = Replication(one, Path())
+            members += replication.members(range(replication.count))
     steps = -(-data.size("train") // data.batch_size)
 
     def run() -> float:

@@ -110,7 +110,7 @@ def _whole_runs(rounds: int) -> list[Row]:
 def _code_sizes(rounds: int) -> list[Row]:
     overrides = (*TINY, "trainer.max_epochs=11")
     alone = [ours.train_case(*overrides, f"network.code_size={size}") for size in CODE_SIZES]
-    together = ours.train_case(*overrides, *_plan(4), f"replicas.vary={{network.code_size: {list(CODE_SIZES)}}}")
+    together = ours.train_case(*overrides, *_plan(4), sizes=CODE_SIZES)
     cases = [
         Case(ALONE, lambda: sum(each() for each in alone) / len(alone)),
         Case("padded into one stack", _per_replica(together, 4 * len(CODE_SIZES)), (ALONE,)),

@@ -20,15 +20,21 @@ WITHIN = re.compile(
 
 def likely_companions(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
     """Jobs in lists, each for one worker: those that may share a stack, in as many lists as keep all workers busy."""
-    alike: dict[tuple[str, ...], list[Job]] = {}
+    groups = alike(jobs)
+    lists = math.ceil(workers / max(1, len(groups)))
+    return [part for group in groups for part in split(group, lists)]
+
+
+def alike(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs in lists of those that may share a stack."""
+    groups: dict[tuple[str, ...], list[Job]] = {}
     for job in jobs:
         rest = tuple(override for override in job.overrides if not WITHIN.match(override))
-        alike.setdefault(rest, []).append(job)
-    lists = math.ceil(workers / max(1, len(alike)))
-    return [part for same in alike.values() for part in _split(same, lists)]
+        groups.setdefault(rest, []).append(job)
+    return list(groups.values())
 
 
-def _split(jobs: Sequence[Job], lists: int) -> list[list[Job]]:
+def split(jobs: Sequence[Job], lists: int) -> list[list[Job]]:
     """In about equal lists."""
     count = min(lists, len(jobs))
     bounds = [len(jobs) * number // count for number in range(count + 1)]

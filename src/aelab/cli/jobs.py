@@ -6,7 +6,6 @@ import copy
 import logging
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from aelab.cli.among_ranks import are_shared_out, done_among_ranks, stays_here
 from aelab.cli.composing import Composer
 from aelab.cli.deaths import deaths, record_death
 from aelab.cli.ending import failures
@@ -63,15 +63,38 @@ class Jobs:
         self.died_before: set[tuple[str, ...]] | None = None
         if count > 1:
             share_cores(count)
-        self.workers = Workers(count, self._all_done)
+        self.workers = Workers(count, self.all_done)
 
     def launch(self, jobs: Sequence[Job]) -> list[JobReturn]:
         """What came of each job, in their order; nan for one that has no result.
 
         Those that died in an earlier call come last. Raises SweepInterrupted after a signal.
         """
+        if are_shared_out(self.config):
+            results = done_among_ranks(self.config, self._packs(jobs), self._directory, self._all_results)
+            return [results.get(job.number) or returned(job, float("nan")) for job in jobs]
         if stays_here():
             return [self._here(job) for job in jobs]
+        results = self._all_results(self._packs(jobs))
+        return [results[job.number] for job in jobs]
+
+    def _packs(self, jobs: Sequence[Job]) -> list[list[Job]]:
+        """What one worker is given at a time; jobs that died in an earlier call come last, each alone."""
+        sound, died = self.sound_and_died(jobs)
+        together = likely_companions(sound, self.count) if self.stacked else [[job] for job in sound]
+        return [*together, *([job] for job in died)]
+
+    def sound_and_died(self, jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
+        """Jobs whose processes have not died in an earlier call, and those whose have."""
+        died = [job for job in jobs if self._has_died(job)]
+        return [job for job in jobs if job not in died], died
+
+    def _directory(self, job: Job) -> Path:
+        config = self.composer.compose(*job)
+        return Path(config.paths.outputs) / config.sweep / run_id(config)
+
+    def _all_results(self, packs: Sequence[list[Job]]) -> dict[int, JobReturn]:
+        """Do packs in workers; by number what came of each job. Raises SweepInterrupted after a signal."""
         results: dict[int, JobReturn] = {}
         alone: list[list[Job]] = []
 
@@ -79,29 +102,22 @@ class Jobs:
             if isinstance(answer, Died) and len(several) > 1 and self.workers.signum is None:
                 alone.extend([job] for job in several)  # one of them is to blame
             else:
-                results.update(self._results(several, answer))
+                results.update(self.results(several, answer))
 
-        died = [job for job in jobs if self._has_died(job)]
-        sound = [job for job in jobs if job not in died]
-        together = likely_companions(sound, self.count) if self.stacked else [[job] for job in sound]
-        self.workers.do([*together, *([job] for job in died)], self._told, ends)
+        self.workers.do(packs, told, ends)
         if alone:
             print("a process with several runs died; each is tried by itself", file=sys.stderr, flush=True)
-            self.workers.do(alone, self._told, ends)
+            self.workers.do(alone, told, ends)
         if self.workers.signum is not None:
             raise SweepInterrupted(f"interrupted; the same command resumes {self.directory}", self.workers.signum)
-        return [results[job.number] for job in jobs]
+        return results
 
     def _here(self, job: Job) -> JobReturn:
-        self._told([job])
+        told([job])
         before = list(failures)
         result, failed = self._done(job)
         failures[:] = [*before, *failed]
         return result
-
-    def _told(self, several: list[Job]) -> None:
-        for job in several:
-            log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
 
     def _has_died(self, job: Job) -> bool:
         if self.died_before is None:
@@ -110,7 +126,7 @@ class Jobs:
 
     # --- in a worker ---
 
-    def _all_done(self, jobs: list[Job]) -> dict[int, tuple[JobReturn, list[str]]]:
+    def all_done(self, jobs: list[Job]) -> dict[int, tuple[JobReturn, list[str]]]:
         """Do jobs, after fitting together what can be; by number each one's result, and the failures that count."""
         if len(jobs) == 1:
             return {jobs[0].number: self._done(jobs[0])}
@@ -151,7 +167,7 @@ class Jobs:
             value = self._failed(job, error)
         finally:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        return _returned(job, value), list(failures)
+        return returned(job, value), list(failures)
 
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of a job that failed before its run could."""
@@ -164,7 +180,7 @@ class Jobs:
 
     # --- in the parent ---
 
-    def _results(self, jobs: list[Job], answer: Answer) -> dict[int, JobReturn]:
+    def results(self, jobs: list[Job], answer: Answer) -> dict[int, JobReturn]:
         match answer:
             case Done(done):
                 for _, failed in done.values():
@@ -173,7 +189,7 @@ class Jobs:
             case Died() if self.workers.signum is None:
                 print(f"{self._recorded(jobs[0], answer)}; the same command tries it again, last", file=sys.stderr)
         failures.extend(str(job.number) for job in jobs)
-        return {job.number: _returned(job, float("nan")) for job in jobs}
+        return {job.number: returned(job, float("nan")) for job in jobs}
 
     def _recorded(self, job: Job, death: Died) -> str:
         """Write into a job's manifest that it died; what to say of it."""
@@ -201,23 +217,6 @@ def _as_task(config: DictConfig) -> tuple[DictConfig, list[str]]:
     return task, typed
 
 
-def stays_here() -> bool:
-    """Whether jobs run in this very process.
-
-    Processes that torchrun or srun started form a group that outlives one job, and torch's threads, where this
-    process has any already, do not outlive a fork.
-    """
-    group = "RANK" in os.environ or (int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in os.environ)
-    return group or ("torch" in sys.modules and _threads() > 1)
-
-
-def _threads() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return threading.active_count()
-
-
 def share_cores(count: int) -> None:
     """Give each of ``count`` workers its part of the cores, unless the user has said how many threads."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -229,7 +228,13 @@ def _of_the_run(overrides: Sequence[str]) -> list[str]:
     return [override for override in overrides if not override.startswith(("hydra.", "hydra/"))]
 
 
-def _returned(job: Job, value: float) -> JobReturn:
+def told(several: list[Job]) -> None:
+    """Say which jobs begin."""
+    for job in several:
+        log.info("\t#%s : %s", job.number, " ".join(filter_overrides(job.overrides)))
+
+
+def returned(job: Job, value: float) -> JobReturn:
     """All that a sweeper asks for, and nothing that is long to pickle."""
     returned = JobReturn(overrides=_of_the_run(job.overrides), status=JobStatus.COMPLETED)
     returned.return_value = value

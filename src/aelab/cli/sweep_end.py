@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from aelab.machines.ranks import is_rank_zero
 from aelab.machines.workers import end_all
 from aelab.runs.claim import claim, is_held
-from aelab.runs.manifest import FILE, LEFT, read_manifest, state
+from aelab.runs.manifest import marks, read_manifest, state
 from aelab.tracking.wandb_mode import wandb_mode
 
 
@@ -21,7 +21,7 @@ class CompareAtEnd(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         directory = Path(config.paths.outputs) / config.sweep
-        self.before = {path: _marks(path) for path in directory.glob("*/")}
+        self.before = {path: marks(path) for path in directory.glob("*/")}
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from aelab.cli.compare import compare
@@ -69,7 +69,7 @@ class CompareAtEnd(Callback):
 
     def _ours(self, directory: Path) -> bool:
         """Whether this sweep touched the run: the clock may have been set back, so no times are compared."""
-        return self.before.get(directory) != _marks(directory)
+        return self.before.get(directory) != marks(directory)
 
     def _lacking(self, directory: Path) -> str:
         """The state of a run of this sweep that has no result; empty for others."""
@@ -77,15 +77,3 @@ class CompareAtEnd(Callback):
         if manifest is None or manifest.get("status") == "complete" or not self._ours(directory):
             return ""
         return state(directory, manifest)
-
-
-def _marks(directory: Path) -> list[tuple[int, int] | None]:
-    """What changes when a run is worked at, or left to another process; None for a file that is not there."""
-    marks: list[tuple[int, int] | None] = []
-    for name in (FILE, LEFT):
-        try:
-            stat = (directory / name).stat()
-            marks.append((stat.st_ino, stat.st_mtime_ns))
-        except OSError:
-            marks.append(None)
-    return marks

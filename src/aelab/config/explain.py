@@ -12,7 +12,7 @@ from typing import Any
 from aelab.errors import UserError
 
 _CANNOT_WRITE = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
-_EXTRAS = {"submitit_local": "slurm", "submitit_slurm": "slurm"}  # launcher to the extra of aelab that brings it
+_EXTRAS = {"packed_local": "slurm", "packed_slurm": "slurm"}  # launcher to the extra of aelab that brings it
 
 
 def explain(error: BaseException) -> str:
@@ -36,6 +36,10 @@ def explain(error: BaseException) -> str:
         key = match[1]
         value = re.search(rf"\+{re.escape(key)}=(\S+)", text)
         given = f"{key}={value[1]}" if value else key
+        if key == "replicas.vary":
+            return (
+                f"{given}: gone; sweep over the key instead, like -m model.weight=0,0.1: the runs are fitted together"
+            )
         group = key.partition(".")[0]
         if f"~{group}" in sys.argv:
             return f"~{group}: deleted; a run needs one, and {given} is of it; leave ~{group} out"

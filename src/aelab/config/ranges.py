@@ -97,11 +97,6 @@ RANGES = {
     "data.split_seed": _whole_from(0, 0),
     "data.structure_seed": _whole_from(0, 0),
     "replicas.seed": Range(lambda value: _whole(value) and 0 <= value < 2**40, "from 0 to 2**40 - 1", "0"),
-    "replicas.vary": Range(
-        lambda value: value is None or isinstance(value, Mapping),
-        "keys with a list of values for each",
-        "'{model.weight:[0,0.1]}'",
-    ),
     "callbacks.pictures_every": _whole_from(0, 5),
     "callbacks.early_stopping": _whole_from(1, 10, null=True),
     "logger.project": _text("aelab"),

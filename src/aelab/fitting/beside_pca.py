@@ -74,9 +74,7 @@ class ReplicaPCA:
             return None
         sets, which = torch.unique(replication.assignment.rows.sort(1).values, dim=0, return_inverse=True)
         part = "fresh" if replication.plan.needs_generator else "train"
-        largest = max(
-            values.get("network.code_size", replication.config.network.code_size) for values in replication.settings
-        )
+        largest = replication.config.network.code_size
         fitted = once(
             lambda: f"pca of {data.fingerprint(part)}, rows {fingerprint(sets.numpy())}",
             lambda: [fit_pca(_own_rows(data, part, rows), _chunk(data)) for rows in sets],

@@ -7,10 +7,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from aelab.building.build import build_data
+from aelab.building.fit import Member, build_member
 from aelab.config.objects import conf_dir
 from aelab.config.trust import resolve
 from aelab.pretraining import is_wanted
-from aelab.replicas.chunking import obstacle_to_stacking
+from aelab.replicas.chunking import STACKING_PAYS_BELOW, obstacle_to_stacking
 from aelab.runs.identity import resolved
 
 # where a run lies, who watches it and what is asked of it later; the plan, of which the stack gets the members
@@ -40,13 +42,23 @@ def obstacle(config: DictConfig) -> str | None:
                 config.logger.get("watch") and "logger.watch=true shows the weights of one model",
                 config.replicas.get("mode") == "sequential" and "replicas.mode=sequential",
                 config.replicas.get("chunk") and f"replicas.chunk={config.replicas.get('chunk')}",
-                config.replicas.get("vary") and "replicas.vary is a stack of its own",
                 config.replicas.name == "fresh" and "replicas=fresh draws training sets of its own",
                 not _resident(config) and f"data={config.data.name} is read as it is needed",
             ),
         ),
         None,
     )
+
+
+def pays(config: DictConfig) -> bool:
+    """Whether a run can share a stack and gains by it. Reads its data, to know the network's size."""
+    if obstacle(config) is not None:
+        return False
+    if config.trainer.accelerator != "cpu":
+        return True
+    data = build_data(config)
+    model = build_member(Member(config), data)
+    return 6.0 * model.network.multiplications() * data.batch_size < STACKING_PAYS_BELOW
 
 
 def _resident(config: DictConfig) -> bool:

@@ -24,14 +24,15 @@ def of_one(model: Autoencoder, data: DataModule, pca: PCA | None) -> Contributio
     """Of a single model, in evaluation mode, on the test part; None where that is too large to be kept."""
     if data.size("test") > MOST_EXAMPLES:
         return None
-    found: dict[str, list[Tensor]] = {}
+    examples: dict[str, np.ndarray] = {}  # whole from the start: pieces between batches would break up the memory
+    start = 0
     for x in data.batches("test", model.device):
         output = predictions([model], x)[0]
         beside = model.error.beside(output, x)
         squared = {"mse": beside["squared"] / x.shape[1]} if "squared" in beside else {}
         for name, values in {"error": model.error(output, x), **squared}.items():
-            found.setdefault(name, []).append(values.double().cpu())
-    examples = {name: torch.cat(values).numpy() for name, values in found.items()}
+            examples.setdefault(name, np.empty(data.size("test")))[start : start + len(x)] = values.double().cpu()
+        start += len(x)
     return Contributions(examples | _of_pca(pca, data, model.network.code_size), {}, NONE)
 
 

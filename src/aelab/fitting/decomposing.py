@@ -1,10 +1,8 @@
-"""What fitted replicas tell: metrics of every setting with their decomposition, and pictures of it."""
+"""What fitted replicas tell: metrics with their decomposition, and pictures of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,57 +23,42 @@ SHOWN_EXAMPLES = 6
 SHOWN_REPLICAS = 8
 
 
-def setting_results(replication: Replication, fitted: Fitted) -> tuple[list[dict[str, Any]], list[Contributions]]:
-    """For every setting of the varied hyperparameters: its ``values``, ``metrics``, which replicas diverged, and its
-    ``units``: what was drawn independently, replicas, data sets (nested) or partitions (disjoint). Beside
-    them, what each example and each unit contributes."""
-    count = replication.count
+def decomposed(replication: Replication, fitted: Fitted) -> tuple[dict[str, float], Contributions, int]:
+    """The metrics of fitted replicas with their decomposition; what each example and each unit contributes to it; and
+    how many units were drawn independently: replicas, data sets (nested) or partitions (disjoint)."""
+    kept = [member for member in range(replication.count) if fitted.keep[member]]
+    metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
+    found = decompositions(replication, fitted)
+    metrics |= averaged(found) | _of_draws(replication, fitted)
+    contributions = of_replicas(found, range(replication.count))
+    units = len(found) if len(found) > 1 else found[0].units
     linear = ReplicaPCA.of(replication, fitted.models[0].error)
-    results, contributions = [], []
-    for index, values in enumerate(replication.settings):
-        members = list(range(index * count, (index + 1) * count))
-        kept = [fitted.keep[member] for member in members]
-        rows = [member for member in members if fitted.keep[member]]
-        metrics = {name: value[rows].double().mean().item() for name, value in fitted.metrics.items()}
-        decomposed = decompositions(replication, fitted, members)
-        metrics |= averaged(decomposed) | _of_draws(replication, fitted, members)
-        found = of_replicas(decomposed, range(count))
-        units = len(decomposed) if len(decomposed) > 1 else decomposed[0].units
-        if linear is not None:
-            size = values.get("network.code_size", replication.config.network.code_size)
-            beside = _by_partition(replication, range(count), linear.predict(size), SquaredError(), kept, fitted)
-            metrics |= averaged(beside, "test/pca_")
-            found = beside_pca(found, of_replicas(beside, range(count)))
-        contributions.append(found)
-        diverged = [number for number, one in enumerate(kept) if not one]
-        results.append({"values": values, "metrics": metrics, "diverged": diverged, "units": units})
-    return results, contributions
+    if linear is not None:
+        predict = linear.predict(replication.config.network.code_size)
+        beside = _by_partition(replication, predict, SquaredError(), fitted)
+        metrics |= averaged(beside, "test/pca_")
+        contributions = beside_pca(contributions, of_replicas(beside, range(replication.count)))
+    return metrics, contributions, units
 
 
-def decompositions(replication: Replication, fitted: Fitted, members: Sequence[int]) -> list[Decomposition]:
-    """The decomposition on the test part of one setting's replicas: one for each random partition."""
-    predict = partial(predictions, fitted.models)
-    return _by_partition(replication, members, predict, fitted.models[0].error, fitted.keep, fitted)
+def decompositions(replication: Replication, fitted: Fitted) -> list[Decomposition]:
+    """The decomposition on the test part: one for each random partition."""
+    return _by_partition(replication, partial(predictions, fitted.models), fitted.models[0].error, fitted)
 
 
-def _by_partition(
-    replication: Replication,
-    members: Sequence[int],
-    predict: Predict,
-    error: Error,
-    keep: Sequence[bool],
-    fitted: Fitted,
-) -> list[Decomposition]:
+def _by_partition(replication: Replication, predict: Predict, error: Error, fitted: Fitted) -> list[Decomposition]:
     model = fitted.models[0]
     corruption = model.corruption if replication.plan.corrupt_test else None
-    groups = _partitions(replication, members)
-    every = _data_sets(replication)
+    groups = _partitions(replication)
+    every = replication.assignment.data_sets
     sets = [every and [every[member] for member in group] for group in groups]
-    return measure(predict, error, replication.data.batches("test", model.device), keep, groups, sets, corruption)
+    return measure(
+        predict, error, replication.data.batches("test", model.device), fitted.keep, groups, sets, corruption
+    )
 
 
-def _of_draws(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
-    """What drawn codes of one setting's replicas tell, where there are any; of several partitions their means."""
+def _of_draws(replication: Replication, fitted: Fitted) -> dict[str, float]:
+    """What drawn codes tell, where there are any; of several partitions their means."""
     if not replication.plan.draws:
         return {}
     batches = replication.data.batches
@@ -85,26 +68,20 @@ def _of_draws(replication: Replication, fitted: Fitted, members: list[int]) -> d
             batches("test", fitted.models[0].device),
             fitted.keep,
             group,
-            _data_sets(replication),
+            replication.assignment.data_sets,
             replication.plan.draws,
         )
-        for group in _partitions(replication, members)
+        for group in _partitions(replication)
     ]
     if len(found) == 1:
         return found[0]
     return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
 
 
-def _partitions(replication: Replication, members: Sequence[int]) -> list[list[int]]:
+def _partitions(replication: Replication) -> list[list[int]]:
     """The members of each random partition."""
     partitions = replication.assignment.partitions or [0] * replication.count
-    return [[m for m, p in zip(members, partitions, strict=True) if p == q] for q in sorted(set(partitions))]
-
-
-def _data_sets(replication: Replication) -> list[int] | None:
-    """The data set of each replica of a nested plan, setting by setting."""
-    data_sets = replication.assignment.data_sets
-    return None if data_sets is None else data_sets * len(replication.settings)
+    return [[member for member, of in enumerate(partitions) if of == each] for each in sorted(set(partitions))]
 
 
 @torch.no_grad()
@@ -112,13 +89,13 @@ def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str
     """The pictures of one replica; test examples of the largest bias and variance with their reconstructions,
     and maps of both by pixel.
 
-    Of the first setting (and partition). Rows: the example, then its reconstructions by the replicas.
+    Of the first partition. Rows: the example, then its reconstructions by the replicas.
     """
     shape = replication.data.shape
     members = [m for m in range(replication.count) if fitted.keep[m]]
     if not pictures.is_image(shape):
         return model_pictures(replication.lone(fitted, members[0]), replication.data)
-    result = decompositions(replication, fitted, list(range(replication.count)))[0]
+    result = decompositions(replication, fitted)[0]
     x = replication.data.examples("test")
     error = fitted.models[0].error
     sheets = model_pictures(replication.lone(fitted, members[0]), replication.data)

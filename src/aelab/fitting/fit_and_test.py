@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from pytorch_lightning.strategies import FSDPStrategy
 
 from aelab.building.build import count_parameters, monitor_of
 from aelab.config.objects import instantiate
 from aelab.fitting.beside_pca import fitted_pca, pca_test_error
 from aelab.fitting.contributions import intervals_of_one, of_one
-from aelab.fitting.decomposing import decomposition_pictures, setting_results
+from aelab.fitting.decomposing import decomposed, decomposition_pictures
 from aelab.fitting.launching import relaunchable
 from aelab.fitting.preparation import Single
 from aelab.fitting.replication import Replication
@@ -82,7 +83,7 @@ def _fit_one(
     pca = fitted_pca(data, model.error)
     if pca is not None:
         metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
-    if manifest and trainer.world_size == 1:  # else the weights may lie in several processes
+    if manifest and not isinstance(trainer.strategy, FSDPStrategy):  # whose weights lie in several processes
         contributions = of_one(model.eval(), data, pca)
         if contributions is not None:
             write_contributions(directory, [contributions])
@@ -97,15 +98,15 @@ def _fit_one(
 def _fit_replicas(
     config: DictConfig, directory: Path, wandb_run: WandbRun | None, replication: Replication, manifest: Manifest
 ) -> dict[str, float]:
-    """Fit the replicas of a plan; metrics of the setting that the monitor chooses, all settings in the manifest."""
+    """Fit the replicas of a plan; their metrics, decomposed."""
     units = units_of(instantiate("error", config.error))
     manifest.update(data=replication.data.describe(), units=units, monitor=monitor_of(config))
     began = time.monotonic()
     fitted = replication.fit(wandb_run)
     trained = time.monotonic()
     replication.save(fitted)
-    results, contributions = setting_results(replication, fitted)
-    write_contributions(directory, contributions)
+    metrics, contributions, independent = decomposed(replication, fitted)
+    write_contributions(directory, [contributions])
     sheets = decomposition_pictures(replication, fitted)
     paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]
     if wandb_run:
@@ -116,8 +117,7 @@ def _fit_replicas(
         "count": replication.count,
         "chunks": len(replication.chunks),
         "test_inputs": config.corruption.name if replication.plan.corrupt_test else "clean",
-        "units": min(result["units"] for result in results),
-        "settings": results if len(results) > 1 else [],
+        "units": independent,
         "diverged": [k for k, kept in enumerate(fitted.keep) if not kept],
     }
     if record["diverged"]:
@@ -125,5 +125,4 @@ def _fit_replicas(
     timings = _timings(manifest, began, trained)
     size = count_parameters(fitted.models[0]) // max(1, len(replication.chunks[0]))
     manifest.update(replicas=record, parameters=size, timings=timings)
-    best: dict[str, float] = min((result["metrics"] for result in results), key=lambda m: m[monitor_of(config)])
-    return best
+    return metrics

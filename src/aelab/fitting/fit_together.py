@@ -72,8 +72,8 @@ class Companion:
 def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[int]]:
     """The places of the jobs that a stack has just fitted, stack by stack; jobs in none are not among them.
 
-    ``jobs``: configs of runs with their overrides. Raises RunInterrupted after a signal, once all runs of the stack are
-    saved.
+    Those runs are this process's until the next stack is asked for. ``jobs``: configs of runs with their overrides.
+    Raises RunInterrupted after a signal, once all runs of the stack are saved.
     """
     quiet()
     kinds: dict[str, list[int]] = {}
@@ -91,8 +91,9 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
     for numbers in kinds.values():
         if len(numbers) > 1:
             for stack in _stacks([(number, *jobs[number]) for number in numbers]):
-                if _fitted(stack):
-                    yield [companion.number for companion in stack]
+                with ExitStack() as claims:
+                    if _fitted(stack, claims):
+                        yield [companion.number for companion in stack]
 
 
 def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Companion]]:
@@ -126,7 +127,7 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
         return None
     check(config, typed)  # what is refused has not begun
     replication = Replication(config, directory) if config.replicas.name != "none" else None
-    if replication and (len(replication.chunks) > 1 or len(replication.settings) > 1):
+    if replication and len(replication.chunks) > 1:
         return None
     data = replication.data if replication else build_data(config)
     members = replication.members(range(replication.count)) if replication else [Member(config)]
@@ -146,12 +147,15 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
     return found
 
 
-def _fitted(stack: list[Companion]) -> bool:
-    """Fit what nobody else is at and is where it was found to be; whether there was a fit."""
+def _fitted(stack: list[Companion], claims: ExitStack) -> bool:
+    """Fit what nobody else is at and is where it was found to be; whether there was a fit.
+
+    ``claims``: keeps the runs for this process until each is done.
+    """
     interruption = Interruption()
     manifests: list[Manifest] = []
     try:
-        with ExitStack() as claims, devices_of_its_own(stack[0].config, _launcher()), interruptible(interruption):
+        with devices_of_its_own(stack[0].config, _launcher()), interruptible(interruption):
             ready = [companion for companion in stack if _is_free(companion, claims)]
             if len(ready) < 2:
                 return False
@@ -177,7 +181,7 @@ def _is_free(companion: Companion, claims: ExitStack) -> bool:
     """Claim a run; False where it is somebody else's, or somebody was at it since it was looked at."""
     directory = companion.directory
     try:
-        claims.enter_context(claim(directory))
+        claims.enter_context(claim(directory, hand_on=True))
         if must_start_over(directory, companion.config.force):
             start_over(directory, companion.config.force)
             companion.checkpoint = None

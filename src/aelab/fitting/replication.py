@@ -21,21 +21,22 @@ from aelab.building.agreement import check_output, check_questions
 from aelab.building.build import build_data, build_trainer, check_optimizer, joined_steps
 from aelab.building.fit import Fit, Member, build_member
 from aelab.config.objects import instantiate
-from aelab.config.ranges import check_ranges
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
 from aelab.evaluation.protocol import Evaluation
+from aelab.fitting.among_ranks import fit_among_ranks
 from aelab.machines.atomic_files import write_whole
+from aelab.machines.devices import apart_from_its_group
 from aelab.machines.interruption import Interrupted, Interruption, interruptible
 from aelab.machines.orphans import follow
+from aelab.machines.ranks import group, is_of_one_model
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
 from aelab.replicas.chunking import LAYOUT, begun, chunks
 from aelab.replicas.measuring import Curves
-from aelab.replicas.plans import Assignment, Plan, check_varied
+from aelab.replicas.plans import Assignment, Plan
 from aelab.runs.checkpoints import AtomicCheckpointIO
 from aelab.runs.history_file import mean_history, write_rows
-from aelab.runs.identity import resolved
 from aelab.tracking.wandb_run import WandbRun
 
 
@@ -50,13 +51,15 @@ class Fitted(NamedTuple):
 
 
 class Replication:
-    """What a run with ``replicas=...`` trains: every setting of the varied hyperparameters times the plan."""
+    """What a run with ``replicas=...`` trains: the replicas of a plan."""
 
     def __init__(self, config: DictConfig, directory: Path, fresh: bool = False) -> None:
         self.config = copy.deepcopy(config)
         self.directory = directory
         self.plan: Plan = instantiate("replicas", config.replicas)
-        self.processes = config.trainer.devices if isinstance(config.trainer.devices, int) else 1
+        self.among_ranks = group()[1] > 1 and not is_of_one_model(config.trainer)
+        own = config.trainer.devices if isinstance(config.trainer.devices, int) else 1
+        self.processes = group()[1] if self.among_ranks else own
         with open_dict(self.config):
             self.config.trainer.devices = 1
             self.config.trainer.strategy = "auto"
@@ -64,21 +67,16 @@ class Replication:
         if self.plan.needs_generator:
             self.data.generate_training_sets(self.plan.generator_seeds())
         self.assignment: Assignment = self.plan.assign(self.data.size("train"), config.seed)
-        self.settings = self.plan.settings()
-        self.configs = self._configs()
         self._check()
-        # members of a chunk are indices of replicas, setting by setting
-        members = len(self.settings) * self.count
-        wanted = chunks(members, self.plan, self.config, self.processes, self.flops_per_step)
+        wanted = chunks(self.count, self.plan, self.config, self.processes, self.flops_per_step)
         self.chunks = wanted if fresh else begun(directory, wanted, self.plan)
 
     @property
     def count(self) -> int:
-        """Replicas of one setting."""
+        """Replicas."""
         return len(self.assignment.seeds)
 
     def _check(self) -> None:
-        check_varied(self.plan, self.config)
         error = instantiate("error", self.config.error)
         if error.decomposition is None:
             raise UserError(
@@ -93,15 +91,12 @@ class Replication:
             )
 
     def check(self, questions: Mapping[str, Evaluation]) -> None:
-        """Raise UserError where the model of any setting, or a trainer, cannot be built, or not answer a question."""
-        for index, config in enumerate(self.configs):
-            member = index * self.count
-            model = self._build(member)
-            check_ranges(resolved(config))
-            check_optimizer(config, model)
-            check_output(config, model, self.data)
-            check_questions(questions, config, model)
-            self._check_draws(model)
+        """Raise UserError where a model or a trainer cannot be built, or the model not answer a question."""
+        model = self._build(0)
+        check_optimizer(self.config, model)
+        check_output(self.config, model, self.data)
+        check_questions(questions, self.config, model)
+        self._check_draws(model)
         joined_steps(self.config, self.data)
         build_trainer(self.config, None)
 
@@ -116,23 +111,10 @@ class Replication:
         """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""
         return 6.0 * self._build(0).network.multiplications() * self.data.batch_size
 
-    def _configs(self) -> list[DictConfig]:
-        """The config of each setting."""
-        configs = []
-        for values in self.settings:
-            config = copy.deepcopy(self.config)
-            for key, value in values.items():
-                OmegaConf.update(config, key, value)
-            configs.append(config)
-        return configs
-
     def members(self, indices: Iterable[int]) -> list[Member]:
-        """Replicas by their index, setting by setting."""
+        """Replicas by their index."""
         rows, seeds = self.assignment.rows, self.assignment.seeds
-        return [
-            Member(self.configs[index // self.count], rows[index % self.count], seeds[index % self.count])
-            for index in indices
-        ]
+        return [Member(self.config, rows[index], seeds[index]) for index in indices]
 
     def _build(self, member: int) -> Autoencoder:
         return build_member(self.members([member])[0], self.data)
@@ -140,10 +122,25 @@ class Replication:
     # --- fitting ---
 
     def fit(self, wandb_run: WandbRun | None) -> Fitted:
-        """Train all chunks, in several processes where ``trainer.devices`` asks for that, and gather them."""
+        """Train all chunks, in several processes where there are some or ``trainer.devices`` asks, and gather them."""
         write_whole(self.directory / LAYOUT, json.dumps(self.chunks))
+        if self.among_ranks:
+            self.fit_share()
+            with apart_from_its_group(self.config.trainer.accelerator):
+                return self._gathered(wandb_run)
         if self.processes > 1 and len(self.chunks) > 1:
             self._fit_in_processes()
+        return self._gathered(wandb_run)
+
+    def fit_share(self) -> None:
+        """Train the chunks that are this rank's, as all ranks but the first do, and those that nobody is at."""
+        if len(self.chunks) > 1:
+            directories = [self.chunk_directory(index) for index in range(len(self.chunks))]
+            rank, size = group()
+            with apart_from_its_group(self.config.trainer.accelerator):
+                fit_among_ranks(directories, rank, size, lambda index: self._fit_chunk(index, None))
+
+    def _gathered(self, wandb_run: WandbRun | None) -> Fitted:
         parts = [self._fit_chunk(index, wandb_run) for index in range(len(self.chunks))]
         if len(self.chunks) > 1:
             self._gather_history(wandb_run)
@@ -210,9 +207,9 @@ class Replication:
         return Fitted([fit.model], states, keep, {k: v for k, v in metrics.items() if len(v) == len(members)})
 
     def _draws_curves(self) -> bool:
-        """Whether bias and variance can be followed by epoch: all replicas in one fit, of one setting."""
+        """Whether bias and variance can be followed by epoch: all replicas in one fit."""
         everyone = len(self.chunks) == 1 and len(self.chunks[0]) > 1
-        return everyone and len(self.settings) == 1 and self.assignment.partitions is None
+        return everyone and self.assignment.partitions is None
 
     def lone(self, fitted: Fitted, member: int) -> Autoencoder:
         """A trained replica as a model of its own, in evaluation mode."""

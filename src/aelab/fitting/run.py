@@ -20,6 +20,7 @@ from aelab.errors import UserError
 from aelab.fitting.fit_and_test import fit_and_test
 from aelab.fitting.launching import let_rank_zero_tell
 from aelab.fitting.preparation import prepare
+from aelab.fitting.replication import Replication
 from aelab.machines.interruption import Interrupted, Interruption, interruptible
 from aelab.machines.quiet import quiet
 from aelab.machines.ranks import is_rank_zero
@@ -112,7 +113,11 @@ def _monitored(record: dict[str, Any]) -> float:
 def _joined(config: DictConfig, directory: Path, overrides: list[str]) -> float:
     """The part that a process takes in a run that rank 0 owns and tells of."""
     try:
-        return fit_and_test(config, directory, None, prepare(config, directory, overrides))[monitor_of(config)]
+        ready = prepare(config, directory, overrides)
+        if isinstance(ready, Replication) and ready.among_ranks:
+            ready.fit_share()
+            return float("nan")
+        return fit_and_test(config, directory, None, ready)[monitor_of(config)]
     except Exception as error:
         log.info("failed:\n%s", traceback.format_exc())
         let_rank_zero_tell(directory)

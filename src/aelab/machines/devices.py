@@ -16,9 +16,9 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from aelab.errors import UserError
-from aelab.machines.ranks import is_rank_zero
+from aelab.machines.ranks import alone, is_rank_zero, local_rank
 
-ON_THIS_MACHINE = ("parallel", "slurm_local", "submitit_local")
+ON_THIS_MACHINE = ("parallel", "slurm_local")
 """Launchers that leave the GPUs of this machine to the jobs; SLURM and Ray hand them out themselves."""
 
 
@@ -66,6 +66,19 @@ def devices_of_its_own(config: DictConfig, launcher: str | None) -> Iterator[Non
         return
     with slots(visible_devices(), count, lock_folder()) as own:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+        yield
+
+
+@contextmanager
+def apart_from_its_group(accelerator: str) -> Iterator[None]:
+    """Within it, this process of a group trains by itself, on one GPU of its own where it trains on GPUs.
+
+    The processes of a machine share out the GPUs that they see; where SLURM has bound each to its own, they see one.
+    """
+    own = local_rank()
+    with alone():
+        if _is_gpu(accelerator) and (seen := visible_devices()):
+            os.environ["CUDA_VISIBLE_DEVICES"] = seen[own % len(seen)]
         yield
 
 

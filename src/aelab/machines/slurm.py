@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from aelab.machines.ranks import RANK_OF_ITS_OWN
+
 
 def requeue() -> None:
     """Put this process's SLURM job back into the queue; outside of SLURM nothing happens.
@@ -13,7 +15,8 @@ def requeue() -> None:
     An array task is named by its array's id and its index, as ``scontrol`` wants it.
     """
     job = os.environ.get("SLURM_JOB_ID")
-    if job is None or os.environ.get("SLURM_PROCID", "0") != "0":
+    rank = os.environ.get(RANK_OF_ITS_OWN) or os.environ.get("SLURM_PROCID", "0")
+    if job is None or rank != "0":
         return
     if array := os.environ.get("SLURM_ARRAY_JOB_ID"):
         job = f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"

@@ -34,11 +34,16 @@ class Stopped(NamedTuple):
 
 
 class Died(NamedTuple):
-    """A job whose worker is gone without a word. ``status``: the exit status, or minus the number of a signal."""
+    """A job whose worker is gone without a word.
 
-    status: int
+    ``status``: the exit status, or minus the number of a signal; None where nobody knows it.
+    """
+
+    status: int | None
 
     def __str__(self) -> str:
+        if self.status is None:
+            return "its process is gone, perhaps out of memory"
         if self.status >= 0:
             return f"its process ended with exit status {self.status}"
         name = signal.Signals(-self.status).name

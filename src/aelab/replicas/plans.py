@@ -19,12 +19,10 @@ The seed sets initial weights, order of the examples and noise. Replica k of ``i
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from aelab.errors import UserError
@@ -49,8 +47,7 @@ class Plan:
 
     ``count``: replicas K. ``seed``: of the resampling, apart from the run's seed. ``mode``: ``stacked`` trains
     all at once, ``sequential`` one by one, ``auto`` whichever is faster (see replicated.py). ``chunk``: at most so
-    many in one stack, which bounds memory. ``vary``: hyperparameters that differ among replicas: every
-    combination of the listed values gets the whole plan. ``corrupt_test``: decompose the error on test inputs
+    many in one stack, which bounds memory. ``corrupt_test``: decompose the error on test inputs
     corrupted as in training (the same noise for all replicas) instead of clean ones. ``weights``: each replica's
     ``best``, those of its epoch of the lowest val/error, which is early stopping in retrospect, or its ``last``.
     ``draws``: of a code that is drawn, codes of each test example and replica, from which the variance that the drawing
@@ -66,7 +63,6 @@ class Plan:
         seed: int = 0,
         mode: str = "auto",
         chunk: int | None = None,
-        vary: dict[str, Any] | None = None,
         corrupt_test: bool = False,
         weights: str = "best",
         draws: int = 0,
@@ -83,15 +79,10 @@ class Plan:
             raise UserError(f"replicas.weights={weights}: choose best or last")
         if draws < 0 or draws == 1:
             raise UserError(f"replicas.draws={draws}: one draw has no variance; use at least 2, or 0 for the mean code")
-        for key, values in (vary or {}).items():
-            if not isinstance(values, list):
-                fix = f"replicas.vary={{{key}:[{values}]}}"
-                raise UserError(f"replicas.vary={{{key}:{values}}}: must be a list of values, like {fix}")
         self.count = count
         self.seed = seed
         self.mode = mode
         self.chunk = chunk
-        self.vary = vary or {}
         self.corrupt_test = corrupt_test
         self.weights = weights
         self.draws = draws
@@ -99,10 +90,6 @@ class Plan:
     def assign(self, examples: int, seed: int) -> Assignment:
         """Rows and seeds of all replicas, for ``examples`` training examples and the run's ``seed``."""
         raise NotImplementedError
-
-    def settings(self) -> list[dict[str, Any]]:
-        """Every combination of the varied hyperparameters; one empty setting where nothing varies."""
-        return [dict(zip(self.vary, values, strict=True)) for values in itertools.product(*self.vary.values())]
 
     def _generator(self, index: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed * 1_000_003 + index)
@@ -201,25 +188,3 @@ class Fresh(Plan):
     def generator_seeds(self) -> Sequence[int]:
         """The seed of each replica's training set; none is that of the run's own data."""
         return [1_000_000 + self.seed * 10_000 + index for index in range(self.count)]
-
-
-VARIABLE = (
-    "model.weight",
-    "model.target",
-    "corruption.std",
-    "corruption.probability",
-    "optimizer.lr",
-    "network.code_size",
-)
-
-
-def check_varied(plan: Plan, config: DictConfig) -> None:
-    """Raise UserError where ``replicas.vary`` names what cannot differ within one fit."""
-    for key, values in plan.vary.items():
-        if key not in VARIABLE or OmegaConf.select(config, key) is None:
-            raise UserError(
-                f"replicas.vary: {key} cannot differ within one fit; choose among {', '.join(VARIABLE)} "
-                "as far as this model has them, or sweep over it with -m"
-            )
-        if not values:
-            raise UserError(f"replicas.vary: {key} has no values")

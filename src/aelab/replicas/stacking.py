@@ -39,7 +39,7 @@ def stack(models: Sequence[Autoencoder]) -> Autoencoder:
     sizes = [model.network.code_size for model in models]
     if len(set(sizes)) > 1:
         if not stacked.paddable:
-            raise UserError(f"replicas.vary: network.code_size cannot differ within one fit of this model ({sizes})")
+            raise UserError(f"network.code_size: cannot differ within one fit of this model ({sizes})")
         stacked.network.code_size = max(sizes)
         stacked.code_mask = (torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]).unsqueeze(1)
     return stacked
@@ -73,7 +73,7 @@ def _vary(target: Any, sources: Sequence[Any]) -> None:
         values = [getattr(source, name) for source in sources]
         if isinstance(value, int | float) and any(other != value for other in values):
             if name not in target.varying:
-                raise UserError(f"replicas.vary: {name} cannot differ within one fit; sweep over it with -m")
+                raise UserError(f"{name}: cannot differ within one fit")
             setattr(target, name, torch.tensor(values, dtype=torch.float64))
 
 

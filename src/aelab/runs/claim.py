@@ -32,8 +32,9 @@ class Lost(UserError):
 class Claim:
     """What the owner of a directory has of it: the open lock and a heartbeat."""
 
-    def __init__(self, directory: Path, lock: IO[str], heartbeat: Heartbeat) -> None:
+    def __init__(self, directory: Path, lock: IO[str], heartbeat: Heartbeat, handed_on: bool) -> None:
         self.directory = directory
+        self.handed_on = handed_on
         self.lock = lock
         self.heartbeat = heartbeat
 
@@ -60,20 +61,26 @@ def check_owned(path: Path) -> None:
 
 
 @contextmanager
-def claim(directory: Path, wait: bool = False) -> Iterator[None]:
+def claim(directory: Path, wait: bool = False, hand_on: bool = False) -> Iterator[None]:
     """Own a run's directory; the kernel gives the claim back when its owner dies, however it dies.
 
+    ``hand_on``: until the end, whoever claims it in this process shares the claim, such as the run of a stack's fit.
     Raises Held where another process has it, unless ``wait``; UserError where something in it leads out of it or its
     file system has no locks.
     """
     place = Path(os.path.abspath(directory))
+    own = _owned.get(place)
+    if own and own.handed_on:
+        own.check()
+        yield
+        return
     with ExitStack() as stack:
         lock = stack.enter_context(_locked(directory, wait))
         heartbeat = stack.enter_context(_alone(directory, wait))
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}")
         lock.flush()
-        _owned[place] = Claim(directory, lock, heartbeat)
+        _owned[place] = Claim(directory, lock, heartbeat, hand_on)
         stack.callback(_owned.pop, place)
         yield
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aelab.errors import UserError
-from aelab.runs.identity_keys import LATER, NOT_IDENTIFYING
+from aelab.runs.identity_keys import GONE, LATER, NOT_IDENTIFYING
 
 UNNAMED = "refused"  # the directory, for a moment, of a config that no run can be named after
 
@@ -77,6 +77,8 @@ def run_id(config: DictConfig) -> str:
             node = node[parent]
         if last in node and node[last] == value:
             del node[last]
+    if (plain.get("replicas") or {}).get("name", "none") != "none":
+        plain["replicas"] = GONE | plain["replicas"]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
     return f"{plain['model']['name']}-{plain['data']['name']}-{digest}"
 

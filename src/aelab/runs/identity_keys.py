@@ -49,3 +49,6 @@ LATER = {
     "model.decay": 0.0,
     "network.output_activation": "identity",
 }
+
+# Keys of plans of replicas that are gone, with the value that changed nothing: runs keep the names that they had.
+GONE = {"vary": None}

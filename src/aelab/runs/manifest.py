@@ -51,6 +51,18 @@ def leave(directory: Path) -> None:
     (directory / LEFT).touch()
 
 
+def marks(directory: Path) -> list[tuple[int, int] | None]:
+    """What changes in a run's directory when it is worked at, or left to another process; None for a missing file."""
+    found: list[tuple[int, int] | None] = []
+    for name in (FILE, LEFT):
+        try:
+            stat = (directory / name).stat()
+            found.append((stat.st_ino, stat.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
 class Manifest:
     """The record of one run, on disk from its first second and rewritten at every change of state."""
 

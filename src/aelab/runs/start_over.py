@@ -31,8 +31,8 @@ def submission() -> str:
         return f"slurm {job} {environment.get('SLURM_STEP_ID', '')}"
     if job := environment.get("SUBMITIT_LOCAL_JOB_ID"):
         return f"submitit {job}"
-    if job := environment.get("TORCHELASTIC_RUN_ID"):
-        return f"torchrun {os.getppid()}" if job == "none" else f"torchrun {job}"
+    if job := environment.get("TORCHELASTIC_RUN_ID"):  # which a process that trains by itself takes away
+        environment[_OWN] = f"torchrun {os.getppid()}" if job == "none" else f"torchrun {job}"
     return environment.setdefault(_OWN, f"process {os.getpid()} on {platform.node()} at {time.time()}")
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from aelab.building.build import build_model
@@ -18,16 +17,16 @@ from aelab.data.tables.restored import restored
 from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import scores_by, squared_errors
 from aelab.models import Autoencoder
-from aelab.replicas.plans import VARIABLE
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
-from aelab.runs.record import is_number, open_record
+from aelab.runs.record import open_record
 from aelab.trained.frames import as_frame, columns_of, values_of
 from aelab.trained.generative import Generative
 from aelab.trained.given_arrays import as_tensor
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.scoring import Scoring, kept_scoring
+from aelab.trained.settings import select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,19 +179,6 @@ def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _select(directory: Path, config: DictConfig, record: dict[str, Any], count: int, replica: int) -> None:
-    """Give ``config`` the values of the replica's setting."""
-    settings = record.get("settings") or []
-    if count != (record.get("count") or 0) * max(1, len(settings)):
-        raise UserError(f"{directory}: its checkpoint and its manifest differ in the number of replicas")
-    if not 0 <= replica < count:
-        raise UserError(f"replica={replica}: the run has replicas 0 to {count - 1}")
-    for key, value in settings[replica // record["count"]]["values"].items() if settings else ():
-        if key not in VARIABLE or not is_number(value):
-            raise UserError(f"{directory}: manifest.json has {key}={value} in a setting, which no run writes")
-        OmegaConf.update(config, key, value)
-
-
 def load_run(directory: str | Path, device: str = "cpu", replica: int = 0) -> Run:
     """The trained run in a directory. Nothing in it is executed: weights and plain values are all that is read.
 
@@ -221,7 +207,7 @@ def _opened(directory: Path, device: str, replica: int) -> Run:
         members = {name.partition(".")[0] for name in state}
         if checkpoint["replicas"] != len(members):
             raise UserError(f"{directory}: its checkpoint has {len(members)} replicas and says otherwise")
-        _select(directory, config, manifest.get("replicas") or {}, len(members), replica)
+        select(directory, config, manifest.get("replicas") or {}, len(members), replica)
         prefix = f"{replica}."
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     elif replica:
