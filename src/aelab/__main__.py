@@ -1,8 +1,8 @@
-"""``python -m aelab``: the same as scripts/train.py."""
+"""``python -m aelab``: the command ``aelab``."""
 
 import sys
 
-from aelab.cli.train import train
+from aelab.cli.commands import main
 
 if __name__ == "__main__":
-    sys.exit(train())
+    sys.exit(main())

@@ -12,8 +12,8 @@ from commands import QUICK, Command, left
 from run_files import directory_of
 from tiny_runs import TINY, compose_tiny
 
-from aelab.cli.refusals import forget
 from aelab.runs.claim import claim
+from aelab.runs.refused import forget
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ import aelab
 ROOT = Path(aelab.__file__).parent
 
 LAYERS = (
-    {"cli", "benchmarks", "sklearn", "__main__", "__init__"},
+    {"cli", "api", "benchmarks", "sklearn", "__main__", "__init__"},
     {"fitting", "comparison", "reproducing"},
     {"trained", "pretraining"},
     {"building"},
@@ -31,6 +31,7 @@ BESIDE = {
     ("networks", "evaluation"),
     ("benchmarks", "sklearn"),
     ("__main__", "cli"),
+    ("__init__", "api"),
 }
 """One direction within a layer."""
 

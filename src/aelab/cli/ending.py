@@ -26,10 +26,17 @@ def told_in_one_line() -> Iterator[None]:
         failures.append(str(error))
 
 
-def exit_status(application: Callable[[], object]) -> int:
-    """Run a Hydra application: 0, or 1 where it failed, 128 and the signal's number where it was interrupted."""
+def exit_status(application: Callable[[], object], name: str) -> int:
+    """Run a Hydra application: 0, or 1 where it failed, 128 and the signal's number where it was interrupted.
+
+    ``name``: that of its config, whose keys ``--help`` explains.
+    """
+    from aelab.cli.helping import help_of
     from aelab.config.explain import explain
 
+    if text := help_of(name, sys.argv[1:]):
+        print(text)
+        return 0
     # waiting threads that spin make a step 5 to 20 times slower as soon as another process wants a core
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     trace_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"

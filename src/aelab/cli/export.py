@@ -47,4 +47,4 @@ def _export(config: DictConfig) -> None:
 
 def main() -> int:
     """The command line; returns the exit status."""
-    return exit_status(_job)
+    return exit_status(_job, "export")

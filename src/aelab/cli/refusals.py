@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import sys
 from contextlib import suppress
 from functools import partial
@@ -15,14 +14,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from aelab.cli.ending import endings, failures
-from aelab.errors import UserError
 from aelab.machines.folders import clear, standing
-from aelab.runs.claim import LOCK, claim
-from aelab.runs.heartbeat import FILE as HEARTBEAT
-from aelab.runs.manifest import LEFT
+from aelab.runs.refused import forget
 
 TOLD = "AELAB_REFUSALS"  # in the environment of a sweep's jobs, wherever they run: the file that takes their lines
-NOT_BEGUN = {".hydra", "train.log", LOCK, LEFT, HEARTBEAT}  # all that there is of a run that has not begun
 
 
 def refuse(directory: Path, line: str) -> None:
@@ -33,13 +28,6 @@ def refuse(directory: Path, line: str) -> None:
         with suppress(OSError), Path(path).open("a") as file:
             file.write(f"{line}\n")
     forget(directory)
-
-
-def forget(directory: Path) -> None:
-    """Take a run's directory away where nothing has begun in it; one that holds an earlier attempt stays as it is."""
-    with suppress(OSError, UserError), claim(directory):
-        if {path.name for path in directory.iterdir()} <= NOT_BEGUN:
-            shutil.rmtree(directory)
 
 
 class LeaveNothing(Callback):

@@ -63,4 +63,4 @@ def _typed(data: DictConfig) -> dict[str, object]:
 
 def main() -> int:
     """The command line; returns the exit status."""
-    return exit_status(_job)
+    return exit_status(_job, "score")

@@ -64,4 +64,4 @@ def _job(config: DictConfig) -> float:
 def train() -> int:
     """Train one run, or a sweep with ``-m``; returns the exit status."""
     follow_named()
-    return exit_status(_job)
+    return exit_status(_job, "train")

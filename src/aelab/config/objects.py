@@ -28,19 +28,34 @@ _composing = threading.RLock()
 
 
 @contextmanager
+def apart_from_other_applications() -> Iterator[None]:
+    """Within it no Hydra application is under way; afterwards another one's, say the caller's, is as it was."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.utils import JobRuntime
+    from hydra.version import VersionBase
+
+    with _composing:
+        job = HydraConfig.instance()
+        version = VersionBase.instance()
+        runtime = JobRuntime.instance()
+        outer = GlobalHydra.instance().hydra
+        before = job.cfg, version.version_base, runtime.conf.copy()
+        GlobalHydra.instance().hydra = job.cfg = None
+        try:
+            yield
+        finally:
+            GlobalHydra.instance().hydra = outer
+            job.cfg, version.version_base, runtime.conf = before
+
+
+@contextmanager
 def composing() -> Iterator[None]:
     """``hydra.compose`` reads ``conf/`` within, one thread at a time; another application's Hydra is given back."""
     import hydra
-    from hydra.core.global_hydra import GlobalHydra
 
-    with _composing:
-        outer = GlobalHydra.instance().hydra
-        GlobalHydra.instance().hydra = None
-        try:
-            with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                yield
-        finally:
-            GlobalHydra.instance().hydra = outer
+    with apart_from_other_applications(), hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        yield
 
 
 def instantiate(group: str, config: DictConfig, **arguments: Any) -> Any:

@@ -13,13 +13,14 @@ _BARE = re.compile(r"[\w./:,=+@%-]+", re.ASCII)
 
 def pasted(key: str, value: object) -> str:
     """``key=value`` that a shell hands to Hydra, and Hydra reads as ``value``."""
-    text = f"{key}={_typed(value)}"
+    text = f"{key}={typed(value)}"
     if _BARE.fullmatch(text):
         return text
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
-def _typed(value: object) -> str:
+def typed(value: object) -> str:
+    """A value as Hydra's grammar has it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -27,7 +28,7 @@ def _typed(value: object) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{','.join(map(_typed, value))}]"
+        return f"[{','.join(map(typed, value))}]"
     text = str(value)
     if (_WORD.fullmatch(text) and text.lower() not in _NOT_TEXT) or re.fullmatch(r"0|[1-9]\d*", text):
         return text

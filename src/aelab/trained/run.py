@@ -20,11 +20,13 @@ from aelab.models import Autoencoder
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import open_record
+from aelab.trained.asked import asked
 from aelab.trained.frames import as_frame, columns_of, values_of
 from aelab.trained.generative import Generative
 from aelab.trained.given_arrays import as_tensor
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
+from aelab.trained.run_page import in_words, page
 from aelab.trained.scoring import Scoring, kept_scoring
 from aelab.trained.settings import select
 
@@ -117,6 +119,24 @@ class Run(Generative):
         """The score, its statistics and threshold, of the evaluation ``anomaly_detection``; None without it."""
         network = self.model.network
         return kept_scoring(self.directory, self.manifest, self.replica, network.code_size, network.input_size)
+
+    def evaluate(self, name: str, *, force: bool = False, **settings: Any) -> pd.DataFrame:
+        """Ask what the code is good for, ``run.evaluate("retrieval", k=50)``: a row for each metric of the run and of
+        its baselines, with 95 % intervals. What was measured before with these settings is not repeated, unless
+        ``force``.
+
+        ``settings``: keys of the evaluation. Raises UserError where the run or its data cannot answer.
+        """
+        found = asked(self.directory, name, settings, force)
+        self.manifest = open_record(self.directory)
+        self.__dict__.pop("scoring", None)
+        return found
+
+    def __repr__(self) -> str:
+        return in_words(self.directory, self.manifest)
+
+    def _repr_html_(self) -> str:
+        return page(self.directory, self.manifest)
 
     @property
     def coder(self) -> ModelCoder:
