@@ -63,7 +63,7 @@ typecheck: $(STAMP)  ## mypy
 	$(BIN)/mypy
 
 docs: $(STAMP)  ## the site, into site/, without a network; every link must lead somewhere
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 gallery: $(STAMP)  ## run the examples of docs/gallery anew and write their pages, some ten minutes on 2 cores
 	$(BIN)/python docs/build_gallery.py

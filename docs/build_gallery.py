@@ -28,20 +28,10 @@ GALLERY = Path(__file__).parent / "gallery"
 PICTURES = GALLERY / "pictures"
 LIMIT = 60  # seconds that an example may take on two cores
 TITLES = (
-    ("Begin", ("first_model", "pca_against_nonlinear", "own_variant")),
+    ("Begin", ("first_model", "own_variant")),
     ("What a variant learns", ("filters", "latent_maps", "vq_codes", "dictionary_features")),
-    ("What a code is good for", ("anomalies", "one_class", "retrieval", "denoising_photograph", "imputation")),
-    ("Draw, judge, use", ("vae_samples", "likelihood", "export_and_score")),
-    (
-        "Bias and variance",
-        (
-            "tradeoff_classic",
-            "tradeoff_sparse",
-            "tradeoff_distributions",
-            "tradeoff_codewords",
-            "tradeoff_dictionaries",
-        ),
-    ),
+    ("What a code is good for", ("anomalies", "one_class", "denoising_photograph", "imputation")),
+    ("Draw, and use", ("vae_samples", "export_and_score")),
 )
 
 

@@ -1,6 +1,6 @@
 """Atoms of a dictionary.
 
-Five sparse autoencoders with 144 atoms, of which a digit may use eight: pieces of pen strokes.
+Five sparse autoencoders with 256 atoms, of which a digit may use eight: pieces of pen strokes.
 """
 
 # %%
@@ -11,11 +11,10 @@ import aelab
 
 words = [
     "data=mnist5k",
-    "data.train_size=2000",
-    "network.code_size=144",
+    "network.code_size=256",
     "model.k=8",
-    "model.dead_after=2000",
-    "trainer.max_epochs=20",
+    "model.dead_after=4000",
+    "trainer.max_epochs=25",
     "callbacks.pictures_every=0",
     "logger=none",
 ]
@@ -31,8 +30,8 @@ digits = mnist_data()[0][::5].reshape(-1, 1, 28, 28) / 255
 for name, run in runs.items():
     code = run.encode(digits)
     often = np.argsort(-(code > 0).mean(0))[:96]
-    nothing = np.zeros((1, 144), np.float32)
-    each = np.zeros((96, 144), np.float32)
+    nothing = np.zeros((1, 256), np.float32)
+    each = np.zeros((96, 256), np.float32)
     each[np.arange(96), often] = 1
     atoms = (run.decode(each) - run.decode(nothing))[:, 0]
     atoms = np.pad(

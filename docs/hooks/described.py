@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import griffe
-import yaml
+
+from aelab.config.described import described, explained
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -28,7 +30,7 @@ class Key(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One file of a group: ``about`` it, what it constructs (``target``), its keys, and those of its own file alone."""
+    """One file of a group: what is said ``about`` it, the class that it constructs (``target``) and its keys."""
 
     name: str
     about: str
@@ -43,65 +45,26 @@ def groups() -> list[str]:
 
 
 def choices(group: str) -> list[Choice]:
-    """Those of a group; a key that nothing describes has the meaning that another choice gives it."""
-    found = [choice(file) for file in sorted((CONF / group).glob("*.yaml"))]
-    told = {key.name: key.meaning for of in reversed(found) for key in of.keys if key.meaning}
-    return [
-        of._replace(keys=tuple(key._replace(meaning=key.meaning or told.get(key.name, "")) for key in of.keys))
-        for of in found
-    ]
+    return [choice(file) for file in sorted((CONF / group).glob("*.yaml"))]
 
 
 def choice(file: Path) -> Choice:
-    text = file.read_text()
-    mapping = yaml.compose(text)
-    target, keys = "", []
-    comments = dict(enumerate(_comments(text)))
-    nodes = mapping.value if isinstance(mapping, yaml.MappingNode) else []
-    for name, value in nodes:
-        if name.value == "_target_":
-            target = value.value
-    for name, value in nodes:
-        if name.value in ("defaults", "hydra", *STRUCTURAL):
-            continue
-        keys += _keys(name, value, comments, text, target, "")
-    head = [line.removeprefix("#").strip() for line in _head(text)]
-    about = " ".join(line for line in head if not line.startswith(("@package", "python scripts/")))
-    return Choice(file.stem, about, target, tuple(keys))
-
-
-def _keys(
-    name: yaml.Node, value: yaml.Node, comments: dict[int, str], text: str, target: str, before: str
-) -> list[Key]:
-    full = f"{before}{name.value}"
-    own = comments.get(name.start_mark.line, "")
-    if isinstance(value, yaml.MappingNode) and not value.flow_style and value.value:
-        inner = [key for pair in value.value for key in _keys(*pair, comments, text, target, f"{full}.")]
-        return [key._replace(meaning=key.meaning or own) for key in inner]
-    default = " ".join(text[value.start_mark.index : value.end_mark.index].split())
-    above = comments.get(name.start_mark.line - 1, "") if _is_comment(text, name.start_mark.line - 1) else ""
-    return [Key(full, default, own or above or documented(target, full))]
-
-
-def _is_comment(text: str, line: int) -> bool:
-    """Whether a line is a comment inside the file; those at its head speak of the choice."""
-    lines = text.splitlines()
-    return line >= len(_head(text)) and lines[line].lstrip().startswith("#")
-
-
-def _head(text: str) -> list[str]:
-    lines = text.splitlines()
-    return lines[: next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))]
-
-
-def _comments(text: str) -> list[str]:
-    """Of each line what stands behind its #, outside quotes."""
-    found = []
-    for line in text.splitlines():
-        bare = re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: "_" * len(quoted[0]), line)
-        at = re.search(r"(^|\s)#", bare)
-        found.append(line[at.end() :].strip() if at else "")
-    return found
+    """What a file says: a key's own comment, else its class's docstring, else what another choice says of that key."""
+    found = re.search(r"^_target_: (\S+)", file.read_text(), re.MULTILINE)
+    target = found[1] if found else ""
+    own = {key.name: key.comment for key in described(file).keys}
+    keys = explained(file).keys
+    parents = {key.name.rpartition(".")[0] for key in keys}
+    return Choice(
+        file.stem,
+        " ".join(line for line in described(file).about if not line.startswith("python scripts/")),
+        target,
+        tuple(
+            Key(key.name, key.value, own.get(key.name) or documented(target, key.name) or key.comment)
+            for key in keys
+            if key.name not in parents
+        ),
+    )
 
 
 def documented(target: str, key: str) -> str:
@@ -138,7 +101,7 @@ def arguments(docstring: str) -> dict[str, str]:
     for paragraph in docstring.split("\n\n"):
         flat = " ".join(paragraph.split())
         marks = list(mark.finditer(flat))
-        for this, following in zip(marks, [*marks[1:], None], strict=True):
+        for this, following in zip_longest(marks, marks[1:]):
             text = flat[this.end() : following.start() if following else len(flat)]
             for name in re.findall(r"``([a-z_]+)``", this[1]):
                 found[name] = text.rstrip(" .;,").replace("``", "`")
