@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
@@ -44,7 +43,7 @@ def done_among_ranks(
     So nobody idles, and the runs of a rank that died are done by the others. Raises UserError where a sweeper must
     know every result.
     """
-    sweeper = HydraConfig.get().runtime.choices.get("hydra/sweeper")
+    sweeper = config.hydra.runtime.choices.get("hydra/sweeper")
     if sweeper != "basic":
         raise UserError(
             f"hydra/sweeper={sweeper}: its trials cannot be shared out among {group()[1]} processes, each of which "
