@@ -32,6 +32,7 @@ BESIDE = {
     ("benchmarks", "sklearn"),
     ("__main__", "cli"),
     ("__init__", "api"),
+    ("cli", "__init__"),
 }
 """One direction within a layer."""
 

@@ -55,6 +55,8 @@ class Backend:
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.views: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
+        self.sweep_config = ""
+        self.trials: list[dict[str, Any]] = []
         self.address = ""
 
     def run(self, variables: dict[str, Any], create: bool = True) -> Run | None:
@@ -164,6 +166,32 @@ class Backend:
         return {"upsertView": {"view": self.views[identity], "inserted": True}}
 
     upsertView = UpsertView2
+
+    def UpsertSweep(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """One sweep, ``s1``, whose agents are given ``trials``, one after the other."""
+        self.sweep_config = variables["config"]
+        entity = {"id": "E", "name": variables.get("entityName") or ENTITY}
+        project = {"id": "P", "name": variables["projectName"], "entity": entity}
+        return {"upsertSweep": {"sweep": {"name": "s1", "project": project}, "configValidationWarnings": []}}
+
+    def SweepWithRuns(self, _: dict[str, Any]) -> dict[str, Any]:
+        sweep = {"id": "S1", "name": "s1", "state": "RUNNING", "config": self.sweep_config, "runs": {"edges": []}}
+        return {"project": {"sweep": sweep}}
+
+    def GetSweepState(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"project": {"sweep": {"state": "RUNNING"}}}
+
+    def CreateAgent(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"createAgent": {"agent": {"id": "A1"}}}
+
+    def Heartbeat(self, variables: dict[str, Any]) -> dict[str, Any]:
+        commands: list[dict[str, Any]] = []
+        if not json.loads(variables["runState"] or "{}"):
+            commands = [{"type": "exit"}]
+            if self.trials:
+                values = {key: {"value": value} for key, value in self.trials.pop(0).items()}
+                commands = [{"type": "run", "run_id": f"trial{len(self.trials)}", "args": values, "logs": []}]
+        return {"agentHeartbeat": {"agent": {"id": "A1"}, "commands": json.dumps(commands)}}
 
     def url(self, path: str) -> str:
         return f"{self.address}/blob/{path}"

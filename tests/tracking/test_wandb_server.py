@@ -24,6 +24,7 @@ from aelab.models import Autoencoder
 from aelab.runs.history_file import read_rows
 from aelab.runs.identity import run_id
 from aelab.tracking import wandb_client
+from aelab.tracking.naming import columns
 from aelab.tracking.wandb_run import WandbRun
 
 SECRET = "hush-hush-4711"
@@ -75,7 +76,7 @@ def is_whole(server: StandInServer, directory: Path, manifest: dict[str, Any]) -
     told = [row for row in found.history if "val/error" in row]
     assert [row["epoch"] for row in told] == [row["epoch"] for row in rows]
     assert [row["val/error"] for row in told] == [row["val/error"] for row in rows]
-    assert found.values() == manifest["config"]
+    assert found.values() == columns(manifest["config"])
     assert {name: found.summary.get(name) for name in manifest["metrics"]} == manifest["metrics"]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aelab.errors import UserError, plain
-from aelab.machines.bar import TOLD, Relay
+from aelab.machines.bar import TOLD, Relay, named
 from aelab.machines.orphans import named_parent
 from aelab.machines.signals import handing_on
 
@@ -42,7 +42,7 @@ def finished(words: Sequence[str], kind: str) -> Path:
 def _done(command: list[str]) -> tuple[int, list[str], list[str]]:
     """Exit status and the lines of stdout and stderr."""
     hear, tell = os.pipe()
-    environment = {**os.environ, **named_parent(), TOLD: str(tell), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, **named_parent(), TOLD: named(tell), "PYTHONUNBUFFERED": "1"}
     try:
         program = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, pass_fds=(tell,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -21,6 +22,8 @@ COMMANDS = {
 }
 """Module, function and what it does."""
 
+KEYED = ("train", "sweep", "evaluate", "score", "export")  # those that take key=value
+
 
 def main() -> int:
     """The command line; returns the exit status. Without a command's name ``key=value`` is of ``train``."""
@@ -29,6 +32,8 @@ def main() -> int:
     if len(words) < 2 and first in ("--help", "-h", "--version"):
         print(_version() if first == "--version" else "\n".join(_overview()))
         return 0
+    if first in ("-sc", "--shell-completion") and len(words) == 2 and words[1].startswith("query="):
+        return _complete(words)
     if first in COMMANDS:
         more = ["-m"] if first == "sweep" and not {"-m", "--multirun"} & set(words) else []
         return _begin(first, [*more, *words[1:]])
@@ -45,6 +50,19 @@ def _begin(name: str, words: Sequence[str]) -> int:
     sys.argv[1:] = words
     program: Callable[[], int] = getattr(import_module(module), function)
     return program()
+
+
+def _complete(words: Sequence[str]) -> int:
+    """What may stand where a shell's cursor is: a command's name, then what Hydra knows of that command."""
+    program, *typed = os.environ.get("COMP_LINE", "").split(" ")
+    if len(typed) < 2:
+        print(" ".join(COMMANDS))
+        return 0
+    if typed[0] in COMMANDS and typed[0] not in KEYED:
+        return 0  # files
+    named = typed[0] in KEYED
+    os.environ["COMP_LINE"] = " ".join([program, *typed[named:]])
+    return _begin(typed[0] if named else "train", words)
 
 
 def _version() -> str:

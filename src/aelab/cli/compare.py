@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from aelab import __version__
 from aelab.errors import UserError, plain
 from aelab.tracking.wandb_mode import wandb_mode as resolve_mode
 
@@ -63,6 +64,8 @@ def compare(
 
         mode = cast(Literal["online", "offline"], wandb_mode)
         logged = log_summary(comparison, figures, _wandb_home(output), mode, *_project(comparison))
+        if logged.link:
+            print(f"W&B: {plain(logged.link)}")
         if wandb_report:
             problem = _push_report(comparison, figures, logged, output)
     print(f"report: {plain(str(report))}", flush=True)
@@ -74,12 +77,14 @@ def compare(
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status. Runs that failed are rows, not a failure here."""
     parser = argparse.ArgumentParser(
-        prog="compare.py",
+        prog="aelab compare",
         description="Compare finished runs: a table, curves and one self-contained report.html, offline.",
-        epilog="example: python scripts/compare.py outputs/demo wandb=true",
+        epilog="example: aelab compare outputs/demo wandb=true",
     )
+    parser.add_argument("--version", action="version", version=f"aelab {__version__}")
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a folder that holds runs")
     parser.add_argument("--status", action="store_true", help="only say what is running, done and failed")
+    parser.add_argument("--watch", action="store_true", help="the same, over and over until nothing runs")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the report goes")
     parser.add_argument(
         "--wandb",
@@ -103,6 +108,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args([_as_option(word) for word in words])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ★ is no reason to stop
+    if chosen.watch:
+        from aelab.cli.watching import watch
+
+        return watch(chosen.directories)
     if chosen.status:
         from aelab.comparison.status import print_status
 

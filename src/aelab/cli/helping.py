@@ -30,7 +30,7 @@ FLAGS = """\
 --config-dir DIR   a folder with config groups of your own
 --help [GROUP=CHOICE ...]   the keys of these choices; --hydra-help: what Hydra itself takes
 --version          aelab's
--sc install=bash   completion with Tab in this shell (docs/commands.md)"""
+-sc install=bash   completion with Tab: eval "$(aelab -sc install=bash)" (docs/commands.md)"""
 
 
 def help_of(name: str, words: Sequence[str]) -> str | None:

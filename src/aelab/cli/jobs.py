@@ -21,6 +21,7 @@ from aelab.cli.composing import Composer
 from aelab.cli.deaths import deaths, record_death
 from aelab.cli.ending import failures
 from aelab.cli.grouping import likely_companions
+from aelab.cli.sweep_bar import SweepBar
 from aelab.errors import UserError
 from aelab.machines.worker import Answer, Died, Done
 from aelab.machines.workers import Workers
@@ -97,17 +98,21 @@ class Jobs:
         """Do packs in workers; by number what came of each job. Raises SweepInterrupted after a signal."""
         results: dict[int, JobReturn] = {}
         alone: list[list[Job]] = []
+        bar = SweepBar(self.directory, sum(map(len, packs)))
 
         def ends(several: list[Job], answer: Answer) -> None:
+            bar.ended(len(several))
             if isinstance(answer, Died) and len(several) > 1 and self.workers.signum is None:
                 alone.extend([job] for job in several)  # one of them is to blame
             else:
                 results.update(self.results(several, answer))
 
-        self.workers.do(packs, told, ends)
-        if alone:
-            print("a process with several runs died; each is tried by itself", file=sys.stderr, flush=True)
-            self.workers.do(alone, told, ends)
+        with bar:
+            self.workers.do(packs, told, ends, bar.look)
+            if alone:
+                print("a process with several runs died; each is tried by itself", file=sys.stderr, flush=True)
+                bar.ended(-len(alone))
+                self.workers.do(alone, told, ends, bar.look)
         if self.workers.signum is not None:
             raise SweepInterrupted(f"interrupted; the same command resumes {self.directory}", self.workers.signum)
         return results
@@ -137,7 +142,7 @@ class Jobs:
         results: dict[int, tuple[JobReturn, list[str]]] = {}
         with sharing():
             ready = list(composed)
-            for numbers in fitted_together([_as_task(composed[job]) for job in ready]):
+            for numbers in fitted_together([as_task(composed[job]) for job in ready]):
                 results |= {ready[n].number: self._done(ready[n], composed[ready[n]]) for n in numbers}
             left = [job for job in jobs if job.number not in results]
             return results | {job.number: self._done(job, composed.get(job)) for job in left}
@@ -208,7 +213,7 @@ class Jobs:
             HydraConfig.instance().cfg = before
 
 
-def _as_task(config: DictConfig) -> tuple[DictConfig, list[str]]:
+def as_task(config: DictConfig) -> tuple[DictConfig, list[str]]:
     """What a program is given of a job, and what of it was typed."""
     typed: list[str] = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)  # type: ignore[assignment]
     task = copy.deepcopy(config)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from aelab import __version__
 from aelab.config.objects import conf_dir
 from aelab.errors import UserError
 from aelab.machines.orphans import named_parent
@@ -28,10 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from aelab.config.explain import explain
 
     parser = argparse.ArgumentParser(
-        prog="reproduce.py",
+        prog="aelab reproduce",
         description="List the experiments of papers with their state; or run one, and print its figures beside them.",
-        epilog="example: python scripts/reproduce.py hinton2006_mnist size=paper trainer=gpu",
+        epilog="example: aelab reproduce hinton2006_mnist size=paper trainer=gpu",
     )
+    parser.add_argument("--version", action="version", version=f"aelab {__version__}")
     parser.add_argument("words", nargs="*", metavar="NAME [size=paper] [key=value ...]", help="an experiment to run")
     parser.add_argument("--table", action="store_true", help="only keep what is under outputs/ and write the table")
     parser.add_argument("--docs", type=Path, default=_docs(), metavar="DIR", help="where reproductions.md is kept")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
@@ -11,10 +13,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from aelab.cli.ending import exit_status, failures
+from aelab.cli.plan import WORD, plan
 from aelab.config.objects import conf_dir
 from aelab.machines import devices
 from aelab.machines.orphans import follow_named
 from aelab.runs.identity import register_resolver
+
+_HYPHENED = re.compile(r"--(?!cfg=|package=|info=|config-|experimental-)[\w./@]+=")
 
 register_resolver()
 devices.register_resolver()
@@ -61,7 +66,15 @@ def _job(config: DictConfig) -> float:
     return result
 
 
+def without_hyphens(words: Sequence[str]) -> list[str]:
+    """``--key=value``, as W&B's agent gives it, is ``key=value``; Hydra's own options are left alone."""
+    return [word[2:] if _HYPHENED.match(word) else word for word in words]
+
+
 def train() -> int:
     """Train one run, or a sweep with ``-m``; returns the exit status."""
     follow_named()
+    sys.argv[1:] = without_hyphens(sys.argv[1:])
+    if WORD in sys.argv[1:]:
+        return plan(sys.argv[1:])
     return exit_status(_job, "train")

@@ -75,6 +75,14 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
     Those runs are this process's until the next stack is asked for. ``jobs``: configs of runs with their overrides.
     Raises RunInterrupted after a signal, once all runs of the stack are saved.
     """
+    for stack in stacks(jobs):
+        with ExitStack() as claims:
+            if _fitted(stack, claims):
+                yield [companion.number for companion in stack]
+
+
+def stacks(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[Companion]]:
+    """The stacks in which jobs that are not done will be fitted; those that are fitted alone are in none."""
     quiet()
     kinds: dict[str, list[int]] = {}
     reasons = set()
@@ -90,10 +98,7 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
         print(f"one by one, not in a stack: {reason}", flush=True)
     for numbers in kinds.values():
         if len(numbers) > 1:
-            for stack in _stacks([(number, *jobs[number]) for number in numbers]):
-                with ExitStack() as claims:
-                    if _fitted(stack, claims):
-                        yield [companion.number for companion in stack]
+            yield from _stacks([(number, *jobs[number]) for number in numbers])
 
 
 def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Companion]]:

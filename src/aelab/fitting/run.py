@@ -147,7 +147,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
             raise fault
         if config.logger.name != "none":
             outputs = Path(config.paths.outputs)
-            wandb_run = open_wandb_run(config, directory, manifest.record["config"], outputs)
+            wandb_run = open_wandb_run(config, directory, manifest.record, outputs)
         metrics = fit_and_test(config, directory, wandb_run, ready, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0

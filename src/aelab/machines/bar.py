@@ -15,7 +15,7 @@ from typing import Any
 
 from aelab.errors import plain
 
-TOLD = "AELAB_PROGRESS"  # in the environment of a program that Python started: the number of the pipe that takes it
+TOLD = "AELAB_PROGRESS"  # in the environment of a program that Python started: the pipe that takes it (``named``)
 EVERY_S = 0.2
 
 _shown: Bar | None = None  # also in processes that were forked since, which stay silent beside it
@@ -71,11 +71,20 @@ def left_in_words(seconds: float | None) -> str:
 
 def _place() -> Any:
     """Where this process shows something; None where nobody looks."""
-    if pipe := os.environ.get(TOLD):
-        return _told(int(pipe))
+    if name := os.environ.get(TOLD):
+        pipe = int(name.partition(":")[0])
+        return _told(pipe) if named(pipe) == name else None
     if in_notebook():
         return _Notebook()
     return _on_terminal if sys.stderr is not None and sys.stderr.isatty() else None
+
+
+def named(pipe: int) -> str:
+    """Its number, and what tells it from another file that has this number in a process further down."""
+    try:
+        return f"{pipe}:{os.fstat(pipe).st_ino}"
+    except OSError:
+        return ""
 
 
 def in_notebook() -> bool:

@@ -33,8 +33,15 @@ class Workers:
         self.deadline: float | None = None
         _all.append(self)
 
-    def do(self, jobs: Sequence[Any], begins: Callable[[Any], None], ends: Callable[[Any, Answer], None]) -> None:
+    def do(
+        self,
+        jobs: Sequence[Any],
+        begins: Callable[[Any], None],
+        ends: Callable[[Any, Answer], None],
+        looks: Callable[[], None] = lambda: None,
+    ) -> None:
         """Do the jobs in their order; ``begins`` and ``ends`` are told of each. Who is idle waits for the next call.
+        ``looks`` is called several times a second meanwhile.
 
         After a signal, which every job under way is handed, it returns as soon as these have saved.
         """
@@ -48,6 +55,7 @@ class Workers:
                     job = waiting.popleft()
                     begins(job)
                     self._give(job)
+                looks()
                 wait([worker.connection for worker in self._busy()], LOOK_S)
                 for worker in self._busy():
                     answer = worker.answer()

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from aelab.runs.history_file import read_rows
 from aelab.runs.pictures import epoch_pictures
 from aelab.runs.wandb_note import FILE, Note
+from aelab.tracking.naming import columns, display_name
 from aelab.tracking.wandb_client import close_run, open_run
 
 
@@ -144,29 +145,29 @@ def is_open(directory: Path) -> bool:
     return Note(directory / FILE).is_open()
 
 
-def open_wandb_run(config: DictConfig, directory: Path, plain: dict[str, Any], outputs: Path) -> WandbRun:
+def open_wandb_run(config: DictConfig, directory: Path, record: Mapping[str, Any], outputs: Path) -> WandbRun:
     """Open the W&B run of a run, in the place of the one that mirrored its directory before.
 
-    ``plain``: the config as W&B is to show it. ``outputs``: where ``wandb/`` lies.
+    ``record``: the run's, with its config and what of it was typed. ``outputs``: where ``wandb/`` lies.
     """
     run = open_run(
         outputs,
         config.logger,
         Note(directory / FILE),
         id=directory.name,
-        name=directory.name,
+        name=display_name(record["config"], record.get("overrides") or ()),
         group=config.sweep,
         job_type="train",
         tags=[config.model.name, config.data.name, *config.logger.tags],
         notes=config.logger.notes,
-        config=plain,
+        config=columns(record["config"]),
     )
     return WandbRun(run, directory)
 
 
 def reopen_wandb_run(config: DictConfig, directory: Path, record: Mapping[str, Any], outputs: Path) -> WandbRun:
     """The W&B run of a finished run, opened again with all that it held."""
-    wandb_run = open_wandb_run(config, directory, record["config"], outputs)
+    wandb_run = open_wandb_run(config, directory, record, outputs)
     wandb_run.again(record)
     if config.logger.upload_checkpoint:
         wandb_run.upload_checkpoint(directory / "checkpoints" / "best.ckpt")

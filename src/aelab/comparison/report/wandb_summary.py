@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
 from aelab.comparison.figures.figure import SavedFigure, file_name
 from aelab.comparison.finite import finite
@@ -24,12 +25,13 @@ class Chart:
 
 
 class Logged(NamedTuple):
-    """Where a summary went; ``online``: to a server, where reports can be made of it."""
+    """Where a summary went; ``online``: to a server, where reports can be made of it; ``link``: to the sweep there."""
 
     id: str
     entity: str
     project: str
     online: bool
+    link: str = ""
 
 
 def log_summary(
@@ -64,7 +66,9 @@ def log_summary(
         close_run(run, note, exit_code=1)
         raise
     close_run(run, note, exit_code=0)
-    return Logged(str(run.id), str(run.entity), str(run.project), not run.offline and not run.disabled)
+    online = not run.offline and not run.disabled
+    link = f"{str(run.url).partition('/runs/')[0]}/groups/{quote(name)}" if online and run.url else ""
+    return Logged(str(run.id), str(run.entity), str(run.project), online, link)
 
 
 def summary_id(sweep: str) -> str:
