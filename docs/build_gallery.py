@@ -31,7 +31,7 @@ TITLES = (
     ("Begin", ("first_model", "own_variant")),
     ("What a variant learns", ("filters", "latent_maps", "vq_codes", "dictionary_features")),
     ("What a code is good for", ("anomalies", "one_class", "denoising_photograph", "imputation")),
-    ("Draw, and use", ("vae_samples", "export_and_score")),
+    ("Use it", ("export_and_score",)),
 )
 
 

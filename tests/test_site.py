@@ -63,7 +63,7 @@ def test_what_a_key_means_is_read_from_comments_and_docstrings() -> None:
 def test_pages_of_the_gallery_are_those_of_its_scripts() -> None:
     """Whoever changes a script runs ``python docs/build_gallery.py <name>``, too."""
     listed = [name for _, names in build_gallery.TITLES for name in names]
-    assert sorted(listed) == sorted(script.stem for script in build_gallery.GALLERY.glob("*.py")) and len(listed) >= 12
+    assert sorted(listed) == sorted(script.stem for script in build_gallery.GALLERY.glob("*.py"))
     index = (DOCS / "gallery" / "index.md").read_text()
     for name in listed:
         page = (DOCS / "gallery" / f"{name}.md").read_text()

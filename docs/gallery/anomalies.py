@@ -34,14 +34,22 @@ run = aelab.train(
 import subprocess
 import sys
 
-command = f"{sys.executable} -m aelab score run={run.directory} path=new.csv output=scores.csv"
-subprocess.run(command.split(), check=True, capture_output=True)
+subprocess.run(
+    [
+        sys.executable,
+        "-c",
+        "from aelab.cli.score import main; main()",
+        f"run={run.directory}",
+        "path=new.csv",
+        "output=scores.csv",
+    ],
+    check=True,
+)
 scores = pd.read_csv("scores.csv").assign(grower=table.grower)
 scores.sort_values("anomaly_score", ascending=False).head(6).round(2).to_string(index=False)
 
 # %%
-# Wines of the third grower, which it has never seen, are rebuilt worst, and their colour is the commonest reason. Of
-# the others it has seen 110 of 130.
+# Wines of the third grower, which it has never seen, are rebuilt worst; their colour is the commonest reason.
 third = scores[scores.grower == "third"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4))
 for grower, rows in scores.groupby("grower"):

@@ -1,6 +1,7 @@
 """Denoise a photograph.
 
-A denoising autoencoder of small patches, put together over a whole picture that it has never seen.
+A denoising autoencoder of small patches, put together over a whole picture, of a photograph that gave training
+patches, too.
 """
 
 # %%
@@ -32,11 +33,11 @@ run = aelab.train(
 
 # %%
 # Every patch of the noisy picture is rebuilt, and where patches lie over one another their mean is taken.
-from skimage.data import camera
+from skimage.data import gravel
 from skimage.metrics import peak_signal_noise_ratio as psnr
 from skimage.restoration import denoise_nl_means
 
-clean = camera()[60:220, 130:370].astype(np.float32) / 255
+clean = gravel()[100:260, 100:340].astype(np.float32) / 255
 noisy = clean + np.random.default_rng(0).normal(0, 25 / 255, clean.shape).astype(np.float32)
 total, count = np.zeros_like(noisy), np.zeros_like(noisy)
 places = [(i, j) for i in range(0, 153, 2) for j in range(0, 233, 2)]

@@ -1,19 +1,18 @@
 """A first model.
 
-An autoencoder of 1,797 small digits, which come with scikit-learn: trained, opened, and asked for a few
+A contractive autoencoder of 1,797 small digits, which come with scikit-learn: trained, opened, and asked for a few
 reconstructions.
 """
 
 # %%
-# The words are those of the command line, `aelab train data=digits network.code_size=8 ...`: the same run in the same
+# The words are those of the command line, `aelab train model=contractive data=digits ...`: the same run in the same
 # directory.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
 import aelab
 
-words = ["data=digits", "network.hidden=[64]", "network.code_size=8", "optimizer.lr=0.003", "logger=none"]
-run = aelab.train(words, trainer={"max_epochs": 60})
+run = aelab.train(["model=contractive", "data=digits", "network.hidden=[64]", "network.code_size=8", "logger=none"])
 run
 
 # %%

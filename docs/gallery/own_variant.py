@@ -16,6 +16,8 @@ from aelab.models import Autoencoder
 class Decorrelated(Autoencoder):
     """Adds ``weight * sum of the squared correlations of two code units``."""
 
+    unused = ()  # of the base class's keys; it has no use for model.weight, and this one has
+
     def penalties(self, forward, generator=None):
         code = forward.encoding.code
         code = (code - code.mean(-2, keepdim=True)) / code.std(-2, keepdim=True).clamp(min=1e-6)
