@@ -48,8 +48,8 @@ def print_status(directories: Iterable[Path]) -> None:
     if any(line[1] == "running" for line in lines):
         for top in directories:
             inside = [manifest for directory, (manifest, _) in records.items() if directory.parent == top]
-            for line in _of_sweep(top, inside):
-                screen.print(terminal.text(line))
+            for said in _of_sweep(top, inside):
+                screen.print(terminal.text(said))
 
 
 def _rank(line: tuple[str, ...]) -> tuple[int, str]:

@@ -124,11 +124,11 @@ def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str
             pictures.to_pixels(rows, shape), headings, beside, f"Largest {title}: {error.label}"
         )
     maps = [
-        (name, title, values.reshape(shape).sum(0).cpu().numpy())
-        for name, title, values in (("bias", "Bias²", result.bias2_map), ("variance", "Variance", result.variance_map))
+        (name, title, summed.reshape(shape).sum(0).cpu().numpy())
+        for name, title, summed in (("bias", "Bias²", result.bias2_map), ("variance", "Variance", result.variance_map))
     ]
-    top = max(float(values.max()) for _, _, values in maps)
+    top = max(float(by_pixel.max()) for _, _, by_pixel in maps)
     unit = error.label.replace("per example", "per pixel").removesuffix(", summed over values")
-    for name, title, values in maps:
-        sheets[f"{name}_map"] = heat_map(values, top, f"{title} by pixel, mean over test examples", unit)
+    for name, title, by_pixel in maps:
+        sheets[f"{name}_map"] = heat_map(by_pixel, top, f"{title} by pixel, mean over test examples", unit)
     return sheets

@@ -62,7 +62,7 @@ def run_sections(comparison: Comparison) -> str:
 def _telling(comparison: Comparison) -> dict[int, list[str]]:
     """The settings that tell each complete run from the others of its task, and the data where there are more tasks."""
     problems = comparison.problems()
-    found = {}
+    found: dict[int, list[str]] = {}
     for groups in problems.values():
         keys = ["data"] * (len(problems) > 1 and "data" in comparison.keys)
         keys += [key for key in telling(groups, comparison.keys) if key not in keys]
