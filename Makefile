@@ -93,7 +93,7 @@ test-peers: $(PEERS)/.tested  ## the same numbers as pythae, vector-quantize-pyt
 benchmark-peers: $(PEERS)/.installed  ## training, sweeps and anomaly detection beside pythae and PyOD, in .venv-peers
 	$(PEERS)/bin/python scripts/benchmark.py training sweeps anomaly
 
-benchmark-gpu: $(STAMP)  ## all that a GPU is asked, less than 10 minutes; docs/gpu.json and docs/gpu.md
+benchmark-gpu: $(STAMP)  ## all that a GPU is asked, some 10 minutes; docs/gpu.json and docs/gpu.md
 	$(BIN)/python -m aelab.benchmarks.gpu
 
 clean:  ## remove environments and caches; outputs stay

@@ -13,7 +13,7 @@ PAYS = 0.8  # of the step's time: a CUDA graph that saves less is not worth a se
 HEAD = """# On a GPU
 
     make test-gpu        # the tests that need one; exit status 2 and one line where there is none
-    make benchmark-gpu   # measures all below in less than 10 minutes, writes docs/gpu.json and this page
+    make benchmark-gpu   # measures all below (10 minutes by estimate), writes docs/gpu.json and this page
 
 `python -m aelab.benchmarks.gpu --dry` runs the same on a CPU, small, into a temporary file.
 """
