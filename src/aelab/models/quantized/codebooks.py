@@ -71,8 +71,9 @@ class Codebooks(nn.Module):
         ``indices``: ``[..., N, S]``, where they are known.
         """
         found = []
-        for stage in range(self.codewords.shape[-3]):
-            codewords = self.codewords[..., stage, :, :]  # no unbind: a revival writes in place before the gradient
+        # a revival writes in place before the gradient is taken
+        every = self.codewords.clone() if self.learned else self.codewords
+        for stage, codewords in enumerate(every.unbind(-3)):
             index = nearest(vectors.detach(), codewords.detach()) if indices is None else indices[..., stage]
             chosen = taken(codewords, index)
             found.append((vectors, chosen, index))
