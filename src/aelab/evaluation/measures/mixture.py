@@ -10,7 +10,7 @@ COMPONENTS = 10  # as in Ghosh et al. 2020
 
 
 def mixture_draws(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Codes ``[count, H]``, float32, of a mixture of ten Gaussians fitted to ``codes`` ``[N, H]``, fewer of fewer codes.
+    """Codes ``[count, H]``, float32, of a mixture of ten Gaussians, or of fewer, fitted to ``codes`` ``[N, H]``.
 
     Raises UserError where fewer than two differ.
     """
