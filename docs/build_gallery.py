@@ -143,7 +143,7 @@ def _index() -> str:
     lines = [
         "# Gallery",
         "",
-        "Each example is a short script, most of them a minute or less on two idle cores; `make gallery` runs them all, and",
+        "Each example is a short script of a minute or so on two idle cores; `make gallery` runs them all, and",
         "these pages are what came out. Copy one, change a word, run it.",
     ]
     for heading, names in TITLES:

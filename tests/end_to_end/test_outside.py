@@ -186,6 +186,7 @@ OF_PLAIN = {  # what a network without abilities cannot answer, or data=digits c
     "score_field": "evaluation=score_field: data=digits: its density is not known; use data=mixture",
     "likelihood": r"evaluation=likelihood model=.*: asks for log p\(x\)",
     "codewords": "evaluation=codewords model=.*: asks for codewords",
+    "collapse": r"evaluation=collapse model=.*: asks for log p\(x\)",
     "anomaly_detection": "evaluation=anomaly_detection: data=digits: the test part has no anomalies",
 }
 
