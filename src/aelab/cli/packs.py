@@ -84,10 +84,10 @@ class Packs:
 
 def _stacks(jobs: Jobs, job: Job) -> bool:
     """Whether runs like this one are faster in a stack; where that cannot be told, each is a job of its own."""
-    from aelab.fitting.companions import pays
+    from aelab.fitting.companions import gains
 
     try:
-        return pays(jobs.composer.compose(*job))
+        return gains(jobs.composer.compose(*job))
     except Exception:  # told where it is done
         log.debug("not packed:\n%s", traceback.format_exc())
         return False

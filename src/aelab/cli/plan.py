@@ -169,8 +169,8 @@ def _costs(runs: Sequence[Planned], packs: Sequence[list[Job]]) -> Iterator[tupl
     """Each fit in words with what it costs; fits of the same kind are measured once."""
     from aelab.building.once import sharing
     from aelab.fitting.companions import kind
-    from aelab.fitting.fit_together import stacks
     from aelab.fitting.measuring import cost_of_run, cost_of_stack
+    from aelab.fitting.stacks import stacks
     from aelab.machines.quiet import quiet
 
     quiet()

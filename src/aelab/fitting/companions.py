@@ -12,7 +12,7 @@ from aelab.building.fit import Member, build_member
 from aelab.config.objects import conf_dir
 from aelab.config.trust import resolve
 from aelab.pretraining import is_wanted
-from aelab.replicas.chunking import STACKING_PAYS_BELOW, obstacle_to_stacking
+from aelab.replicas.chunking import flops_of_step, obstacle_to_stacking, pays
 from aelab.runs.identity import resolved
 
 # where a run lies, who watches it and what is asked of it later; the plan, of which the stack gets the members
@@ -50,7 +50,7 @@ def obstacle(config: DictConfig) -> str | None:
     )
 
 
-def pays(config: DictConfig) -> bool:
+def gains(config: DictConfig) -> bool:
     """Whether a run can share a stack and gains by it. Reads its data, to know the network's size."""
     if obstacle(config) is not None:
         return False
@@ -58,7 +58,7 @@ def pays(config: DictConfig) -> bool:
         return True
     data = build_data(config)
     model = build_member(Member(config), data)
-    return 6.0 * model.network.multiplications() * data.batch_size < STACKING_PAYS_BELOW
+    return pays(flops_of_step(model.network.multiplications(), data.batch_size), config.trainer.accelerator)
 
 
 def _resident(config: DictConfig) -> bool:

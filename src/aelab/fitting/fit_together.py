@@ -12,61 +12,28 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 
-from aelab.building.agreement import check_output, check_questions
-from aelab.building.build import build_data, check_optimizer, count_parameters
-from aelab.building.fit import Fit, Member, build_member
+from aelab.building.fit import Fit
 from aelab.building.shares import Share, place
 from aelab.building.stack_files import StackPictures, files_of_stack
-from aelab.config.checking import check
-from aelab.config.objects import questions_of
-from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
-from aelab.fitting.companions import kind, obstacle
-from aelab.fitting.replication import Replication
 from aelab.fitting.run import RunInterrupted, close
+from aelab.fitting.stacks import Companion, stacks
 from aelab.machines.devices import devices_of_its_own
 from aelab.machines.interruption import Interrupted, Interruption, interruptible
-from aelab.machines.quiet import quiet
-from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
-from aelab.replicas.chunking import STACKING_PAYS_BELOW, runs_of_stacks
 from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.checkpoints import last_intact, load_checkpoint
 from aelab.runs.claim import claim
-from aelab.runs.identity import directory_name, resolved
+from aelab.runs.identity import resolved
 from aelab.runs.manifest import Manifest, read_manifest, this_process
 from aelab.runs.start_over import must_start_over, start_over
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Companion:
-    """A run of a sweep that may share a stack. ``number``: its place in the sweep. ``typed``: its overrides."""
-
-    number: int
-    config: DictConfig
-    typed: list[str]
-    directory: Path
-    data: DataModule
-    members: list[Member]
-    replication: Replication | None
-    like: Autoencoder
-    checkpoint: dict[str, Any] | None = None
-
-    @property
-    def rows(self) -> int:
-        """Training examples of a member."""
-        rows = self.members[0].rows
-        return self.data.size("train") if rows is None else len(rows)
 
 
 def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[int]]:
@@ -79,77 +46,6 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
         with ExitStack() as claims:
             if _fitted(stack, claims):
                 yield [companion.number for companion in stack]
-
-
-def stacks(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[Companion]]:
-    """The stacks in which jobs that are not done will be fitted; those that are fitted alone are in none."""
-    quiet()
-    kinds: dict[str, list[int]] = {}
-    reasons = set()
-    for number, (config, _) in enumerate(jobs):
-        try:
-            reason = obstacle(config)
-            if reason is None:
-                kinds.setdefault(kind(config), []).append(number)
-            reasons.add(reason)
-        except Exception:  # such a run is refused, or fails, where it is run
-            log.debug("not fitted together with others:\n%s", traceback.format_exc())
-    for reason in filter(None, sorted(map(str, reasons - {None}))):
-        print(f"one by one, not in a stack: {reason}", flush=True)
-    for numbers in kinds.values():
-        if len(numbers) > 1:
-            yield from _stacks([(number, *jobs[number]) for number in numbers])
-
-
-def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Companion]]:
-    """Jobs of one kind, as far as they are not done, in stacks of two runs or more."""
-    alike: dict[tuple[Any, ...], list[Companion]] = {}
-    for job in jobs:
-        try:
-            companion = _companion(*job)
-        except Exception:
-            log.debug("not fitted together with others:\n%s", traceback.format_exc())
-            continue
-        if companion is not None:
-            code = None if companion.like.paddable else companion.like.network.code_size
-            where = companion.checkpoint and place(companion.checkpoint)
-            alike.setdefault((companion.rows, code, where), []).append(companion)
-    found = []
-    for companions in alike.values():
-        sizes = [len(companion.members) for companion in companions]
-        accelerator = companions[0].config.trainer.accelerator
-        for numbers in runs_of_stacks(sizes, count_parameters(companions[0].like), accelerator):
-            found.append([companions[number] for number in numbers])
-    return [stack for stack in found if len(stack) > 1]
-
-
-def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion | None:
-    """A run that is not done and small enough for a stack, ready to be put into one; None for others."""
-    directory = Path(config.paths.outputs) / config.sweep / directory_name(config)
-    done = read_manifest(directory)
-    over = must_start_over(directory, config.force)
-    if done and done.get("status") == "complete" and not over:
-        return None
-    check(config, typed)  # what is refused has not begun
-    replication = Replication(config, directory) if config.replicas.name != "none" else None
-    if replication and len(replication.chunks) > 1:
-        return None
-    data = replication.data if replication else build_data(config)
-    members = replication.members(range(replication.count)) if replication else [Member(config)]
-    like = build_member(members[0], data)
-    check_optimizer(config, like)
-    check_output(config, like, data)
-    check_questions(questions_of(config.get("evaluation")), config, like)
-    flops = 6.0 * like.network.multiplications() * data.batch_size
-    if config.trainer.accelerator == "cpu" and flops >= STACKING_PAYS_BELOW:
-        return None
-    found = Companion(number, config, typed, directory, data, members, replication, like)
-    last = None if over else last_intact(directory)
-    if last is not None:
-        found.checkpoint = load_checkpoint(last)
-        if found.checkpoint["epoch"] + 1 >= config.trainer.max_epochs:
-            return None
-    return found
 
 
 def _fitted(stack: list[Companion], claims: ExitStack) -> bool:

@@ -18,8 +18,8 @@ from pytorch_lightning.callbacks import Callback
 from aelab.building.build import build_data
 from aelab.building.fit import Fit, Member
 from aelab.data.module import DataModule
-from aelab.fitting.fit_together import Companion
 from aelab.fitting.replication import Replication
+from aelab.fitting.stacks import Companion
 from aelab.replicas.best import BestWeights
 
 ENOUGH_S = 1.5

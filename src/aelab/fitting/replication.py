@@ -33,7 +33,7 @@ from aelab.machines.orphans import follow
 from aelab.machines.ranks import group, is_of_one_model
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
-from aelab.replicas.chunking import LAYOUT, begun, chunks
+from aelab.replicas.chunking import LAYOUT, begun, chunks, flops_of_step
 from aelab.replicas.measuring import Curves
 from aelab.replicas.plans import Assignment, Plan
 from aelab.runs.checkpoints import AtomicCheckpointIO
@@ -110,8 +110,8 @@ class Replication:
             )
 
     def flops_per_step(self) -> float:
-        """Floating-point operations of one training step of one replica: 6 a multiply-add of the forward pass."""
-        return 6.0 * self._build(0).network.multiplications() * self.data.batch_size
+        """Floating-point operations of one training step of one replica."""
+        return flops_of_step(self._build(0).network.multiplications(), self.data.batch_size)
 
     def members(self, indices: Iterable[int]) -> list[Member]:
         """Replicas by their index."""

@@ -87,9 +87,17 @@ def _stacked(plan: Plan, config: DictConfig, flops_per_step: Callable[[], float]
         raise UserError(f"replicas.mode=stacked: {obstacle}; use replicas.mode=auto or sequential")
     if plan.mode != "auto" or obstacle:
         return plan.mode == "stacked"
-    if config.trainer.accelerator != "cpu":
-        return True
-    return flops_per_step() < STACKING_PAYS_BELOW
+    return pays(flops_per_step(), config.trainer.accelerator)
+
+
+def flops_of_step(multiplications: int, batch_size: int) -> float:
+    """Floating-point operations of a training step of one model: 6 a multiply-add of the forward pass."""
+    return 6.0 * multiplications * batch_size
+
+
+def pays(flops: float, accelerator: str) -> bool:
+    """Whether models with so many floating-point operations a step train faster in a stack."""
+    return accelerator != "cpu" or flops < STACKING_PAYS_BELOW
 
 
 def obstacle_to_stacking(config: DictConfig) -> str | None:
