@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aelab.trained.run import Run, load_run
 
 __all__ = ["Comparison", "Run", "UserError", "__version__", "compare", "compose", "load_run", "sweep", "train"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PLACES = {  # imported on use: torch costs seconds that `--help` need not pay
     "Comparison": "aelab.api.comparison",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_overview_version_and_a_wrong_command(
     overview = capsys.readouterr().out
     assert all(f"  {name}" in overview for name in commands.COMMANDS)
     for words in (["--version"], ["train", "--version"], ["score", "--version"]):
-        assert given(monkeypatch, *words) == 0 and capsys.readouterr().out == "aelab 0.1.0\n"
+        assert given(monkeypatch, *words) == 0 and capsys.readouterr().out == f"aelab {version('aelab')}\n"
     assert given(monkeypatch, "trian") == 2
     assert capsys.readouterr().err.startswith("aelab trian: no such command, did you mean train?")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ def test_every_run_is_a_line_and_those_under_way_come_first(tmp_path: Path, caps
     write_run(tmp_path / "torn").joinpath("manifest.json").write_text("{")
     with claim(tmp_path / "busy"):
         heading, *lines, last = status(tmp_path, capsys)
-    assert heading == "run status epochs attempts for message"
+    assert heading == "run state epochs starts took left what went wrong"
     assert [line.split()[:3] for line in lines] == [
         ["busy", "running", "2/3"],
         ["broken", "failed", "0"],
@@ -37,7 +39,7 @@ def test_every_run_is_a_line_and_those_under_way_come_first(tmp_path: Path, caps
         ["done", "complete", "3/3"],
         ["torn", "unreadable", "—"],
     ]
-    assert lines[4].endswith("2 1 min 15 s")
+    assert lines[4].endswith("2 1 min 15 s —")
     assert "no <script>" in lines[1] and "\x1b" not in lines[1]
     assert "its process ended without a word; the same command resumes it" in lines[2]
     assert last == "6 runs: 1 running, 1 failed, 1 died, 1 interrupted, 1 complete, 1 unreadable"
@@ -47,7 +49,27 @@ def test_a_clock_that_was_set_back_makes_no_run_negative(tmp_path: Path, capsys:
     write_run(tmp_path / "a", status="running", timings={"started": "2999-01-01T00:00:00+00:00", "attempts": 1})
     with claim(tmp_path / "a"):
         line = status(tmp_path, capsys)[1]
-    assert line == "a running 0 1 0 s"
+    assert line == "a running 0 1 0 s —"
+
+
+def test_a_sweep_says_how_many_runs_it_has_and_how_long_it_has_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = {
+        "overrides": {"task": ["model=undercomplete,denoising", "experiment=demo", "seed=range(3)"]},
+        "sweeper": {"params": {"model": "a,b,c,d", "network.code_size": "2,4"}},
+    }
+    (tmp_path / "multirun.yaml").write_text(json.dumps({"hydra": started}))
+    began = time.time() - 60
+    os.utime(tmp_path / "multirun.yaml", (began, began))
+    for name in "abc":
+        write_run(tmp_path / name, timings={"started": now(), "finished": now(), "total_s": 20.0})
+    write_run(tmp_path / "before", timings={"finished": "2020-01-01T00:00:00+00:00", "total_s": 20.0})
+    write_run(tmp_path / "d", {"trainer.max_epochs": 3}, status="running", curve=[1], timings={"started": now()})
+    with claim(tmp_path / "d"):
+        lines = status(tmp_path, capsys)
+    assert lines[1].startswith("d running 1/3 — 0") and "about" in lines[1]
+    assert f"{tmp_path.name}: 4 of 12 runs complete, about 2 min" in lines[-1]  # 3 in 60 s, 8 to come
 
 
 def test_nothing_to_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -185,6 +185,7 @@ OF_PLAIN = {  # what a network without abilities cannot answer, or data=digits c
     "filters": "evaluation=filters network=plain: .*no filters; leave it out, or ask .* like evaluation=code_health",
     "score_field": "evaluation=score_field: data=digits: its density is not known; use data=mixture",
     "likelihood": r"evaluation=likelihood model=.*: asks for log p\(x\)",
+    "codewords": "evaluation=codewords model=.*: asks for codewords",
     "anomaly_detection": "evaluation=anomaly_detection: data=digits: the test part has no anomalies",
 }
 

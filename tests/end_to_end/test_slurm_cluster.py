@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_runs import TINY, compose_tiny
@@ -90,7 +91,8 @@ def test_preempted_job_of_an_array_goes_on(tmp_path: Path) -> None:
     """Three jobs: one is pre-empted, one fails, and the sweep's end tells of all."""
     array, plain = tmp_path / "array", tmp_path / "plain"
     codes = "network.code_size=2,3"
-    command = [*TRAIN, "-m", "hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", *LONG, f"paths.outputs={array}"]
+    slurm = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.runs_per_job=1")
+    command = [*TRAIN, "-m", *slurm, *LONG, f"paths.outputs={array}"]
     sweep = subprocess.Popen(
         [*command, codes, "optimizer.lr=1e-3,1e300"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -113,6 +115,30 @@ def test_preempted_job_of_an_array_goes_on(tmp_path: Path) -> None:
     for theirs in complete:
         same(array / "runs" / theirs.name, theirs)
     assert json.loads((run / "manifest.json").read_text())["timings"]["attempts"] == 2
+
+
+def test_a_preempted_pack_goes_on(tmp_path: Path) -> None:
+    """Six runs in two jobs, a stack each; one is pre-empted in the middle of its stack."""
+    packs = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.runs_per_job=3")
+    command = [*TRAIN, "-m", *packs, *LONG, "seed=range(6)", f"paths.outputs={tmp_path}"]
+    sweep = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = tmp_path / "runs" / run_id(compose_tiny(tmp_path, *LONG, "seed=0"))
+    jobs = tmp_path / "runs" / ".submitit"
+    until(lambda: any(jobs.glob("*_0")))
+    (folder,) = jobs.glob("*_0")
+    done = preempt(folder.name, "USR2", run / "metrics.jsonl")
+    assert 10 <= done < 300
+    out, err = sweep.communicate(timeout=240)
+    assert sweep.returncode == 0, err
+    assert "6 runs: 6 complete" in out
+    found = {one["seed"]: one for one in map(read, (tmp_path / "runs").glob("*/manifest.json"))}
+    assert [found[seed]["timings"]["attempts"] for seed in range(6)] == [2, 2, 2, 1, 1, 1]
+    assert {len(read_rows(path)) for path in (tmp_path / "runs").glob("*/metrics.jsonl")} == {300}
+
+
+def read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def test_array_of_jobs_of_two_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ NEEDS = {  # what its question takes beyond a tiny run
     "score_field": ("data=mixture", "data.train_examples=300", "corruption=gaussian", "corruption.std=0.5"),
     "dictionary": ("data=dictionary", "data.train_examples=300", "data.test_examples=100"),
     "likelihood": ("model=vae",),
+    "collapse": ("model=vae",),
+    "codewords": ("model=vq_vae", "model.entries=8"),
 }
 REPLICAS = ("replicas=initializations", "replicas.count=2")
 

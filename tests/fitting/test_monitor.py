@@ -11,6 +11,7 @@ from run_files import directory_of, manifest_of
 from tiny_runs import Composer, compose_tiny
 
 from aelab.building.build import monitor_of
+from aelab.errors import UserError
 from aelab.fitting.run import RunFailed, run
 from aelab.models import Autoencoder, WeightDecayAutoencoder
 from aelab.runs.checkpoints import load_checkpoint
@@ -70,6 +71,16 @@ def test_a_variant_says_its_own_and_the_key_wins(compose: Composer, monkeypatch:
 def test_a_metric_that_is_none_is_named(compose: Composer) -> None:
     with pytest.raises(RunFailed, match=r"monitor=val/eror: no such metric; choose among val/error, val/fvu"):
         run(compose("monitor=val/eror"), [])
+
+
+@pytest.mark.parametrize("error", ["bernoulli", "cross_entropy"])
+def test_a_bound_is_not_minimised_whether_there_is_one_or_not(error: str, compose: Composer) -> None:
+    config = compose("model=vae", f"error={error}", "data.binarize=threshold", "monitor=val/elbo")
+    with pytest.raises(
+        (RunFailed, UserError), match=r"monitor=val/elbo: the higher, the better, .* use val/loss"
+    ) as caught:
+        run(config, [])
+    assert "\n" not in str(caught.value)
 
 
 def test_the_default_changes_no_name(compose: Composer) -> None:

@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from aelab.building.build import build_model
 from aelab.errors import UserError
 from aelab.models import MaskedAutoencoder, OneClassAutoencoder
+from aelab.objectives.masks import Masks
 from aelab.objectives.randomness import seeded_generator
 
 
@@ -36,7 +37,7 @@ def test_one_mask_and_a_linear_network_give_the_conditional_mean(monkeypatch: py
     ).trace()
     model = masked("network=linear", "network.hidden=[]", "network.code_size=4")
     mask = torch.zeros(6, dtype=torch.bool).index_fill(0, torch.tensor(hidden), True)
-    monkeypatch.setattr(model, "_mask", lambda draws: mask.expand(len(draws), -1))
+    monkeypatch.setattr(Masks, "__call__", lambda _, draws: mask.expand(len(draws), -1))
     optimizer = torch.optim.LBFGS(
         model.parameters(), max_iter=400, line_search_fn="strong_wolfe", tolerance_change=1e-14
     )

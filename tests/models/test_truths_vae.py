@@ -119,6 +119,25 @@ def test_free_nats_and_capacity() -> None:
     assert_close(held.penalties["rate"], units) and assert_close(held.penalties["penalty"], (units - 3).abs())
 
 
+def test_the_optimal_variance_is_the_mean_squared_error() -> None:
+    """The gradient of D/2 log(mse) + KL is that of error + w KL, over w, at w = 2 mse (Rybkin et al. 2021, eq. 7)."""
+    x = torch.rand(40, 64, dtype=torch.float64)
+    free = vae("model.optimal_variance=true", "model.weight=1", shape=(1, 8, 8))
+    terms = free.objective(x, torch.Generator().manual_seed(0))
+    best = 2 * terms.error.item() / 64
+    assert terms.loss.item() == pytest.approx(32 * np.log(best / 2) + terms.penalties["rate"].item())
+    terms.loss.backward()
+    fixed = vae(f"model.weight={best!r}", shape=(1, 8, 8))
+    fixed.load_state_dict(free.state_dict())
+    (fixed.objective(x, torch.Generator().manual_seed(0)).loss / best).backward()
+    for (name, ours), theirs in zip(free.named_parameters(), fixed.parameters(), strict=True):
+        assert_close(ours.grad, theirs.grad, rtol=1e-9, atol=1e-11, msg=name)
+    bound = free.eval().evaluate(x).penalties
+    s2 = bound["error_sampled"] / 64
+    known = -(32 * (2 * np.pi * s2).log() + 32) - bound["rate"]
+    assert_close(bound["elbo"], known)
+
+
 @pytest.mark.parametrize(
     ("warmup", "cycles", "wanted"), [(0.5, 1, [0, 0.5, 1, 1]), (1, 2, [0, 0.5, 0, 0.5]), (0, 1, [1, 1, 1, 1])]
 )

@@ -27,7 +27,7 @@ def test_each_is_minus_the_log_likelihood_of_scipy() -> None:
     binary = (OUTPUT.flip(0) > 0).double()
     counts = torch.poisson(torch.full((7, 5), 3.0), generator=torch.Generator().manual_seed(0)).double()
     mean = OUTPUT.exp()
-    gaussian = Gaussian(each=True).sized(5).double()
+    gaussian = Gaussian(each=True).sized((5,)).double()
     with torch.no_grad():
         gaussian.log_variance.copy_(torch.linspace(-1, 1, 5))
     known: list[tuple[Any, Tensor, np.ndarray]] = [

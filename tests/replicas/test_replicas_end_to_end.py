@@ -75,7 +75,7 @@ def test_partitions_are_averaged(compose: Composer) -> None:
     config = compose(*overrides, "sweep=alone")
     replication = Replication(config, Path(config.paths.outputs) / "alone")
     fitted = replication.fit(None)
-    apart = decompositions(replication, fitted, list(range(6)))
+    apart = decompositions(replication, fitted)
     metrics = manifest_of(compose, *overrides)["metrics"]
     assert metrics["test/bias2"] + metrics["test/variance"] == pytest.approx(metrics["test/error"], abs=1e-9)
     variances = [result.variance for result in apart]

@@ -27,6 +27,7 @@ from aelab.cli import train as cli
 from aelab.fitting.run import run
 from aelab.runs.history_file import read_rows
 from aelab.runs.pictures import EXAMPLES
+from aelab.tracking.naming import columns
 from aelab.tracking.wandb_mode import wandb_mode
 
 SIZES = (3, 6, 5)  # code sizes of the jobs; the one in the middle fails
@@ -101,11 +102,12 @@ def test_one_folder_a_run_under_one_roof(sweep: Sweep) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_run_is_named_grouped_and_configured(sweep: Sweep, size: int) -> None:
     log, manifest = sweep.logs[size], sweep.manifests[size]
-    assert log.run.run_id == log.run.display_name == manifest["run_id"]
+    assert log.run.run_id == manifest["run_id"]
+    assert log.run.display_name == f"undercomplete · code {size} · digits · hidden 16 · seed 0"
     assert (log.run.run_group, log.run.job_type, log.run.project) == ("mirror", "train", "aelab")
     assert set(log.run.tags) == {"undercomplete", "digits", "mine"}
     config = {key: value for key, value in log.config.items() if key != "_wandb"}
-    assert config == manifest["config"] and "${" not in json.dumps(config)
+    assert config == columns(manifest["config"]) and "${" not in json.dumps(config)
 
 
 @pytest.mark.parametrize("size", [3, 5])
@@ -238,7 +240,7 @@ def test_sync_gives_as_many_runs_as_jobs_in_one_group(sweep: Sweep) -> None:
         assert {run.fields["groupName"] for run in (summary, *server.runs.values())} == {"mirror"}
         for size in (3, 5):
             run, manifest = server.runs[sweep.manifests[size]["run_id"]], sweep.manifests[size]
-            assert run.values() == manifest["config"]
+            assert run.values() == columns(manifest["config"])
             assert {name: run.summary[name] for name in manifest["metrics"]} == manifest["metrics"]
             assert [row["epoch"] for row in run.history if "val/error" in row] == [0, 1]
         assert server.runs[sweep.manifests[6]["run_id"]].exit_code == 1

@@ -55,8 +55,46 @@ def test_torch_export_gives_the_same_numbers(tmp_path: Path, variant: str, netwo
 def test_every_part_in_both_formats(tmp_path: Path, variant: str, network: str, part: str) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
+    trained = untrained(tmp_path, variant, network)
+    if (part == "sampler" and trained.model.prior is None) or (part == "indices" and not trained.model.quantized):
+        return
     for kind in exporting.SUFFIXES:
-        export(untrained(tmp_path, variant, network), kind, part)
+        export(trained, kind, part)
+
+
+@pytest.mark.parametrize("kind", ["torch_export", pytest.param("onnx", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "variant, part, said", [("vae", "encoder", "[N, 12]"), ("vae", "sampler", "[N, 1, 8, 8]"),
+                            ("vq_vae", "indices", "[N, 1, 3]"), ("fsq", "indices", "[N, 1, 3]")]
+)  # fmt: skip
+def test_means_samplers_and_indices(tmp_path: Path, variant: str, part: str, said: str, kind: str) -> None:
+    trained = untrained(tmp_path, variant, "mlp")
+    line = export(trained, kind, part, tmp_path / "part")
+    assert f" to {said};" in line
+    x = torch.rand(31, *SHAPE)
+    noise = torch.randn(31, 12)
+    given = noise if part == "sampler" else x
+    wanted = {"encoder": trained.encode, "sampler": trained.decode, "indices": trained.indices}[part](given)
+    if kind == "onnx":
+        session = pytest.importorskip("onnxruntime").InferenceSession(tmp_path / "part")
+        [found] = session.run(None, {exporting.NAMES[part][0]: given.numpy()})
+    else:
+        found = torch.export.load(tmp_path / "part").module()(given).detach().numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    assert found.dtype == (np.int64 if part == "indices" else np.float32)
+    assert part != "encoder" or np.allclose(wanted, trained.encode(x)), "the mean, nothing drawn"
+    assert part != "sampler" or np.allclose(trained.sample(3), trained.decode(
+        np.random.default_rng(0).standard_normal((3, 12)).astype(np.float32)))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "variant, part, told",
+    [("rae", "sampler", "have no prior to draw from; use which=decoder"), ("vae", "indices", "have no codewords")],
+)
+def test_what_a_variant_has_not_is_one_line(tmp_path: Path, variant: str, part: str, told: str) -> None:
+    with pytest.raises(UserError, match=f"which={part}: the codes of .*{told}") as caught:
+        export(untrained(tmp_path, variant, "mlp"), "torch_export", part)
+    assert "\n" not in str(caught.value) and not (tmp_path / "exports").exists()
 
 
 def test_onnx_gives_the_same_numbers(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Many runs: comparing 2,000 of them, writing a manifest, and what a job of a sweep costs beside its training."""
+"""Many runs: comparing up to 10,000, claiming and skipping them, and what a job of a sweep costs by itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from aelab.benchmarks.ours import compose
 from aelab.benchmarks.startup import JOB
 from aelab.benchmarks.timing import Case, Row, measure, once
 from aelab.fitting.run import run
+from aelab.runs.claim import claim
 from aelab.runs.manifest import Manifest, read_manifest
 
-RUNS = 2000
+RUNS = (2_000, 10_000)
+SETTINGS = 200
 JOBS = 64
 SHORT = 24
 WRITES = 200
@@ -37,8 +39,11 @@ def benchmark(rounds: int) -> list[Row]:
         outputs = Path(folder)
         run(compose(*JOB, f"paths.outputs={outputs}", "trainer.max_epochs=20"), [])
         [one] = (outputs / "runs").glob("*/manifest.json")
-        many(one.parent, outputs / "many")
-        rows = [compared(outputs / "many")]
+        rows = []
+        for count in RUNS:
+            many(one.parent, outputs / str(count), count)
+            rows.append(compared(outputs / str(count), count))
+        rows += directory_operations(outputs / str(RUNS[-1]), rounds)
         record: Any = read_manifest(one.parent)
         rows += measure("recording", [Case("a change of the manifest", partial(written, outputs, record))], rounds)
         cases = [
@@ -54,17 +59,17 @@ def benchmark(rounds: int) -> list[Row]:
         return rows + measure("CPU time of a sweep", cases, rounds)
 
 
-def many(one: Path, folder: Path) -> None:
-    """Copies of one run, their configurations and results changed: 4 models, 10 code sizes, 5 rates, 10 seeds."""
+def many(one: Path, folder: Path, count: int) -> None:
+    """Copies of one run, their configurations and results changed: 4 models, 10 code sizes, 5 rates, and seeds."""
     record: Any = read_manifest(one)
-    for index in range(RUNS):
+    for index in range(count):
         changed = copy.deepcopy(record)
-        place, seed = divmod(index, 10)
+        place, seed = divmod(index, count // SETTINGS)
         changed["config"]["seed"] = changed["seed"] = seed
         changed["config"]["model"]["name"] = f"model{place % 4}"
         changed["config"]["network"]["code_size"] = 2 ** (place // 4 % 10 + 1)
         changed["config"]["optimizer"]["lr"] = 1e-4 * (place // 40 + 1)
-        changed["run_id"] = f"run{index:04d}"
+        changed["run_id"] = f"run{index:05d}"
         for name in changed["metrics"]:
             changed["metrics"][name] *= 1 + index * 7919 % 1000 / 1000
         directory = folder / changed["run_id"]
@@ -75,13 +80,34 @@ def many(one: Path, folder: Path) -> None:
             os.link(picture, directory / "pictures" / picture.name)
 
 
-def compared(folder: Path) -> Row:
+def directory_operations(folder: Path, rounds: int) -> list[Row]:
+    """What a sweep does with each run that it finds: claim it, and read that it is complete; CPU seconds a run."""
+    places = [path for path in folder.iterdir() if path.is_dir() and path.name.startswith("run")]
+
+    def claimed() -> float:
+        began = time.process_time()
+        for place in places:
+            with claim(place):
+                pass
+        return (time.process_time() - began) / len(places)
+
+    def skipped() -> float:
+        began = time.process_time()
+        for place in places:
+            assert (read_manifest(place) or {})["status"] == "complete"
+        return (time.process_time() - began) / len(places)
+
+    cases = [Case("claimed and let go", claimed), Case("read as complete", skipped)]
+    return measure(f"a run of {len(places):,}", cases, min(rounds, 3))
+
+
+def compared(folder: Path, count: int) -> Row:
     """Wall seconds and peak memory of the command, in a process of its own; Linux only."""
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", COMPARE, str(folder)], capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - began
     peak = int(done.stdout.rpartition("VmHWM:")[2].split()[0]) / 1024
-    return once(f"comparing: {RUNS:,} runs", seconds, peak)
+    return once(f"comparing: {count:,} runs", seconds, peak)
 
 
 def written(outputs: Path, record: dict[str, Any]) -> float:

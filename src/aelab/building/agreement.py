@@ -108,6 +108,7 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
         "likelihood": not model.has_likelihood
         and f"model={config.model.name} error={model.error.name}: asks for log p(x), and the error is no likelihood of "
         "codes that are drawn",
+        "codewords": not model.quantized and f"model={config.model.name}: asks for codewords, and this code has none",
         "jacobian": not model.differentiable
         and f"model={config.model.name}: differentiates the code, and a discrete code has no Jacobian",
     }

@@ -30,6 +30,7 @@ from aelab.runs.fit_files import FitFiles
 
 INITIALIZATION_EXAMPLES = 10_000
 STEPS_PER_EXECUTION = 16
+RISING = ("elbo", "active_units", "used", "perplexity")  # metrics that are better the higher they are
 SEARCHING = (".LBFGS", ".ConjugateGradients")  # optimisers that evaluate the loss of a batch several times
 _NEEDS_SINGLE_STEPS = ("fast_dev_run", "max_steps", "limit_train_batches", "accumulate_grad_batches", "overfit_batches")
 
@@ -87,7 +88,7 @@ def build_model(
         network = instantiate("network", config.network, shape=shape)
         check_event(config, network, error)
         if hasattr(error, "sized"):
-            error = error.sized(network.input_size)
+            error = error.sized(network.shape)
         if examples is not None:
             instantiate("initialization", config.initialization)(network, examples)
         scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
@@ -109,8 +110,13 @@ def build_model(
 
 
 def monitor_of(config: DictConfig) -> str:
-    """The metric by which weights are chosen: ``monitor``, or what the variant says."""
-    return str(config.get("monitor") or resolve("model", config.model._target_, conf_dir()).monitor)  # type: ignore[attr-defined]
+    """The metric by which weights are chosen: ``monitor``, or what the variant says; UserError for one that rises."""
+    monitor = str(config.get("monitor") or resolve("model", config.model._target_, conf_dir()).monitor)  # type: ignore[attr-defined]
+    if monitor.rpartition("/")[2] in RISING:
+        raise UserError(
+            f"monitor={monitor}: the higher, the better, and weights are chosen by the lowest; use val/loss"
+        )
+    return monitor
 
 
 def _optimizer(config: DictConfig) -> Any:

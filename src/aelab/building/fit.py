@@ -19,6 +19,7 @@ from aelab.building.build import (
     joined_steps,
     searches,
 )
+from aelab.building.settling import settle
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.objectives import Error
@@ -48,6 +49,7 @@ class Member(NamedTuple):
 
 def build_member(member: Member, data: DataModule, error: Error | None = None) -> Autoencoder:
     """A member's model with its initial weights. ``error``: instead of that of its config."""
+    settle(member.config, data)
     examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
     return build_model(member.config, data.shape, examples, error, member.seed)
 

@@ -23,7 +23,7 @@ class OnRay:
         try:
             import ray
         except ImportError as error:
-            raise UserError('hydra/launcher=ray_local: Ray is not installed; pip install "aelab[ray]"') from error
+            raise UserError('hydra/launcher=ray: Ray is not installed; pip install "aelab[ray]"') from error
         self.ray = ray
         self.packs = packs
         self.signum: int | None = None

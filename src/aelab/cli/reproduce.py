@@ -95,15 +95,16 @@ def _sweep(words: Sequence[str]) -> int:
 
 
 def _entries(papers: dict[str, Paper], docs: Path, under_outputs: bool = False) -> list[Entry]:
-    """Every experiment at each of its sizes: as it was kept, or else as far as it has been run under outputs/."""
+    """Every experiment at each of its sizes: as it was kept with the project, or as it has been run under outputs/
+    where no fewer of its runs are complete there."""
     entries = []
     for name, paper in papers.items():
         kept = read_record(docs / "reproductions", name)
         for size in sizes_of(name):
             measured = kept.get(size)
-            if under_outputs and (measured is None or measured.missing):
-                measured = _under_outputs(name, size, paper) or measured
-            entries.append(Entry(name, size, paper, measured))
+            own = _under_outputs(name, size, paper) if under_outputs else None
+            yours = own is not None and (measured is None or measured.missing >= own.missing)
+            entries.append(Entry(name, size, paper, own if yours else measured, yours=yours))
     return entries
 
 

@@ -80,10 +80,10 @@ class RunRecord:
         names = list_inside(self.directory, "pictures") if self.readable else []
         return [name for name in names if name.endswith(".png")]
 
-    def picture(self, name: str) -> bytes | None:
-        """The content of a PNG; None where it cannot be read."""
+    def picture(self, name: str, *folder: str) -> bytes | None:
+        """The content of a PNG, or of that in a ``folder`` of the pictures; None where it cannot be read."""
         try:
-            return read_inside(self.directory, "pictures", name, limit=PICTURE)
+            return read_inside(self.directory, "pictures", *folder, name, limit=PICTURE)
         except OSError:
             return None
 

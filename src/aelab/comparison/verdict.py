@@ -7,6 +7,7 @@ from aelab.comparison.choosing import chosen_in_words
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, Group
 from aelab.comparison.intervals import FEWEST_TRUSTED
+from aelab.comparison.labels import telling
 from aelab.comparison.wording import count, number, with_ends
 
 OVER_SEEDS = "mean ± 95 % t-interval over {} seeds"
@@ -60,7 +61,7 @@ def _best(problem: str, groups: Sequence[Group], keys: list[str]) -> list[str]:
     if error is None or not finite(error.mean):
         return []
     where = f" on {problem}" if problem else ""
-    which = group.label(keys) or group.label(["model"])
+    which = group.label(telling(groups, keys)) or group.label(["model"])
     seeds = f"mean of {error.n} seeds" if error.n > 1 else ""
     aside = "; ".join(part for part in ("" if len(groups) > 1 else which, seeds) if part)
     value = with_ends(error.mean, error.low, error.high)

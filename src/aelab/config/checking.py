@@ -30,6 +30,7 @@ GIVEN = {  # arguments that aelab itself hands over
         "inference_mode", "barebones",
     ),
 }  # fmt: skip
+FROM_DATA = {"network": ("code_size",)}  # keys that the data decide where they are null
 OWN = {"trainer": ("steps_per_execution",)}  # keys of a group that its class does not take
 NOTES = ("paper",)  # keys of a recipe that say something about it
 
@@ -145,7 +146,8 @@ def _check_group(group: str, values: Mapping[str, Any], typed: Sequence[str]) ->
         return
     target = resolve(group.partition(".")[0], values["_target_"], conf_dir())
     given = {key: value for key, value in values.items() if key != "name" and not key.startswith("_")}
-    own = {key: value for key, value in given.items() if key not in OWN.get(group, ())}
+    left = [key for key in FROM_DATA.get(group, ()) if given.get(key, ...) is None]
+    own = {key: value for key, value in given.items() if key not in (*OWN.get(group, ()), *left)}
     for key in GIVEN.get(group, ()):
         if key in own:
             raise UserError(f"{group}.{key}={shown(own[key])}: aelab sets this itself; leave it out")

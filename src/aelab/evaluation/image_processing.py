@@ -93,7 +93,9 @@ class ImageProcessing:
                 "known": problem.shown(),
                 "bicubic" if name == "x2" else "biharmonic": beside,
             }
-            sheets[name] = image_rows(rows | {"restored": self._restored(coder, data, name, problem)}, unrated="known")
+            sheets[name] = image_rows(
+                rows | {"restored": self._restored(coder, data, name, problem)}, unrated=("known",)
+            )
         pca = PCACoder(data.train.x, coder.code_size)
         curves = {
             "code": self._code_curve(coder, data),

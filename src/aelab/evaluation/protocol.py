@@ -97,14 +97,15 @@ class Evaluation(Protocol):
     """One of ``conf/evaluation``; hyperparameters are its constructor's arguments.
 
     ``measure``: scores of one coder. ``baselines``: scores of the methods that stand beside it, by name (``pca``,
-    ``raw``, ...), which do not depend on the coder. ``pictures``: uint8 ``[height, width, 3]`` by name.
+    ``raw``, ...), which do not depend on the coder. ``pictures``: uint8 ``[height, width, 3]`` by name,
+    or 4 of what is drawn on no paper (images/ink.py).
     Raise UserError where the data cannot answer the question.
 
     ``facts`` (what is printed beside), ``curves`` (of one coder, by name, which a comparison draws of all runs in one
     figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
     ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
     symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
-    ``likelihood`` (a model with log p(x)).
+    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some).
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

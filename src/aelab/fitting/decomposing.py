@@ -10,12 +10,15 @@ import torch
 from aelab.fitting.beside_pca import ReplicaPCA
 from aelab.fitting.contributions import beside_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
+from aelab.models.quantized.quantized import QuantizedCode
 from aelab.objectives import Error
 from aelab.objectives.errors import SquaredError
+from aelab.replicas.code_stability import EXAMPLES, stability_of
 from aelab.replicas.drawing import FIGURES, measure_draws
 from aelab.replicas.measuring import Predict, averaged, measure, predictions
 from aelab.replicas.result import Decomposition
 from aelab.runs import pictures
+from aelab.runs.keyed_pictures import headed_tiles, heat_map
 from aelab.runs.per_example import Contributions
 from aelab.runs.picture_callback import model_pictures
 
@@ -29,7 +32,7 @@ def decomposed(replication: Replication, fitted: Fitted) -> tuple[dict[str, floa
     kept = [member for member in range(replication.count) if fitted.keep[member]]
     metrics = {name: value[kept].double().mean().item() for name, value in fitted.metrics.items()}
     found = decompositions(replication, fitted)
-    metrics |= averaged(found) | _of_draws(replication, fitted)
+    metrics |= averaged(found) | _of_draws(replication, fitted) | _of_codewords(replication, fitted, kept)
     contributions = of_replicas(found, range(replication.count))
     units = len(found) if len(found) > 1 else found[0].units
     linear = ReplicaPCA.of(replication, fitted.models[0].error)
@@ -78,6 +81,13 @@ def _of_draws(replication: Replication, fitted: Fitted) -> dict[str, float]:
     return {name: sum(each[name] for each in found) / len(found) for name in found[0] if name in FIGURES}
 
 
+def _of_codewords(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
+    """``code_stability`` of replicas whose codes are made of codewords."""
+    models = [model for model in fitted.models if isinstance(model, QuantizedCode)]
+    found = stability_of(models, members, replication.data.examples("test", limit=EXAMPLES)) if models else None
+    return {} if found is None else {"test/code_stability": found}
+
+
 def _partitions(replication: Replication) -> list[list[int]]:
     """The members of each random partition."""
     partitions = replication.assignment.partitions or [0] * replication.count
@@ -87,23 +97,38 @@ def _partitions(replication: Replication) -> list[list[int]]:
 @torch.no_grad()
 def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str, np.ndarray]:
     """The pictures of one replica; test examples of the largest bias and variance with their reconstructions,
-    and maps of both by pixel.
+    and maps of both by pixel, on one scale.
 
     Of the first partition. Rows: the example, then its reconstructions by the replicas.
     """
     shape = replication.data.shape
     members = [m for m in range(replication.count) if fitted.keep[m]]
+    sheets = model_pictures(replication.lone(fitted, members[0]), replication.data)
     if not pictures.is_image(shape):
-        return model_pictures(replication.lone(fitted, members[0]), replication.data)
+        return sheets
     result = decompositions(replication, fitted)[0]
     x = replication.data.examples("test")
     error = fitted.models[0].error
-    sheets = model_pictures(replication.lone(fitted, members[0]), replication.data)
-    for name, values in (("bias", result.per_example.bias2), ("variance", result.per_example.variance)):
-        worst = x[values.topk(min(SHOWN_EXAMPLES, len(x))).indices.to(x.device)]
-        outputs = error.reconstruction(predictions(fitted.models, worst))[members[:SHOWN_REPLICAS]]
+    shown = members[:SHOWN_REPLICAS]
+    headings = ["example", *(f"replica {member}" for member in shown)]
+    for name, title, values in (
+        ("bias", "bias²", result.per_example.bias2),
+        ("variance", "variance", result.per_example.variance),
+    ):
+        largest = values.topk(min(SHOWN_EXAMPLES, len(x)))
+        worst = x[largest.indices.to(x.device)]
+        outputs = error.reconstruction(predictions(fitted.models, worst))[shown]
         rows = torch.cat([worst[None].to(outputs), outputs]).transpose(0, 1).flatten(0, 1)
-        sheets[f"largest_{name}"] = pictures.tiles(pictures.to_pixels(rows, shape), columns=1 + len(outputs))
-    for name, values in (("bias", result.bias2_map), ("variance", result.variance_map)):
-        sheets[f"{name}_map"] = pictures.heat(values.reshape(shape).sum(0).cpu().numpy())
+        beside = [f"{title} {value:.3g}" for value in largest.values.tolist()]
+        sheets[f"largest_{name}"] = headed_tiles(
+            pictures.to_pixels(rows, shape), headings, beside, f"Largest {title}: {error.label}"
+        )
+    maps = [
+        (name, title, summed.reshape(shape).sum(0).cpu().numpy())
+        for name, title, summed in (("bias", "Bias²", result.bias2_map), ("variance", "Variance", result.variance_map))
+    ]
+    top = max(float(by_pixel.max()) for _, _, by_pixel in maps)
+    unit = error.label.replace("per example", "per pixel").removesuffix(", summed over values")
+    for name, title, by_pixel in maps:
+        sheets[f"{name}_map"] = heat_map(by_pixel, top, f"{title} by pixel, mean over test examples", unit)
     return sheets

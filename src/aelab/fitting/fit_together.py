@@ -235,8 +235,9 @@ def _fit(stack: Sequence[Companion], manifests: list[Manifest]) -> None:
 
 def _shares(stack: Sequence[Companion]) -> list[Share]:
     rates = [companion.config.optimizer.get("lr") or 1.0 for companion in stack]
-    shares, start = [], 0
+    shares: list[Share] = []
     for companion, rate in zip(stack, rates, strict=True):
+        start = shares[-1].stop if shares else 0
         stop = start + len(companion.members)
         replication = companion.replication
         share = Share(companion.directory, start, stop, replication is None, companion.like, rate / max(rates))
@@ -247,5 +248,4 @@ def _shares(stack: Sequence[Companion]) -> list[Share]:
             share.best = companion.checkpoint["callbacks"][BestCheckpoint.STATE_KEY]["best_model_score"].item()
         share.in_wandb = companion.config.logger.name != "none"
         shares.append(share)
-        start = stop
     return shares

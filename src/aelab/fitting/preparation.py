@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from aelab.building.agreement import check_output, check_questions
 from aelab.building.build import build_data
 from aelab.building.fit import Fit, Member
+from aelab.building.settling import warn_of_copying
 from aelab.config.checking import check
 from aelab.config.objects import questions_of
 from aelab.data.module import DataModule
@@ -42,6 +43,7 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
     if config.replicas.name != "none":
         replication = Replication(config, directory, fresh)
         replication.check(questions)
+        warn_of_copying(replication.config, replication.data)
         return replication
     data = build_data(config)
     gallery = PictureCallback(directory, data, config.callbacks.pictures_every)
@@ -50,4 +52,5 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
     check_questions(questions, config, fit.model)
     if pretrained:
         check_pretraining(config, fit.model.network)
+    warn_of_copying(config, data)
     return Single(data, fit, round(time.monotonic() - began, 3))

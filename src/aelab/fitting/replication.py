@@ -20,6 +20,7 @@ from torch import Tensor
 from aelab.building.agreement import check_output, check_questions
 from aelab.building.build import build_data, build_trainer, check_optimizer, joined_steps
 from aelab.building.fit import Fit, Member, build_member
+from aelab.building.settling import settle
 from aelab.config.objects import instantiate
 from aelab.data.module import DataModule
 from aelab.errors import DivergedError, UserError
@@ -54,6 +55,8 @@ class Replication:
     """What a run with ``replicas=...`` trains: the replicas of a plan."""
 
     def __init__(self, config: DictConfig, directory: Path, fresh: bool = False) -> None:
+        self.data: DataModule = build_data(config)
+        settle(config, self.data)
         self.config = copy.deepcopy(config)
         self.directory = directory
         self.plan: Plan = instantiate("replicas", config.replicas)
@@ -63,7 +66,6 @@ class Replication:
         with open_dict(self.config):
             self.config.trainer.devices = 1
             self.config.trainer.strategy = "auto"
-        self.data: DataModule = build_data(config)
         if self.plan.needs_generator:
             self.data.generate_training_sets(self.plan.generator_seeds())
         self.assignment: Assignment = self.plan.assign(self.data.size("train"), config.seed)

@@ -18,7 +18,8 @@ class MLP(Network):
 
     ``hidden``: widths, outermost first; none gives the linear autoencoder, PCA's equal (Baldi & Hornik 1989).
     ``tied``: the decoder's weights are the encoder's, transposed; it keeps biases of its own.
-    ``output_activation``: of the decoder's output, for the squared error of values that all lie in its range.
+    ``output_activation``: of the decoder's output, for the squared error of values that all lie in its range; None:
+    identity.
     """
 
     is_chain = True
@@ -30,11 +31,11 @@ class MLP(Network):
         hidden: Sequence[int] = (),
         activation: str = "relu",
         tied: bool = False,
-        output_activation: str = "identity",
+        output_activation: str | None = None,
     ) -> None:
         super().__init__(shape, code_size, hidden, tied)
         self.activation = named_activation(activation)
-        self.output_activation = named_activation(output_activation, "network.output_activation")
+        self.output_activation = named_activation(output_activation or "identity", "network.output_activation")
         sizes = [self.input_size, *self.hidden, code_size]
         self.encoder_layers = nn.ModuleList(Affine(m, n) for m, n in pairwise(sizes))
         self.decoder_layers = nn.ModuleList() if tied else nn.ModuleList(Affine(m, n) for m, n in pairwise(sizes[::-1]))

@@ -9,6 +9,7 @@ from typing import Any
 from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper
 from aelab.objectives.errors import AbsoluteError, Categorical, CrossEntropy, Error, SquaredError
 from aelab.objectives.likelihoods import Bernoulli, Gaussian, NegativeBinomial, Poisson
+from aelab.objectives.structure import StructuralError
 
 _ALL: tuple[Any, ...] = (
     SquaredError(),
@@ -19,6 +20,7 @@ _ALL: tuple[Any, ...] = (
     Gaussian(),
     Poisson(),
     NegativeBinomial(),
+    StructuralError(),
 )
 ERRORS: dict[str, Error] = {error.name: error for error in _ALL}
 """The errors that have a name of their own."""
@@ -38,4 +40,5 @@ __all__ = [
     "Poisson",
     "SaltAndPepper",
     "SquaredError",
+    "StructuralError",
 ]

@@ -28,7 +28,7 @@ class Error(Protocol):
     An error may say more of itself. ``likelihood``: whether it is ``-log p(target | output)`` in nats, with all its
     constants. ``values(output, target)``: the error of each value ``[..., B, D]``, where it is the sum of these.
     ``whole``: whether its targets are whole numbers, and then ``repair``, what to do about others. An error that learns
-    is a module, and ``sized(D)`` fits it to examples of D values.
+    is a module, and ``sized(shape)`` fits it to examples of a shape.
 
     ``beside``: sums over each example, ``[..., B]``, by name, that metrics beside the error are made of. ``squared``,
     the squared error, gives ``mse`` and ``fvu``; ``wrong`` and ``symbols``, counts, give ``token_error``.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from aelab.objectives.errors import Error
@@ -27,5 +26,6 @@ def nats(error: Error, value: Tensor, values: int, weight: float | Tensor) -> Te
     if not error.is_squared:
         return value
     if not isinstance(weight, Tensor) or weight.shape != value.shape:
-        weight = torch.as_tensor(per_replica(weight, value), dtype=value.dtype, device=value.device)
+        weight = per_replica(weight, value)
+        weight = weight if isinstance(weight, Tensor) else value.new_full((), weight)
     return value / weight + 0.5 * values * (math.pi * weight).log() if bool((weight > 0).all()) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -111,10 +112,10 @@ class Gaussian(nn.Module):
         self.each = each
         self.log_variance = nn.Parameter(torch.zeros(1))
 
-    def sized(self, values: int) -> Gaussian:
-        """Itself, for examples of so many values."""
+    def sized(self, shape: Sequence[int]) -> Gaussian:
+        """Itself, for examples of a shape."""
         if self.each:
-            self.log_variance = nn.Parameter(torch.zeros(values))
+            self.log_variance = nn.Parameter(torch.zeros(math.prod(shape)))
         return self
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ def kl_to_target(mean_activation: Tensor, target: float | Tensor) -> Tensor:
     tiny = torch.finfo(mean_activation.dtype).eps
     kept = mean_activation.clamp(tiny, 1 - tiny)
     mean = mean_activation + (kept - mean_activation).detach()  # not clamp's slope, 0
-    rho = torch.as_tensor(per_replica(target, mean), dtype=mean.dtype, device=mean.device)
+    rho = per_replica(target, mean)
+    rho = rho if isinstance(rho, Tensor) else mean.new_full((), rho)
     return (torch.special.xlogy(rho, rho / mean) + torch.special.xlogy(1 - rho, (1 - rho) / (1 - mean))).sum(-1)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from aelab.objectives.waiting import constants
+
 
 def nearest(vectors: Tensor, codewords: Tensor) -> Tensor:
     """The nearest of codewords ``[..., C, d]`` to each vector ``[..., N, d]``: long ``[..., N]``."""
@@ -32,6 +34,7 @@ def levels(value: Tensor, counts: Sequence[int]) -> Tensor:
     """
     half = [(count - 1) * (1 - 1e-3) / 2 for count in counts]
     offset = [0.5 if count % 2 == 0 else 0.0 for count in counts]
-    shift = value.new_tensor([math.tan(o / h) for o, h in zip(offset, half, strict=True)])
-    bounded = (value + shift).tanh() * value.new_tensor(half) - value.new_tensor(offset)
+    shift = [math.tan(o / h) for o, h in zip(offset, half, strict=True)]
+    s, h, o = (constants(numbers, value.dtype, value.device) for numbers in (shift, half, offset))
+    bounded = (value + s).tanh() * h - o
     return straight_through(bounded, bounded.round())

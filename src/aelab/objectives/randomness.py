@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from aelab.objectives.waiting import on_device
+
 ORDER, NOISE = 0, 1  # separate streams for the order of the examples and for noise
 
 
@@ -72,4 +74,4 @@ def per_replica(value: float | Tensor, like: Tensor) -> float | Tensor:
     """
     if not isinstance(value, Tensor):
         return value
-    return value.to(like).view(-1, *[1] * (like.ndim - 1))
+    return on_device(value, like.device).to(like).view(-1, *[1] * (like.ndim - 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,10 +12,17 @@ from aelab.reproducing.measured import Answer, Measured
 from aelab.reproducing.pairs import Gap
 from aelab.reproducing.paper import Choice, Figure, Ordering, Paper, Place, in_words, may_turn_red
 
+NOT_JUDGED = "not judged"
+POST_HOC = "post hoc"
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; ``red`` where a check failed that may fail."""
+    """One line of the table; ``red`` where a check failed that may fail.
+
+    ``state``: the verdict without its remarks: ``reproduced``, ``off`` or ``not judged`` of a figure, ``held``,
+    ``tie``, ``reversed`` or ``not judged`` of a pair, ``post hoc`` of one that was chosen after its runs had been seen.
+    """
 
     quantity: str
     ours: str
@@ -26,6 +33,7 @@ class Row:
     tag: str
     runs: tuple[str, ...] = ()
     red: bool = False
+    state: str = ""
 
 
 def rows(paper: Paper, measured: Measured, sizes: Collection[str]) -> list[Row]:
@@ -54,17 +62,29 @@ def _figure(figure: Figure, answer: Answer | None, sizes: Collection[str]) -> Ro
         return Row(quantity, "not measured", number(figure.value), ABSENT, "", figure.where, figure.tag)
     mean = figure.times * answer.mean
     difference = mean - figure.value
-    verdict, red = "", False
-    if figure.within is not None and figure.size in sizes:
-        reproduced = abs(difference) <= figure.within
-        red = not reproduced and may_turn_red(figure.tag)
-        verdict = f"{'reproduced' if reproduced else 'not reproduced'} (within {figure.within:g})"
     known = [figure.times * end for end in (answer.low, answer.high) if end is not None]
     low, high = sorted(known) if len(known) == 2 else (None, None)
+    state, verdict = "", ""
+    if figure.within is not None and figure.size in sizes:
+        state, verdict = _within(figure.within, [end - figure.value for end in (low, high) if end is not None])
+    red = state == "off" and may_turn_red(figure.tag)
     ours = number(mean) if low == high else with_ends(mean, low, high)
-    return Row(
-        quantity, ours, number(figure.value), f"{difference:+.3g}", verdict, figure.where, figure.tag, answer.runs, red
-    )
+    apart = f"{difference:+.3g}"
+    return Row(quantity, ours, number(figure.value), apart, verdict, figure.where, figure.tag, answer.runs, red, state)
+
+
+def _within(tolerance: float, ends: Sequence[float]) -> tuple[str, str]:
+    """State and verdict of a difference with these ends of its 95 % interval, none where it has no interval.
+
+    Reproduced where the whole interval lies within the tolerance, off where all of it lies outside.
+    """
+    if not ends:
+        return NOT_JUDGED, f"{NOT_JUDGED} (no interval; within {tolerance:g})"
+    if max(map(abs, ends)) <= tolerance:
+        return "reproduced", f"reproduced (within {tolerance:g})"
+    if min(ends) > tolerance or max(ends) < -tolerance:
+        return "off", f"off (by more than {tolerance:g})"
+    return NOT_JUDGED, f"{NOT_JUDGED} (the interval reaches beyond {tolerance:g})"
 
 
 def _pair(
@@ -93,15 +113,43 @@ def _pair(
         ends = gap.low, gap.high
     verdict = "held" if difference > 0 else "reversed"
     if ends is None:
-        verdict = "not judged"
+        verdict = NOT_JUDGED
     elif ends[0] <= 0 <= ends[1]:
         verdict = "tie within intervals"
-    red = verdict == "reversed" and ordering.size in sizes and may_turn_red(ordering.tag)
+    state = POST_HOC if ordering.post_hoc and ends is not None else verdict.partition(" within")[0]
+    red = state == "reversed" and ordering.size in sizes and may_turn_red(ordering.tag)
     if ends is not None and gap is None:
         verdict += ", not paired"
+    if state == POST_HOC:
+        verdict += f", {POST_HOC}"
     ours = f"{number(means[0])} {'<' if difference > 0 else '≥'} {number(means[1])}"
     apart = with_ends(difference, *(ends or (None, None)))
-    return Row(quantity, ours, "<", apart, verdict, ordering.where, ordering.tag, below.runs + above.runs, red)
+    both = below.runs + above.runs
+    return Row(quantity, ours, "<", apart, verdict, ordering.where, ordering.tag, both, red, state)
+
+
+def overall(lines: Collection[Row]) -> str:
+    """One word for an experiment at a size; pairs that were chosen after their runs had been seen decide nothing.
+
+    ``reversed`` where a pair is; ``reproduced`` where every figure that has a tolerance is; ``reproduced in part``
+    where some are and none is off; else ``order only`` where a pair is held; else ``off`` where a figure is.
+    """
+    states = [row.state for row in lines]
+    judged = [state for state in states if state in ("reproduced", "off")]
+    if "reversed" in states:
+        return "reversed"
+    if judged and set(judged) == {"reproduced"}:
+        return "reproduced" if len(judged) == _figures(lines) else "reproduced in part"
+    if "held" in states:
+        return "order only"
+    if judged:
+        return "off"
+    return POST_HOC if POST_HOC in states else NOT_JUDGED
+
+
+def _figures(lines: Collection[Row]) -> int:
+    """How many figures have a tolerance."""
+    return sum(bool(row.state) and row.paper != "<" for row in lines)
 
 
 def _difference_ends(lower: Place, below: Answer, higher: Place, above: Answer) -> tuple[float, float] | None:

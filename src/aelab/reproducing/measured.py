@@ -36,7 +36,7 @@ class Measured:
 
     ``expected``: ids of the recipe's runs. ``runs``: of those that are complete, other seeds included. ``date``: of
     the last one; ``seconds``: of all, and ``resumed`` where interrupted attempts come on top. ``gaps``: paired
-    differences of neighbours in orderings, where the runs kept what pairs need.
+    differences of neighbours in orderings, where the runs kept what pairs need. ``seeds``: how many.
     """
 
     answers: tuple[Answer, ...]
@@ -48,6 +48,7 @@ class Measured:
     resumed: bool
     commit: str
     gaps: tuple[Gap, ...] = ()
+    seeds: int = 1
 
     @property
     def missing(self) -> int:
@@ -76,6 +77,7 @@ def summarize(found: Sequence[RunRecord], paper: Paper, expected: tuple[str, ...
         resumed=any(timing.get("attempts", 1) > 1 for timing in timings),
         commit=", ".join(sorted({_commit(manifest) for manifest in manifests.values()})),
         gaps=tuple(gap for ordering in paper.orderings for gap in gaps(ordering, found)),
+        seeds=len({str(run.seed) for run in found}),
     )
 
 

@@ -63,13 +63,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Ordering:
-    """The paper's order of what is measured, lowest first; red only at ``size``."""
+    """The paper's order of what is measured, lowest first; red only at ``size``.
+
+    ``post_hoc``: its places were chosen after their runs had been seen, so that it decides nothing.
+    """
 
     metric: str
     lowest_first: tuple[Place, ...]
     where: str
     tag: str
     size: str = "paper"
+    post_hoc: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,12 @@ def _figure(key: str, block: Any) -> Figure:
 
 
 def _ordering(key: str, block: Any) -> Ordering:
-    _known(key, block, {"metric": str, "lowest_first": list, "where": str, "tag": str}, {"times": float, "size": str})
+    _known(
+        key,
+        block,
+        {"metric": str, "lowest_first": list, "where": str, "tag": str},
+        {"times": float, "size": str, "post_hoc": bool},
+    )
     _check_choices(key, block)
     if len(block["lowest_first"]) < 2:
         raise UserError(f"{key}.lowest_first: needs two or more choices of runs, like {{model.name: contractive}}")

@@ -12,7 +12,7 @@ from aelab.reproducing.table import HEADINGS, NUMBERS, Entry, cells
 
 
 def print_list(entries: Iterable[Entry]) -> None:
-    """One line an experiment: its state at each size, and its paper."""
+    """One line an experiment: what was found at each size, whose runs these are, and its paper."""
     by_name: dict[str, dict[str, Entry]] = {}
     for entry in entries:
         by_name.setdefault(entry.experiment, {})[entry.size] = entry
@@ -24,8 +24,13 @@ def print_list(entries: Iterable[Entry]) -> None:
 
 
 def _state(entry: Entry) -> str:
-    state = entry.state if entry.measured is None else f"{entry.state}, {entry.measured.date}"
-    return f"{state}, {count(len(entry.red), 'figure')} off" if entry.red else state
+    """The verdict, or how many of its runs there are; and whose."""
+    if entry.measured is None:
+        return entry.state
+    whose = "yours" if entry.yours else "kept with the project"
+    found = entry.verdict if entry.state == "run" else f"{entry.state}, {entry.verdict}"
+    off = f", {count(len(entry.red), 'row')} off" if entry.red else ""
+    return f"{found}{off} ({whose}, {entry.measured.date})"
 
 
 def print_rows(entry: Entry) -> None:

@@ -43,6 +43,8 @@ def _text(measured: Measured) -> str:
     kept = asdict(measured)
     if not measured.gaps:
         del kept["gaps"]
+    if measured.seeds == 1:
+        del kept["seeds"]
     answers = ",\n  ".join(map(json.dumps, kept.pop("answers")))
     facts = ",\n ".join(f'"{name}": {json.dumps(value)}' for name, value in kept.items())
     return f'{{\n "answers": [\n  {answers}\n ],\n {facts}\n}}'

@@ -12,7 +12,8 @@ from pytorch_lightning.callbacks import Callback
 
 from aelab.errors import UserError
 from aelab.models import Autoencoder
-from aelab.models.base.learner import RANK_STRIDE, process_rank
+from aelab.models.base.learner import RANK_STRIDE
+from aelab.models.base.processes import process_rank
 from aelab.objectives.randomness import NOISE, epoch_seed, generators_of
 
 KEY = "epoch_under_way"

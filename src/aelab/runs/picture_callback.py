@@ -77,8 +77,5 @@ def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray
 def keep_picture(directory: Path, name: str, pixels: np.ndarray, shape: tuple[int, ...]) -> Path:
     """Save a picture of a run as PNG, tiles of small images enlarged."""
     path = directory / "pictures" / f"{name}.png"
-    enlarge = 1 if name == "code" else max(1, 56 // shape[-1])
-    if name.endswith("_map"):
-        enlarge = max(1, 280 // shape[-1])
-    pictures.save_png(path, pixels, enlarge)
+    pictures.save_png(path, pixels, 1 if pixels.shape[-1] == 4 else max(1, 56 // shape[-1]))
     return path

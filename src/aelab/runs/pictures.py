@@ -15,11 +15,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from aelab.evaluation.images.ink import DARK, LIGHT, inked, on_paper, pixels_of
 from aelab.machines.atomic_files import write_whole
 from aelab.models import Autoencoder
 
 EXAMPLES = 12
 TILES = 64
+DARK_FOLDER = "dark"  # beside the pictures: those that look otherwise on dark paper
 
 
 def is_image(shape: tuple[int, ...]) -> bool:
@@ -72,23 +74,26 @@ def filters(model: Autoencoder) -> np.ndarray | None:
 @torch.no_grad()
 def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.ndarray:
     """Codes of examples ``[N, D]``: a scatter of the code (its two first principal axes beyond two values),
-    coloured by label, or a histogram of a code of one value. ``[H, W, 3]`` uint8."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    coloured by label, or a histogram of a code of one value. ``[H, W, 4]`` uint8, on no paper."""
+    with inked():
+        return _code_figure(model.encode(x).double().cpu(), labels)
+
+
+def _code_figure(code: Tensor, labels: np.ndarray | None) -> np.ndarray:
     from matplotlib.figure import Figure
 
-    code = model.encode(x).double().cpu()
     figure = Figure(figsize=(4.6, 4), dpi=110)
     axes = figure.add_axes((0.15, 0.13, 0.68, 0.84))  # a layout that is sought takes as long as the picture
     if code.shape[1] == 1:
         axes.hist(code[:, 0].numpy(), bins=40, color="#4477aa")
-        axes.set(xlabel="code value", ylabel="test examples")
+        axes.set(xlabel="code 1", ylabel="test examples")
     else:
         plane = code
-        names = ("code value 1", "code value 2")
+        names = ("code 1", "code 2")
         if code.shape[1] > 2:
             centred = code - code.mean(0)
             plane = centred @ torch.linalg.eigh(centred.mT @ centred).eigenvectors[:, [-1, -2]]
-            names = ("first principal axis of the code", "second")
+            names = ("principal axis 1 of the code", "principal axis 2 of the code")
         colours: Any = {} if labels is None else {"c": np.unique(labels, return_inverse=True)[1], "cmap": "tab10"}
         points: Any = axes.scatter(plane[:, 0].numpy(), plane[:, 1].numpy(), s=6, alpha=0.7, linewidths=0, **colours)
         axes.set(xlabel=names[0], ylabel=names[1])
@@ -98,21 +103,22 @@ def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.
                 handles, [str(v) for v in np.unique(labels)], loc="upper left", bbox_to_anchor=(1, 1), frameon=False
             )
     axes.spines[["top", "right"]].set_visible(False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def heat(values: np.ndarray) -> np.ndarray:
-    """Non-negative values ``[H, W]`` as a heat map from black (0, or below) to white (the largest)."""
-    from matplotlib import colormaps
-
-    scaled = np.clip(values, 0, None) / max(float(values.max()), 1e-12)
-    return (colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
+    return pixels_of(figure)
 
 
 def save_png(path: Path, pixels: np.ndarray, enlarge: int = 1) -> None:
-    """Write pixels ``[H, W, C]`` uint8, each ``enlarge`` times as large."""
+    """Write pixels ``[H, W, C]`` uint8, each ``enlarge`` times as large.
+
+    What is drawn on no paper (``[H, W, 4]``, evaluation/images/ink.py) is written as it looks on white, and in the
+    folder ``dark`` beside it as it looks on dark paper.
+    """
+    if pixels.shape[-1] == 4:
+        _write_png(path.parent / DARK_FOLDER / path.name, on_paper(pixels, DARK), enlarge)
+        pixels = on_paper(pixels, LIGHT)
+    _write_png(path, pixels, enlarge)
+
+
+def _write_png(path: Path, pixels: np.ndarray, enlarge: int) -> None:
     content = io.BytesIO()
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     image.resize((image.width * enlarge, image.height * enlarge), Image.Resampling.NEAREST).save(content, "PNG")

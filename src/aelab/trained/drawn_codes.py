@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from aelab.errors import UserError
+from aelab.evaluation.measures.mixture import COMPONENTS, mixture_draws
 from aelab.models import Autoencoder
-
-COMPONENTS = 10  # of the mixture, as in Ghosh et al. 2020
 
 
 def drawn_codes(model: Autoencoder, name: str, count: int, seed: int, codes: np.ndarray | None) -> np.ndarray:
@@ -25,8 +24,4 @@ def drawn_codes(model: Autoencoder, name: str, count: int, seed: int, codes: np.
         raise UserError(
             f"{name}: codes of shape {list(codes.shape)}; a mixture is fitted to {COMPONENTS} or more of {size} values"
         )
-    from sklearn.mixture import GaussianMixture
-
-    fitted = GaussianMixture(COMPONENTS, random_state=seed).fit(codes.astype(np.float64))
-    drawn = fitted.sample(count)[0]
-    return np.random.default_rng(seed).permutation(drawn).astype(np.float32)  # not one component after the other
+    return mixture_draws(codes, count, seed)

@@ -18,6 +18,7 @@ from aelab.data.files.user_files import pick
 from aelab.data.tables.columns import Columns
 from aelab.errors import UserError
 from aelab.machines.atomic_files import unfinished_of
+from aelab.models.quantized.quantized import QuantizedCode
 from aelab.trained.export_check import difference, examples
 from aelab.trained.export_metadata import ONNX_KEY, TORCH_FILE, metadata
 from aelab.trained.exported_columns import ColumnsToValues, ValuesToColumns
@@ -25,21 +26,24 @@ from aelab.trained.exported_score import ExportedScore
 from aelab.trained.run import Run
 from aelab.trained.table_out import check_replaced
 
-PARTS = ("encoder", "decoder", "autoencoder", "anomaly_score")
+PARTS = ("encoder", "decoder", "autoencoder", "sampler", "indices", "anomaly_score")
 SUFFIXES = {"onnx": ".onnx", "torch_export": ".pt2"}
 NAMES = {
     "encoder": ("x", "code"),
     "decoder": ("code", "reconstruction"),
     "autoencoder": ("x", "reconstruction"),
+    "sampler": ("noise", "example"),
+    "indices": ("x", "indices"),
     "anomaly_score": ("x", "score"),
 }
+FROM_CODE = ("decoder", "sampler")  # parts that take no examples
 
 
 class Exported(nn.Module):
-    """``run.encode``, ``run.decode`` or ``run.reconstruct`` as a module of float32 tensors.
+    """``run.encode``, ``run.decode``, ``run.reconstruct`` or ``run.indices`` as a module of float32 tensors.
 
-    Examples are ``[N, *shape]`` on the scale of the data, codes ``[N, code_size]``. Where float32 is too coarse for
-    that scale, examples are taken in double precision. ``exact``: give them in double precision, too.
+    Examples are ``[N, *shape]`` on the scale of the data, codes and noise ``[N, code_size]``. Where float32 is too
+    coarse for that, examples are taken in double precision. ``exact``: give them in double precision, too.
     """
 
     def __init__(self, run: Run, which: str, exact: bool = False) -> None:
@@ -51,9 +55,11 @@ class Exported(nn.Module):
         self.exact = exact
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.which == "decoder":
+        if self.which in FROM_CODE:
             return self._restored(self.model.decode(x))
         x = self.preprocessing(x.flatten(1))
+        if self.which == "indices":
+            return self.model.infer(x).parts["indices"]
         return self.model.encode(x) if self.which == "encoder" else self._restored(self.model.reconstruct(x))
 
     def _restored(self, x: Tensor) -> Tensor:
@@ -71,14 +77,16 @@ def export(
 ) -> str:
     """Write a part of a run to ``path``, or ``<run>/exports/<which>`` with the format's suffix; a line about it.
 
-    ``format``: ``onnx`` or ``torch_export``. ``which``: ``encoder``, ``decoder``, ``autoencoder`` or ``anomaly_score``,
-    the score that the run was evaluated by. ``columns``: rows of a table go in and come out as they stand in it,
-    float64 ``[N, C]`` (see ``ColumnsToValues``), instead of values. ``force``: replace ``path``. The file takes any
-    number of examples at once and says what they are (see ``metadata``). It is opened again and must give the run's
-    numbers for random input, else UserError and no file.
+    ``format``: ``onnx`` or ``torch_export``. ``which``: ``encoder`` (of codes that are drawn their mean), ``decoder``,
+    ``autoencoder``, ``sampler`` (standard normal noise to new examples, where codes have that prior), ``indices`` (of
+    codewords), or ``anomaly_score``, the score that the run was evaluated by. ``columns``: rows of a table go in and
+    come out as they stand in it, float64 ``[N, C]`` (see ``ColumnsToValues``), instead of values. ``force``: replace
+    ``path``. The file takes any number of examples at once and says what they are (see ``metadata``). It is opened
+    again and must give the run's numbers for random input, else UserError and no file.
     """
     kind = pick("format", format, SUFFIXES)
     part = pick("which", which, PARTS)
+    _check_part(run, part)
     target = path or run.directory / "exports" / f"{part}{SUFFIXES[kind]}"
     if path is not None:
         check_replaced("path", path, force)
@@ -101,17 +109,34 @@ def export(
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise UserError(f"path={target}: cannot be written ({error}); name another file with path=...") from error
-    shapes = (list(run.shape) if own is None else [len(own)], [run.model.network.code_size])
-    taken, given = {"encoder": shapes, "decoder": shapes[::-1], "autoencoder": (shapes[0], shapes[0])}.get(
-        part, (shapes[0], [])
-    )
-    kind = "float64" if part != "decoder" and (own or run.preprocessing.needs_double) else "float32"
+    taken, given = _shapes(run, part, own)
+    kind = "float64" if part not in FROM_CODE and (own or run.preprocessing.needs_double) else "float32"
     above = (
         f"; an anomaly is what scores above {run.scoring.threshold!r}"
         if part == "anomaly_score" and run.scoring
         else ""
     )
     return _line(target, kind, taken, given, off) + above
+
+
+def _check_part(run: Run, part: str) -> None:
+    if part == "sampler" and run.model.prior is None:
+        raise UserError(
+            f"which=sampler: the codes of {run.directory} have no prior to draw from; use which=decoder, and draw "
+            "codes like those of run.encode(x)"
+        )
+    if part == "indices" and not run.model.quantized:
+        raise UserError(f"which=indices: the codes of {run.directory} have no codewords; use which=encoder")
+
+
+def _shapes(run: Run, part: str, columns: Columns | None) -> tuple[list[int], list[int]]:
+    """Of one example: what a part takes and what it gives."""
+    example = list(run.shape) if columns is None else [len(columns)]
+    code = [run.model.network.code_size]
+    if part in FROM_CODE:
+        return code, example
+    words = list(run.model.words) if isinstance(run.model, QuantizedCode) else []
+    return example, {"encoder": code, "autoencoder": example, "indices": words}.get(part, [])
 
 
 def _own_columns(run: Run) -> Columns:
@@ -124,8 +149,8 @@ def _module(run: Run, part: str, columns: Columns | None) -> nn.Module:
     inner = ExportedScore(run) if part == "anomaly_score" else Exported(run, part, exact=columns is not None)
     if columns is None:
         return inner.eval()
-    before = [] if part == "decoder" else [ColumnsToValues(columns)]
-    behind = [ValuesToColumns(columns)] if part in ("decoder", "autoencoder") else []
+    before = [] if part in FROM_CODE else [ColumnsToValues(columns)]
+    behind = [ValuesToColumns(columns)] if part in (*FROM_CODE, "autoencoder") else []
     return nn.Sequential(*before, inner, *behind).eval()
 
 

@@ -31,6 +31,8 @@ def examples(run: Run, part: str, count: int, columns: Columns | None) -> Tensor
         x = preprocessing.restore(torch.randn(x.shape, generator=draw))
         x = x if preprocessing.needs_double else x.float()
     x = x.unflatten(1, run.shape)
+    if part == "sampler":
+        return torch.randn(count, run.model.network.code_size, generator=draw)
     if part == "decoder":
         return torch.from_numpy(run.encode(x))
     return x if columns is None else ValuesToColumns(columns)(x)
@@ -42,11 +44,13 @@ def _answers(run: Run, part: str, columns: Columns | None) -> Callable[[Any], np
         "encoder": run.encode,
         "decoder": run.decode,
         "autoencoder": run.reconstruct,
+        "sampler": run.decode,
+        "indices": run.indices,
         "anomaly_score": run.anomaly_score,
     }
     if columns is None:
         return own[part]
-    if part == "decoder":
+    if part in ("decoder", "sampler"):
         like = frame_of(columns, np.zeros((0, len(columns))))
         return lambda code: numbers_of(
             columns, restored(columns, run.decode(code).astype(np.float64), like.reindex(range(len(code))))

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from aelab.errors import UserError
-from aelab.models.quantized.quantized import QuantizedCode
 from aelab.trained.drawn_codes import drawn_codes
 
 if TYPE_CHECKING:
@@ -38,6 +36,4 @@ class Generative:
     def indices(self, x: Values) -> np.ndarray:
         """Which codewords examples have, long ``[N, stages, groups]``; UserError where codes are not quantised."""
         run = cast("Run", self)
-        if not isinstance(run.model, QuantizedCode):
-            raise UserError(f"{run.directory}: its codes have no codewords; use model=vq_vae or model=fsq")
-        return run.apply(run.model.indices, run.whole(x))
+        return run.coder.indices(run.whole(x).numpy())

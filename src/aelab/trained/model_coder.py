@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models import Autoencoder
+from aelab.models.quantized.quantized import QuantizedCode
 from aelab.models.variational.importance import log_weights
 from aelab.models.variational.normal_code import NormalCode
 
@@ -31,6 +32,7 @@ class ModelCoder:
         self.name = name
         self.precision = precision
         self.code_size: int = model.network.code_size
+        self.prior = model.prior
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Examples ``[N, D]`` to codes ``[N, H]``; UserError where they are not finite."""
@@ -50,6 +52,24 @@ class ModelCoder:
         model = self._likely()
         return self._chunked(lambda part: log_weights(model, part, samples, seed), x, 256)
 
+    @property
+    def kl_weight(self) -> float | None:
+        """The weight of the KL beside the squared error; None where there is none, or it is no constant."""
+        if not isinstance(self.model, NormalCode) or not self.model.error.is_squared:
+            return None
+        weight = float(self.model.scale(torch.zeros(()), 1))
+        return weight if weight > 0 else None
+
+    @property
+    def entries(self) -> int:
+        """How many codewords there are to choose from."""
+        return self._quantised().entries
+
+    def indices(self, x: np.ndarray) -> np.ndarray:
+        """Which codewords examples ``[N, D]`` have, long ``[N, stages, groups]``."""
+        model = self._quantised()
+        return self._chunked(model.indices, x)
+
     def unit_rates(self, x: np.ndarray) -> np.ndarray:
         """The KL of each code unit of examples ``[N, D]`` in nats, ``[N, H]``."""
         model = self._likely()
@@ -58,6 +78,11 @@ class ModelCoder:
     def _likely(self) -> NormalCode:
         if not isinstance(self.model, NormalCode) or not self.model.has_likelihood:
             raise UserError(f"{self.name}: {UNLIKELY}")
+        return self.model
+
+    def _quantised(self) -> QuantizedCode:
+        if not isinstance(self.model, QuantizedCode):
+            raise UserError(f"{self.name}: its codes have no codewords; use model=vq_vae or model=fsq")
         return self.model
 
     @torch.no_grad()

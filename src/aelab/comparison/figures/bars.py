@@ -10,6 +10,7 @@ from aelab.comparison.figures.figure import Drawing, numbers, unit
 from aelab.comparison.figures.style import Theme
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import Group
+from aelab.comparison.labels import telling
 from aelab.comparison.verdict import few_replicas, own_in_words, seeds_in_words
 from aelab.comparison.wording import plain, with_ends
 
@@ -24,6 +25,7 @@ def error_bars(groups: Sequence[Group], keys: Sequence[str]) -> Drawing | None:
     if len(known) < 2:
         return None
     drawn = known[:_MOST]
+    keys = telling(drawn, keys) or keys
     parts = all(_drawable(group.mean(part)) for group in drawn for part in _PARTS)
     caption = f"{_caption(drawn, parts)} Best on top, by {chosen_in_words(groups)}.".strip()
     if len(drawn) < len(known):

@@ -68,8 +68,8 @@ def _table(table: Table) -> str:
     body = "\n".join(_row(row, kinds) for row in table.rows[:_ROWS])
     title = f"<h3>{escape(table.title)}</h3>\n" if table.title else ""
     return (
-        f'{title}<div class="scroll"><table>\n<thead><tr><th></th>{"".join(heads)}</tr></thead>\n<tbody>\n{body}\n'
-        "</tbody>\n</table></div>"
+        f'{title}<div class="scroll"><table class="errors">\n<thead><tr><th></th>{"".join(heads)}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody>\n</table></div>"
     )
 
 

@@ -6,6 +6,7 @@ from html import escape
 
 from aelab.comparison.finite import finite
 from aelab.comparison.groups import Comparison, Group
+from aelab.comparison.labels import telling
 from aelab.comparison.report.embedding import embed
 from aelab.comparison.runs import RunRecord
 from aelab.comparison.swept import choices, differing_keys
@@ -21,10 +22,10 @@ _CAPTIONS = {
     "reconstructions": "Reconstructions: test examples above, what the autoencoder makes of them below",
     "filters": "Filters: the first layer's weights, each scaled to its own largest",
     "code": "The code of test examples",
-    "largest_bias": "The test examples with the largest bias",
-    "largest_variance": "The test examples with the largest variance",
-    "bias_map": "Where the bias lies: bias² of each value, averaged over test examples",
-    "variance_map": "Where the variance lies: variance of each value, averaged over test examples",
+    "largest_bias": "The test examples with the largest bias², and what each replica makes of them",
+    "largest_variance": "The test examples with the largest variance, and what each replica makes of them",
+    "bias_map": "Where the bias lies: bias² of each value, averaged over test examples, on the scale of the variance",
+    "variance_map": "Where the variance lies: that of each value, averaged over test examples, on the scale of bias²",
     "dimensionality_reduction_map": "Map of test examples by their codes",
     "retrieval_neighbours": "Test examples and the training examples nearest by code, green where of the same class",
     "code_health_spectrum": "Singular values of the encoder's Jacobian at test examples",
@@ -39,14 +40,16 @@ def run_sections(comparison: Comparison) -> str:
     runs = [run for row in rows for run in row.runs][:_SECTIONS]
     once = {run.directory: run for run in reversed(runs)}.values()  # settings of one fit share its pictures
     pictured = [run for run in reversed(once) if run.pictures()][:_WITH_PICTURES]
-    limit = _PICTURE_BYTES // max(1, sum(len(run.pictures()) for run in pictured))
+    limit = _PICTURE_BYTES // max(1, 2 * sum(len(run.pictures()) for run in pictured))  # most have a dark version
     with_pictures = {id(run) for run in pictured}
     differences = _differences(comparison.runs)
+    names = _telling(comparison)
     sections = []
     for run in runs:
         pictures = _pictures(run, limit) if id(run) in with_pictures else ""
         body = _body(run, differences.get(id(run), {}), pictures)
-        sections.append(_section(run, comparison.keys, body, unfolded=len(runs) <= _OPEN))
+        keys = names.get(id(run), comparison.keys)
+        sections.append(_section(run, keys, body, unfolded=len(runs) <= _OPEN))
     notes = []
     if len(runs) < len(comparison.runs):
         notes.append(f"{len(runs)} of {count(len(comparison.runs), 'run')} are shown, the best first.")
@@ -54,6 +57,17 @@ def run_sections(comparison: Comparison) -> str:
         notes.append(f"Pictures are shown for the first {_WITH_PICTURES}; the others are beside their runs.")
     note = f'<p class="quiet">{escape(" ".join(notes))}</p>\n' if notes else ""
     return f"<section>\n<h2>Runs</h2>\n{note}{''.join(sections)}</section>"
+
+
+def _telling(comparison: Comparison) -> dict[int, list[str]]:
+    """The settings that tell each complete run from the others of its task, and the data where there are more tasks."""
+    problems = comparison.problems()
+    found: dict[int, list[str]] = {}
+    for groups in problems.values():
+        keys = ["data"] * (len(problems) > 1 and "data" in comparison.keys)
+        keys += [key for key in telling(groups, comparison.keys) if key not in keys]
+        found |= {id(run): keys for group in groups for run in group.runs}
+    return found
 
 
 def _section(run: RunRecord, keys: Sequence[str], body: str, unfolded: bool) -> str:
@@ -114,10 +128,12 @@ def _pictures(run: RunRecord, limit: int) -> str:
         if picture is None:
             figures.append(f'<p class="quiet">{escape(plain(name))} cannot be shown.</p>')
             continue
-        figures.append(
-            f'<figure><img src="{picture.uri}" width="{picture.width}" alt="{caption}" loading="lazy">'
-            f"<figcaption>{caption}</figcaption></figure>"
-        )
+        image = f'<img src="{picture.uri}" width="{picture.width}" alt="{caption}" loading="lazy">'
+        content = run.picture(name, "dark")
+        dark = embed(content, limit) if content else None
+        if dark is not None:
+            image = f'<picture><source srcset="{dark.uri}" media="(prefers-color-scheme: dark)">{image}</picture>'
+        figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     return f'<div class="pictures">{"".join(figures)}</div>\n' if figures else ""
 
 

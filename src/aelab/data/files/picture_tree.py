@@ -99,7 +99,7 @@ def counted(labels: Sequence[str]) -> str:
 
 
 def _others(files: list[str]) -> str:
-    """``2 .txt, 1 .heic (pip install pillow-heif)``."""
+    """``2 .txt, 1 .heic (pip install "aelab[heic]")``."""
     counts = Counter(Path(file).suffix.lower() or "without a suffix" for file in files).most_common()
     fixes = {Path(file).suffix.lower(): fix for file in files if (fix := lacks(file))}
     listed = [f"{n} {suffix}{f' ({fixes[suffix]})' if suffix in fixes else ''}" for suffix, n in counts[:10]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ class ArrowFile:
 
     def __init__(self, path: Path, format: Format) -> None:
         format.only("a Parquet or Arrow file", "missing_values")
+        if find_spec("pyarrow") is None:
+            raise UserError(f'data.path={path}: Parquet and Arrow need pyarrow; run: pip install "aelab[parquet]"')
         self.path = path
         self.missing = format.missing_values
         self.said: list[str] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from aelab.evaluation.images.ink import INK_NAME, inked, pixels_of
 from aelab.evaluation.protocol import Part
 
 GREEN = (46, 160, 67)
@@ -14,17 +15,15 @@ RED = (214, 48, 49)
 
 
 def figure_pixels(draw: Callable[[Any], None], width: float = 5, height: float = 4) -> np.ndarray:
-    """What ``draw(axes)`` puts on Matplotlib axes of that size in inches, ``[height, width, 3]`` uint8."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """What ``draw(axes)`` puts on Matplotlib axes of that size in inches, ``[height, width, 4]`` uint8, on no paper."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    axes = figure.add_subplot()
-    draw(axes)
-    axes.spines[["top", "right"]].set_visible(False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    with inked():
+        figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.spines[["top", "right"]].set_visible(False)
+        return pixels_of(figure)
 
 
 def scatter(axes: Any, points: np.ndarray, labels: np.ndarray | None, name: str) -> None:
@@ -40,22 +39,28 @@ def scatter(axes: Any, points: np.ndarray, labels: np.ndarray | None, name: str)
 
 def lookup_sheet(queries: Part, known: Part, found: np.ndarray, shape: tuple[int, ...], size: int = 56) -> np.ndarray:
     """A row for each query: it, then the examples ``found`` ``[Q, k]`` (rows of ``known``) in a frame, green where
-    the label is the query's and red where not. Each picture is enlarged to about ``size`` pixels."""
+    the label is the query's and red where not. Each picture is enlarged to about ``size`` pixels;
+    ``[height, width, 4]`` uint8, on no paper."""
     assert queries.labels is not None and known.labels is not None
     grow = max(1, size // shape[-1])
     line = 3
     height = shape[1] * grow + 2 * line
     width = shape[2] * grow + 2 * line
-    sheet = np.full((len(found) * height, (found.shape[1] + 1) * width + size // 4, 3), 255, np.uint8)
+    sheet = np.zeros((len(found) * height, (found.shape[1] + 1) * width + size // 4, 4), np.uint8)
     for row, (x, label, rows) in enumerate(zip(queries.x, queries.labels, found, strict=True)):
-        cells = [(x, (255, 255, 255)), *((known.x[i], GREEN if known.labels[i] == label else RED) for i in rows)]
+        cells = [(x, (0, 0, 0, 0)), *((known.x[i], _frame(known.labels[i] == label)) for i in rows)]
         for column, (values, colour) in enumerate(cells):
             left = column * width + (size // 4 if column else 0)
             top = row * height
             sheet[top : top + height, left : left + width] = colour
             pixels = np.repeat(np.repeat(to_pixels(values, shape), grow, 0), grow, 1)
-            sheet[top + line : top + height - line, left + line : left + width - line] = pixels
+            sheet[top + line : top + height - line, left + line : left + width - line, :3] = pixels
+            sheet[top + line : top + height - line, left + line : left + width - line, 3] = 255
     return sheet
+
+
+def _frame(good: bool) -> tuple[int, int, int, int]:
+    return (*(GREEN if good else RED), 255)
 
 
 def framed_rows(
@@ -68,15 +73,15 @@ def framed_rows(
     height = shape[1] * grow + 2 * line
     width = shape[2] * grow + 2 * line
     block = 2 * height + 8
-    sheet = np.full((len(rows) * block, max(map(len, rows.values())) * width, 3), 255, np.uint8)
+    sheet = np.zeros((len(rows) * block, max(map(len, rows.values())) * width, 4), np.uint8)
     for number, chosen in enumerate(rows.values()):
         for column, row in enumerate(chosen):
             for below, values in enumerate((x[row], again[row])):
                 top = number * block + below * height
                 left = column * width
-                sheet[top : top + height, left : left + width] = RED if marked[row] else GREEN
+                sheet[top : top + height, left : left + width] = _frame(not marked[row])
                 pixels = np.repeat(np.repeat(to_pixels(values, shape), grow, 0), grow, 1)
-                sheet[top + line : top + height - line, left + line : left + width - line] = pixels
+                sheet[top + line : top + height - line, left + line : left + width - line, :3] = pixels
 
     def draw(axes: Any) -> None:
         axes.imshow(sheet, interpolation="nearest")
@@ -98,7 +103,7 @@ def histogram(axes: Any, scores: np.ndarray, marked: np.ndarray, threshold: floa
     for label, kind, colour in kinds:
         weights = np.full(int(kind.sum()), 1 / kind.sum())
         axes.hist(scores[kind].clip(edges[0], edges[-1]), edges, weights=weights, color=colour, alpha=0.6, label=label)
-    axes.axvline(threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
+    axes.axvline(threshold, color=INK_NAME, linestyle="--", linewidth=1, label="threshold")
     axes.set(xlabel=f"score: {name}", ylabel="share of the test examples", xscale="log" if spread else "linear")
     axes.legend(frameon=False)
 

@@ -45,6 +45,7 @@ class Autoencoder(Learner):
     varying: tuple[str, ...] = ("weight",)  # hyperparameters that may be tensors of length K
     unused: tuple[str, ...] = ("weight",)  # settings that a variant without a penalty takes and makes no use of
     differentiable = True  # whether the code moves with the input, so that it has a Jacobian; a discrete one jumps
+    quantized = False  # whether codes are made of codewords
     paddable = True  # whether codes of several sizes may share a stack, zeros making up the difference
     draws_targets = False  # whether training draws 0 or 1 anew from values between (data.binarize=dynamic)
     players = 1  # that learn against one another; the gradients of two are those of no single loss

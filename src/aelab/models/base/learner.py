@@ -13,17 +13,12 @@ from torch import Tensor
 
 from aelab.errors import DivergedError, UserError
 from aelab.models.base.metrics import ReconstructionMetrics, StepMeans, with_penalty
+from aelab.models.base.processes import process_rank
 from aelab.objectives.randomness import NOISE, Generators, generators_of, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
 RANK_STRIDE = 7919  # between the noise seeds of the processes of one run, whose noise must not be the same
 NEVER = 10**9
-
-
-def process_rank() -> int:
-    """Which of the processes that train one model this is; 0 where it is alone."""
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_rank() if distributed else 0
 
 
 class Encoding(NamedTuple):

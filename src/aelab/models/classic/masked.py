@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.models.base.autoencoder import Autoencoder, Forward
 from aelab.models.base.learner import Encoding
+from aelab.objectives.masks import Masks
 from aelab.objectives.randomness import Generators, fixed_uniform, uniform
 
 
@@ -26,43 +26,18 @@ class MaskedAutoencoder(Autoencoder):
 
     def __init__(self, *args: Any, share: float = 0.5, patch: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not 0 < share < 1:
-            raise UserError(f"model.share={share}: must be between 0 and 1")
         if not hasattr(self.error, "values"):
             raise UserError(f"model=masked error={self.error.name}: the error of single values is not known")
-        self.places = self._places(patch)  # which of the things that are hidden together each value belongs to
-        self.count = int(self.places.max()) + 1
-        if self.count < 2:
-            what = "examples of one value" if patch is None else f"model.patch={patch}: one patch covers the picture"
-            raise UserError(f"{what}: nothing would be seen; use {'more values' if patch is None else 'a smaller one'}")
-        self.hidden = min(max(round(share * self.count), 1), self.count - 1)
-
-    def _places(self, patch: int | None) -> Tensor:
-        shape = self.network.shape
-        if patch is None:
-            return torch.arange(self.network.input_size)
-        if patch < 1 or len(shape) != 3:
-            raise UserError(
-                f"model.patch={patch}: a number of pixels, of pictures [channels, height, width], and an example has "
-                f"shape {list(shape)}; use model.patch=null"
-            )
-        rows, columns = (torch.arange(size) // patch for size in shape[1:])
-        return (rows[:, None] * (int(columns.max()) + 1) + columns).expand(shape).flatten()
+        self.masks = Masks(self.network.shape, share, patch)
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
-        return self._infer(x, self._mask(uniform(self._room(x), generator))) if self.training else super().infer(x)
+        return self._infer(x, self.masks(uniform(self._room(x), generator))) if self.training else super().infer(x)
 
     def _infer(self, x: Tensor, mask: Tensor) -> Encoding:
         return Encoding(super().infer(x.masked_fill(mask, 0)).code, {"hidden": mask})
 
     def _room(self, x: Tensor) -> Tensor:
-        return next(self.parameters()).new_empty(*x.shape[:-1], self.count)
-
-    def _mask(self, draws: Tensor) -> Tensor:
-        """What is hidden ``[..., B, D]`` by uniform draws ``[..., B, count]``: where these are lowest."""
-        chosen = torch.zeros_like(draws, dtype=torch.bool)
-        chosen.scatter_(-1, draws.argsort(-1)[..., : self.hidden], True)
-        return chosen[..., self.places.to(draws.device)]
+        return next(self.parameters()).new_empty(*x.shape[:-1], self.masks.count)
 
     def cost(self, forward: Forward) -> Tensor:
         mask = forward.encoding.parts.get("hidden")
@@ -74,7 +49,7 @@ class MaskedAutoencoder(Autoencoder):
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         if self.training:
             return {}
-        encoding = self._infer(forward.x, self._mask(fixed_uniform(self._room(forward.x))))
+        encoding = self._infer(forward.x, self.masks(fixed_uniform(self._room(forward.x))))
         again = forward._replace(encoding=encoding, output=self.output(encoding.code))
         return {"masked_error": self.cost(again).mean(-1)}
 

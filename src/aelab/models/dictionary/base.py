@@ -11,6 +11,7 @@ from aelab.errors import UserError
 from aelab.models.base.autoencoder import Autoencoder, Forward
 from aelab.models.base.learner import Encoding
 from aelab.objectives.randomness import Generators
+from aelab.objectives.waiting import none_for_sure
 
 
 class DictionaryAutoencoder(Autoencoder):
@@ -121,7 +122,7 @@ class DictionaryAutoencoder(Autoencoder):
     def auxiliary(self, x: Tensor, z: Tensor, output: Tensor) -> Tensor:
         """The error of ``output`` (held fixed) plus what dead units add, ``[...]``; 0 where no unit is dead."""
         dead = self.dead_units()
-        if not self.auxiliary_weight or not dead.any():
+        if not self.auxiliary_weight or none_for_sure(dead):
             return output.new_zeros(z.shape[:-2])
         values, index = z.masked_fill(~dead.unsqueeze(-2), -torch.inf).topk(self.auxiliary_k, dim=-1)
         revived = torch.zeros_like(z).scatter(-1, index, values.relu())
@@ -135,7 +136,7 @@ class DictionaryAutoencoder(Autoencoder):
 
     def observe(self, encoding: Encoding) -> None:
         code = encoding.code
-        seen = self.across(torch.tensor(code.shape[-2], device=code.device), "sum")
+        seen = self.across(torch.full((), code.shape[-2], device=code.device), "sum")
         active = self.across((code != 0).any(-2).float(), "max").bool()
         self.idle.add_(seen).mul_(~active)
         if self.k is not None and self.log_factor is not None:

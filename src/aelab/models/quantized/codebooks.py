@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from aelab.errors import UserError
-from aelab.models.base.learner import process_rank
+from aelab.models.base.processes import process_count, process_rank
 from aelab.objectives.quantization import nearest, taken
+from aelab.objectives.waiting import none_for_sure
 
 SMALL = 1e-5  # of a count that is smoothed, so that an unused codeword stays finite
 MOST_VECTORS = 10_000  # from which codewords start
@@ -44,6 +46,13 @@ class Codebooks(nn.Module):
 
     def __init__(self, shape: tuple[int, int, int], learned: bool, decay: float, dead_after: int) -> None:
         super().__init__()
+        for key, value in (("stages", shape[0]), ("entries", shape[1])):
+            if value < 1:
+                raise UserError(f"model.{key}={value}: must be at least 1")
+        if not 0 <= decay < 1:
+            raise UserError(f"model.decay={decay}: must be at least 0 and below 1")
+        if dead_after < 0:
+            raise UserError(f"model.dead_after={dead_after}: must be a number of examples, or 0 for never")
         self.learned = learned
         self.decay = decay
         self.dead_after = dead_after
@@ -62,7 +71,9 @@ class Codebooks(nn.Module):
         ``indices``: ``[..., N, S]``, where they are known.
         """
         found = []
-        for stage, codewords in enumerate(self.codewords.unbind(-3)):
+        # a revival writes in place before the gradient is taken
+        every = self.codewords.clone() if self.learned else self.codewords
+        for stage, codewords in enumerate(every.unbind(-3)):
             index = nearest(vectors.detach(), codewords.detach()) if indices is None else indices[..., stage]
             chosen = taken(codewords, index)
             found.append((vectors, chosen, index))
@@ -90,7 +101,8 @@ class Codebooks(nn.Module):
     @torch.no_grad()
     def observe(self, quantized: Quantized, examples: int, across: Across) -> None:
         """Take a batch's vectors, of so many examples, into the averages, and revive codewords that are not used."""
-        one = torch.nn.functional.one_hot(quantized.indices, self.codewords.shape[-2]).to(quantized.left)
+        numbers = torch.arange(self.codewords.shape[-2], device=quantized.indices.device)
+        one = (quantized.indices.unsqueeze(-1) == numbers).to(quantized.left)
         one = one.transpose(-3, -2)  # [..., S, N, C]
         counts = across(one.sum(-2), "sum")
         if not self.learned:
@@ -100,28 +112,40 @@ class Codebooks(nn.Module):
             total = self.counts.sum(-1, keepdim=True)
             smooth = (self.counts + SMALL) / (total + counts.shape[-1] * SMALL) * total
             self.codewords.copy_(self.sums / smooth.unsqueeze(-1))
-        seen = across(torch.tensor(examples, device=counts.device), "sum")
+        seen = across(torch.full((), examples, device=counts.device), "sum")
         self.idle.add_(seen).mul_(counts == 0)
         if self.dead_after:
             self._revive(quantized, across)
 
     def _revive(self, quantized: Quantized, across: Across) -> None:
-        """Codewords unused for long become this batch's worst-quantised vectors, the same in all processes."""
+        """Codewords unused for long become the batch's worst-quantised vectors, of all processes."""
         dead = self.idle >= self.dead_after
-        if not dead.any():
+        if none_for_sure(dead):
             return
         wrong = (quantized.left - quantized.chosen).square().sum(-1).mT  # [..., S, N]
-        worst = wrong.topk(min(wrong.shape[-1], dead.shape[-1])).indices
-        vectors = torch.take_along_dim(quantized.left.transpose(-3, -2), worst.unsqueeze(-1), -2)
-        vectors = across(vectors * (process_rank() == 0), "sum")
-        place = dead.cumsum(-1) - 1
-        dead = dead & (place < worst.shape[-1])
-        revived = torch.take_along_dim(vectors, place.clamp(0, worst.shape[-1] - 1).unsqueeze(-1), -2)
+        entries = dead.shape[-1]
+        worst = wrong.topk(min(wrong.shape[-1], entries))
+        vectors = torch.take_along_dim(quantized.left.transpose(-3, -2), worst.indices.unsqueeze(-1), -2)
+        missing = entries - worst.indices.shape[-1]
+        distances = _of_all(pad(worst.values, (0, missing), value=-1.0), -1, across)
+        vectors = _of_all(pad(vectors, (0, 0, 0, missing)), -2, across)
+        worst = distances.topk(entries)
+        place = (dead.cumsum(-1) - 1).clamp(min=0)
+        dead = dead & (worst.values.gather(-1, place) >= 0)
+        order = worst.indices.gather(-1, place)
+        revived = torch.take_along_dim(vectors, order.unsqueeze(-1), -2)
         self.codewords.copy_(torch.where(dead.unsqueeze(-1), revived, self.codewords))
         self.idle.mul_(~dead)
         if not self.learned:
             self.sums.copy_(torch.where(dead.unsqueeze(-1), revived, self.sums))
             self.counts.masked_fill_(dead, 1.0)
+
+
+def _of_all(value: Tensor, axis: int, across: Across) -> Tensor:
+    """What every process has, one behind the other along an axis, counted from behind."""
+    every = value.new_zeros((process_count(), *value.shape))
+    every[process_rank()] = value
+    return across(every, "sum").movedim(0, axis - 1).flatten(axis - 1, axis)
 
 
 def _means(vectors: Tensor, count: int, seed: int) -> Tensor:

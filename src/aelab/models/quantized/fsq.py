@@ -14,6 +14,7 @@ from aelab.models.base.learner import Encoding
 from aelab.models.quantized.quantized import QuantizedCode
 from aelab.objectives.quantization import levels as to_levels
 from aelab.objectives.randomness import Generators
+from aelab.objectives.waiting import constants
 
 
 class ScalarQuantizedAutoencoder(QuantizedCode):
@@ -28,22 +29,18 @@ class ScalarQuantizedAutoencoder(QuantizedCode):
     def __init__(self, *args: Any, levels: Sequence[int] = (8, 5, 5, 5), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         levels = list(levels)
-        code_size = self.network.code_size
         if not levels or min(levels) < 2:
             raise UserError(f"model.levels={levels}: must be one number of 2 or more for each value of a group")
-        if code_size % len(levels):
-            raise UserError(
-                f"model.levels={levels} network.code_size={code_size}: a code is whole groups of {len(levels)} values; "
-                f"use network.code_size={-(-code_size // len(levels)) * len(levels)}, or fewer levels"
-            )
-        self.levels = levels * (code_size // len(levels))
+        self._check_groups(f"model.levels={levels}", len(levels), "fewer levels")
+        self.words = 1, self.network.code_size // len(levels)
+        self.levels = levels * self.words[1]
         self.group = len(levels)
         self.entries = math.prod(levels)
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         found = to_levels(self.network.encode(x), self.levels)
-        halves = torch.tensor([level // 2 for level in self.levels], device=x.device)
+        halves = constants([level // 2 for level in self.levels], torch.int64, x.device)
         digits = (found.detach() + halves).long().unflatten(-1, (-1, self.group))
         places = [math.prod(self.levels[:place]) for place in range(self.group)]
-        indices = (digits * torch.tensor(places, device=x.device)).sum(-1).unsqueeze(-2)
+        indices = (digits * constants(places, torch.int64, x.device)).sum(-1).unsqueeze(-2)
         return Encoding(found / halves, {"indices": indices})

@@ -13,7 +13,7 @@ from aelab.models.base.autoencoder import Autoencoder, Forward
 
 class QuantizedCode(Autoencoder):
     """Codes in groups of values, each group one of ``entries`` codewords; of a part ``indices``, long
-    ``[..., B, S, G]``: which codeword each of G groups has in each of S codebooks.
+    ``[..., B, S, G]``: which codeword each of G groups has in each of S codebooks. ``words``: S and G.
 
     Metrics of validation and test: ``used``, ``perplexity`` and ``rate`` over the whole part (ReconstructionMetrics).
     """
@@ -21,7 +21,9 @@ class QuantizedCode(Autoencoder):
     unused: tuple[str, ...] = ()
     paddable = False  # padding would be quantised
     differentiable = False
+    quantized = True
     entries: int
+    words: tuple[int, int]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,6 +31,15 @@ class QuantizedCode(Autoencoder):
             raise UserError(
                 f"model.code_activation={self.code_activation_name}: a codeword may have any value; use "
                 "model.code_activation=identity"
+            )
+
+    def _check_groups(self, setting: str, size: int, repair: str) -> None:
+        """UserError where a code is not whole groups of so many values, which ``setting`` asked for."""
+        code_size = self.network.code_size
+        if code_size % size:
+            raise UserError(
+                f"{setting} network.code_size={code_size}: a code is whole groups of {size} values; use "
+                f"network.code_size={-(-code_size // size) * size}, or {repair}"
             )
 
     def indices(self, x: Tensor) -> Tensor:

@@ -38,20 +38,11 @@ class VectorQuantizedAutoencoder(QuantizedCode):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        code_size = self.network.code_size
-        for key, value in (("entries", entries), ("size", size), ("stages", stages)):
-            if value < 1:
-                raise UserError(f"model.{key}={value}: must be at least 1")
-        if code_size % size:
-            raise UserError(
-                f"model.size={size} network.code_size={code_size}: a code is whole groups of {size} values; use "
-                f"network.code_size={-(-code_size // size) * size}, or model.size=1"
-            )
-        if not 0 <= decay < 1:
-            raise UserError(f"model.decay={decay}: must be at least 0 and below 1")
-        if dead_after < 0:
-            raise UserError(f"model.dead_after={dead_after}: must be a number of examples, or 0 for never")
+        if size < 1:
+            raise UserError(f"model.size={size}: must be at least 1")
+        self._check_groups(f"model.size={size}", size, "model.size=1")
         self.entries = entries
+        self.words = stages, self.network.code_size // size
         self.size = size
         self.by_means = start == "kmeans"
         self.codebooks = Codebooks((stages, entries, size), update == "gradient", decay, dead_after)

@@ -24,16 +24,20 @@ def keep_largest(code: Tensor, k: int) -> Tensor:
 class KSparseAutoencoder(Autoencoder):
     """Linear encoder, the k largest values kept (Makhzani & Frey 2013).
 
-    ``k``: values kept. ``alpha``: outside training ``alpha * k`` are kept (1 to 3 in the paper). ``anneal``: share of
-    the epochs over which k falls linearly from the code size to ``k`` in training; 0 keeps k from the start.
+    ``k``: values kept, None for half of the code. ``alpha``: outside training ``alpha * k`` are kept (1 to 3 in the
+    paper). ``anneal``: share of the epochs over which k falls linearly from the code size to ``k`` in training; 0 keeps
+    k from the start.
     ``train/dead_units`` is the share of units that no training example of the epoch used.
     """
 
     used: Tensor
     paddable = False  # k falls from the code size, which padding would change
 
-    def __init__(self, *args: Any, k: int = 4, alpha: float = 1.0, anneal: float = 0.5, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, k: int | None = None, alpha: float = 1.0, anneal: float = 0.5, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        k = max(1, self.network.code_size // 2) if k is None else k
         if not 1 <= k <= self.network.code_size:
             raise UserError(f"model.k={k}: must be between 1 and network.code_size={self.network.code_size}")
         if not 1 <= alpha <= self.network.code_size / k:

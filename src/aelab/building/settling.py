@@ -1,0 +1,67 @@
+"""What a config leaves to the data: the size of the code, the range of the output; and a word about too wide a code."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from omegaconf import DictConfig
+
+from aelab.config.objects import conf_dir, instantiate
+from aelab.config.trust import resolve
+from aelab.data.module import DataModule
+from aelab.data.preprocessing import PIXELS
+from aelab.models import Autoencoder
+
+log = logging.getLogger(__name__)
+WIDEST = 32  # of the codes that are chosen here
+BOUNDED = 256  # values of the smallest pictures whose output is
+
+
+def settle(config: DictConfig, data: DataModule) -> None:
+    """Put what the data decide into ``network.code_size`` and ``network.output_activation`` where they are null; the
+    run's record then has it.
+
+    The code: half of the values of an example, at most 32, since one as wide as a table's columns would copy them. The
+    output: a sigmoid for the squared error of pictures of 256 pixels or more, which lie between 0 and 1, unless the
+    network starts as PCA, which a sigmoid would undo; else it is left as it is. On smaller pictures a sigmoid was worse
+    by validation.
+    """
+    network = config.network
+    if network.get("code_size", 0) is None:
+        network.code_size = default_code_size(math.prod(data.shape))
+    if network.get("output_activation", "") is None:
+        error = instantiate("error", config.error)
+        pixels = data.preprocessing.kind == PIXELS and not data.standardize and math.prod(data.shape) >= BOUNDED
+        bounded = pixels and error.is_squared and not error.logits and config.initialization.name != "pca"
+        network.output_activation = "sigmoid" if bounded else "identity"
+
+
+def default_code_size(values: int) -> int:
+    """Of examples of so many values."""
+    return max(1, min(WIDEST, values // 2))
+
+
+def warn_of_copying(config: DictConfig, data: DataModule) -> None:
+    """A warning where nothing keeps a run from rebuilding every input whole, whatever the input is."""
+    values = math.prod(data.shape)
+    code = config.network.get("code_size")
+    if code is None or code < values or config.corruption.name != "none" or not _is_plain(config):
+        return
+    narrower = default_code_size(values)
+    log.warning(
+        "network.code_size=%d model=%s: no narrower than the %d values of an example of data=%s, and without penalty "
+        "or corruption it can copy its input; %s",
+        code,
+        config.model.name,
+        values,
+        config.data.name,
+        f"use network.code_size={narrower}, or model=denoising" if narrower < values else "use model=denoising",
+    )
+
+
+def _is_plain(config: DictConfig) -> bool:
+    """Whether the variant adds no penalty to the error and takes nothing from the input or the code."""
+    variant = resolve("model", config.model._target_, conf_dir())
+    hooks = ("corrupt", "infer", "penalties", "objective", "cost")
+    return all(getattr(variant, hook, None) is getattr(Autoencoder, hook) for hook in hooks)
