@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 ENTITY = "me"
 CREATED = "2026-01-01T00:00:00Z"
 
@@ -190,7 +192,9 @@ class Backend:
             commands = [{"type": "exit"}]
             if self.trials:
                 values = {key: {"value": value} for key, value in self.trials.pop(0).items()}
-                commands = [{"type": "run", "run_id": f"trial{len(self.trials)}", "args": values, "logs": []}]
+                program = yaml.safe_load(self.sweep_config)["program"]
+                run = {"type": "run", "run_id": f"trial{len(self.trials)}", "program": program, "args": values}
+                commands = [run]
         return {"agentHeartbeat": {"agent": {"id": "A1"}, "commands": json.dumps(commands)}}
 
     def url(self, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 
 from aelab.cli.composing import Composer
 from aelab.cli.grouping import alike, likely_companions, split
-from aelab.cli.jobs import Job, as_task
+from aelab.cli.jobs import Job, as_task, share_cores
 from aelab.config.explain import explain
 from aelab.config.objects import composing
 from aelab.errors import UserError, plain
@@ -44,6 +45,7 @@ class Planned(NamedTuple):
 
 def plan(words: Sequence[str]) -> int:
     """Print it; returns the exit status, 1 where a run would be refused."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as where they are trained (exit_status)
     register_resolver()
     devices.register_resolver()
     try:
@@ -51,6 +53,8 @@ def plan(words: Sequence[str]) -> int:
             raise UserError("plan=true: knows conf/ alone; leave --config-dir and the like out, or start the sweep")
         with composing():
             master, jobs = _jobs([word for word in words if not word.startswith(("-", "plan="))], _is_sweep(words))
+            if (workers := master.hydra.launcher.get("n_jobs") or 1) > 1:
+                share_cores(workers)  # before torch is imported, which reads it then
             runs = [_planned(master, job, composer) for composer in [_composer(master)] for job in jobs]
             _print_runs(runs, len(jobs) > 1)
             _print_costs(master, [run for run in runs if run.state in ORDER[:3]])
@@ -123,7 +127,7 @@ def _print_runs(runs: Sequence[Planned], several: bool) -> None:
     shown = sorted(runs, key=lambda run: ORDER.index(run.state))
     for run in shown[:ROWS]:
         words = run.reason or f"{run.directory}  {' '.join(_differing(run, runs) if several else run.typed)}"
-        print(plain(f"{run.state:<12} {words}"))
+        print(f"{run.state:<12} {plain(words)}")
     if len(shown) > ROWS:
         print(f"… and {len(shown) - ROWS} more")
     counts = Counter(run.state for run in runs)
