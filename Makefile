@@ -25,10 +25,10 @@ setup: $(STAMP)  ## make .venv and install into it
 demo: $(STAMP)  ## train six variants on real digits, compare them, name the report to open
 	$(BIN)/python scripts/train.py -m experiment=demo
 
-test: $(STAMP)  ## the whole suite, less than 8 minutes on 2 cores
+test: $(STAMP)  ## all but the long checks, 10 to 17 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
-test-slow: $(STAMP)  ## the long checks, some 10 minutes on 2 cores, and those that need a GPU where there is one
+test-slow: $(STAMP)  ## the long checks, half an hour and more on 2 cores, and those that need a GPU where there is one
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(slow or gpu) and not slurm and not ray"
 
 test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started, where SLURM is installed

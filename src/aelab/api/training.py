@@ -19,6 +19,7 @@ from aelab.api.program import finished
 from aelab.api.words import words_of
 from aelab.config.objects import apart_from_other_applications
 from aelab.errors import UserError
+from aelab.machines.ranks import is_of_one_model
 
 if TYPE_CHECKING:
     from aelab.trained.run import Run
@@ -40,14 +41,10 @@ def train(overrides: Sequence[str] = (), /, **keys: Any) -> Run:
 
     words = words_of(overrides, keys)
     config = composed(words)
-    directory = _trained_here(config, words) if _is_of_one_process(config) else finished(["train", *words], "run")
+    # several processes Lightning starts by giving the command line again, which a notebook does not have
+    several = is_of_one_model(config.trainer)
+    directory = finished(["train", *words], "run") if several else _trained_here(config, words)
     return load_run(directory)
-
-
-def _is_of_one_process(config: DictConfig) -> bool:
-    """Lightning starts the others by giving the command line again, which a notebook does not have."""
-    trainer = config.trainer
-    return trainer.get("devices") == 1 and trainer.get("num_nodes", 1) == 1 and trainer.get("strategy") == "auto"
 
 
 def _trained_here(config: DictConfig, words: list[str]) -> Path:

@@ -81,8 +81,7 @@ def stays_here() -> bool:
     Processes that torchrun or srun started form a group that outlives one job, and torch's threads, where this
     process has any already, do not outlive a fork.
     """
-    group = "RANK" in os.environ or (int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in os.environ)
-    return group or ("torch" in sys.modules and _threads() > 1)
+    return "RANK" in os.environ or group()[1] > 1 or ("torch" in sys.modules and _threads() > 1)
 
 
 def _threads() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,18 @@ def alike(jobs: Sequence[Job]) -> list[list[Job]]:
         rest = tuple(override for override in job.overrides if not WITHIN.match(override))
         groups.setdefault(rest, []).append(job)
     return list(groups.values())
+
+
+def packed(jobs: Sequence[Job], most: int, gains: Callable[[Job], bool]) -> list[list[Job]]:
+    """Jobs for the processes of a cluster: at most ``most`` that can share a stack and gain by it in one list.
+
+    ``gains``: asked of the first of those that are alike.
+    """
+    found = []
+    for group in alike(jobs):
+        together = most > 1 and len(group) > 1 and gains(group[0])
+        found += split(group, math.ceil(len(group) / most) if together else len(group))
+    return found
 
 
 def split(jobs: Sequence[Job], lists: int) -> list[list[Job]]:

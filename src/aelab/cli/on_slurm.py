@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -11,25 +12,21 @@ from aelab.cli.jobs import Job, told
 from aelab.cli.packs import Packs
 from aelab.machines.worker import Answer, Died, Done
 
-COMMON = (
-    "timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes", "name", "stderr_to_stdout",
-)  # fmt: skip
-"""Parameters that submitit knows for every cluster; the others carry its name."""
-
 
 class OnSlurm:
     """``cluster``: ``slurm`` or ``local``. ``params``: of Hydra's submitit launcher."""
 
     def __init__(self, packs: Packs, cluster: str, params: dict[str, Any]) -> None:
         import submitit
+        from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
 
         self.packs = packs
+        common = {field.name for field in fields(BaseQueueConf)}  # for every cluster; the others carry its name
         params = dict(params)
-        timeouts = {f"{cluster}_max_num_timeout": params.pop("max_num_timeout")} if cluster == "slurm" else {}
+        timeouts = {f"{cluster}_{name}": params.pop(name) for name in ("max_num_timeout",) if name in params}
         self.executor = submitit.AutoExecutor(cluster=cluster, folder=params.pop("submitit_folder"), **timeouts)
-        params.pop("max_num_timeout", None)
         self.executor.update_parameters(
-            **{key if key in COMMON else f"{cluster}_{key}": value for key, value in params.items()}
+            **{key if key in common else f"{cluster}_{key}": value for key, value in params.items()}
         )
 
     def launch(self, sweep: Sequence[Job]) -> list[JobReturn]:

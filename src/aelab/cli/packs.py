@@ -15,7 +15,7 @@ from hydra.core.utils import JobReturn, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from aelab.cli.grouping import alike, split
+from aelab.cli.grouping import packed
 from aelab.cli.jobs import Job, Jobs, returned
 from aelab.errors import UserError
 from aelab.machines.worker import Answer, Died
@@ -50,10 +50,7 @@ class Packs:
     def of(self, jobs: Jobs, sweep: Sequence[Job]) -> list[list[Job]]:
         """Jobs that can share a stack in packs of about equal size, every other alone; those that died before last."""
         sound, died = jobs.sound_and_died(sweep)
-        packs = []
-        for group in alike(sound):
-            together = self.most > 1 and len(group) > 1 and _stacks(jobs, group[0])
-            packs += split(group, math.ceil(len(group) / self.most) if together else len(group))
+        packs = packed(sound, self.most, lambda job: _gains(jobs, job))
         return [*packs, *([job] for job in died)]
 
     def done(self, sweep: Sequence[Job], send: Send) -> list[JobReturn]:
@@ -82,7 +79,7 @@ class Packs:
         return self.jobs().all_done(pack)
 
 
-def _stacks(jobs: Jobs, job: Job) -> bool:
+def _gains(jobs: Jobs, job: Job) -> bool:
     """Whether runs like this one are faster in a stack; where that cannot be told, each is a job of its own."""
     from aelab.fitting.companions import gains
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from omegaconf import DictConfig
 
 from aelab.cli.composing import Composer
-from aelab.cli.grouping import alike, likely_companions, split
+from aelab.cli.grouping import likely_companions, packed
 from aelab.cli.jobs import Job, as_task, share_cores
 from aelab.config.explain import explain
 from aelab.config.objects import composing
@@ -147,7 +146,7 @@ def _print_costs(master: DictConfig, runs: Sequence[Planned]) -> None:
     launcher = master.hydra.runtime.choices.get("hydra/launcher")
     workers = int(master.hydra.launcher.get("n_jobs") or 1)
     costs = []
-    for words, cost in _costs(runs, _packs([run.job for run in runs], master)):
+    for words, cost in _costs(runs, _packs(runs, master)):
         costs.append(cost)
         print(f"{words}: {_seconds(cost.seconds)}, {cost.models} model{'s' * (cost.models != 1)}")
     total, longest = sum(cost.seconds for cost in costs), max(cost.seconds for cost in costs)
@@ -161,11 +160,15 @@ def _print_costs(master: DictConfig, runs: Sequence[Planned]) -> None:
     print("estimated from a few measured steps; reading, testing, pretraining, pictures and evaluations come on top")
 
 
-def _packs(jobs: Sequence[Job], master: DictConfig) -> list[list[Job]]:
+def _packs(runs: Sequence[Planned], master: DictConfig) -> list[list[Job]]:
     """What the launcher gives one process at a time."""
+    from aelab.fitting.companions import gains
+
+    jobs = [run.job for run in runs]
     launcher = master.hydra.launcher
     if most := launcher.get("runs_per_job"):
-        return [part for group in alike(jobs) for part in split(group, math.ceil(len(group) / most))]
+        configs = {run.job: run.config for run in runs}
+        return packed(jobs, most, lambda job: (config := configs[job]) is not None and gains(config))
     return likely_companions(jobs, launcher.get("n_jobs") or 1) if launcher.get("stacked") else [[job] for job in jobs]
 
 
