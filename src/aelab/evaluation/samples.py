@@ -52,7 +52,8 @@ class Samples:
         if len(data.shape) != 3:
             return {}
         rows: dict[str, Any] = {"real": data.test.x} | self._new(coder, data)
-        shown: dict[str, Any] = {name: x[: self.shown].reshape(-1, *data.shape).clip(0, 1) for name, x in rows.items()}
+        columns = min(self.shown, *map(len, rows.values()))
+        shown: dict[str, Any] = {name: x[:columns].reshape(-1, *data.shape).clip(0, 1) for name, x in rows.items()}
         return {"drawn": image_rows(shown, unrated=tuple(shown))}
 
     def _new(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
