@@ -83,6 +83,9 @@ def test_an_agent_trains_what_the_server_asks_for(tmp_path: Path, given: str) ->
         found = {(run["config"]["network"]["code_size"], run["config"]["model"]["name"]) for run in runs}
         assert found == {(3, "denoising"), (5, "undercomplete")} and {run["status"] for run in runs} == {"complete"}
         assert not server.trials
-        for run in runs:
-            assert server.runs[run["run_id"]].summary["val/error"] == run["metrics"]["val/error"]
-            assert server.runs[run["run_id"]].exit_code == 0
+        # an agent gives each run its id; which of ours it is, its name tells
+        by_code = {run["config"]["network"]["code_size"]: run["metrics"]["val/error"] for run in runs}
+        assert set(server.runs) == {"trial0", "trial1"}
+        for trial in server.runs.values():
+            [size] = re.findall(r" code (\d+) ", trial.fields["displayName"])
+            assert trial.summary["val/error"] == by_code.pop(int(size)) and trial.exit_code == 0

@@ -76,7 +76,7 @@ def many(one: Path, folder: Path, count: int) -> None:
         (directory / "pictures").mkdir(parents=True)
         (directory / "manifest.json").write_text(json.dumps(changed, indent=1))
         os.link(one / "metrics.jsonl", directory / "metrics.jsonl")
-        for picture in (one / "pictures").iterdir():
+        for picture in (one / "pictures").glob("*.png"):
             os.link(picture, directory / "pictures" / picture.name)
 
 

@@ -52,7 +52,7 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "devices", _devices()
     yield "wandb", _wandb()
     for name in ("outputs", "data"):
-        yield f"disk {name}"[:10], _disk(Path(name))
+        yield "disk", _disk(Path(name))
     yield "data", _data(Path("data"))
     yield "variables", "  ".join(f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ) or "none"
 
