@@ -85,7 +85,8 @@ def check_output(config: DictConfig, model: Autoencoder, data: DataModule) -> No
         return
     training = model.training
     with torch.no_grad():
-        output = model.eval().output(model.encode(data.examples("train", limit=1).to(next(model.parameters()))))
+        x = data.examples("train", limit=1).to(next(model.parameters()))
+        output = model.eval().output(model.encode(x), x)
     model.train(training)
     limit = None if data.resident else LOOKED_THROUGH  # a single unknown symbol would end the training
     largest = max(int(data.examples(part, limit).max()) for part in PARTS)

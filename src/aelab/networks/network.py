@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from aelab.errors import UserError
+from aelab.objectives.randomness import Generators
 
 
 class Linearization(NamedTuple):
@@ -73,6 +74,11 @@ class Network(nn.Module):
 
     def decode(self, code: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def decode_towards(self, code: Tensor, target: Tensor, generator: Generators = None) -> Tensor:
+        """The decoder's output where it may be told of the ``target`` ``[..., B, D]`` what came before each value: what
+        is trained and measured. ``decode``, where the decoder makes no use of that."""
+        return self.decode(code)
 
     def code_weights(self) -> Tensor | None:
         """The weights that leave the code, ``[..., width, code_size]``: a column for each code unit; or None."""
