@@ -71,7 +71,12 @@ def check_event(config: DictConfig, network: Network, error: Error) -> None:
 
 
 def check_noise(config: DictConfig, error: Error, corruption: Any) -> None:
-    """UserError where noise of numbers would be added to symbols."""
+    """UserError where noise of numbers would be added to symbols, or that of symbols to numbers."""
+    if error.kind != "symbols" and getattr(corruption, "kind", error.kind) == "symbols":
+        raise UserError(
+            f"error={error.name} corruption={config.corruption.name}: moves symbols, and the data are {error.kind}; "
+            "use corruption=masking or corruption=gaussian"
+        )
     if error.kind == "symbols" and getattr(corruption, "std", None) is not None:
         raise UserError(
             f"error={error.name} corruption={config.corruption.name}: a symbol plus noise is no symbol; use "

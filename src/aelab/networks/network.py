@@ -69,6 +69,10 @@ class Network(nn.Module):
         """The code ``[..., B, code_size]`` of inputs x whose features are known already."""
         return self.encode(x)
 
+    def cut(self, x: Tensor) -> Tensor:
+        """Of a batch ``[..., B, D]`` what takes part in training: of sequences no more than the longest has."""
+        return x
+
     def encode(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 

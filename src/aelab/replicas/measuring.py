@@ -55,9 +55,9 @@ def measure(
     """Decompose the error of each group of replicas (their indices) on ``batches`` ``[B, D]``, in one pass.
 
     ``predict``: outputs ``[K, B, D]`` of all K replicas for inputs and their targets, as ``predictions`` gives them.
-    ``keep``: per replica, False for one that diverged. ``data_sets``: of each group's members, where its plan is nested.
-    ``corruption``: show the replicas inputs corrupted by it, the same noise for all of them (common random numbers);
-    the target stays clean.
+    ``keep``: per replica, False for one that diverged. ``data_sets``: of each group's members, where its plan is
+    nested. ``corruption``: show the replicas inputs corrupted by it, the same noise for all of them (common random
+    numbers); the target stays clean.
     """
     decomposers = [
         Decomposer(error, len(group), sets, [keep[k] for k in group])

@@ -78,6 +78,7 @@ class Autoencoder(Learner):
     def objective(self, x: Tensor, generator: Generators = None) -> LossTerms:
         if self.draws_targets and self.training:
             x = (uniform(x, generator) < x).to(x)
+        x = self.network.cut(x)
         seen = self.corrupt(x, generator)
         encoding = self.infer(seen, generator)
         forward = Forward(x, seen, encoding, self.output(encoding.code, x, generator))
@@ -149,6 +150,7 @@ class Autoencoder(Learner):
         return loss
 
     def evaluate(self, x: Tensor) -> EvaluationTerms:
+        x = self.network.cut(x)
         encoding = self.infer(x)
         forward = Forward(x, x, encoding, self.output(encoding.code, x))
         error = self.cost(forward)
