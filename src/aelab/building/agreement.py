@@ -80,7 +80,7 @@ def check_noise(config: DictConfig, error: Error, corruption: Any) -> None:
     if error.kind == "symbols" and getattr(corruption, "std", None) is not None:
         raise UserError(
             f"error={error.name} corruption={config.corruption.name}: a symbol plus noise is no symbol; use "
-            "corruption=masking or corruption=none"
+            "corruption=tokens or corruption=none"
         )
 
 
@@ -110,6 +110,7 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
     network = f"network={config.network.name}"
     without = {
         "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
+        "texts": not symbols and f"error={model.error.name}: asks for texts, and these are numbers",
         "filters": model.network.filters() is None and f"{network}: draws the first layer, and this one has no filters",
         "likelihood": not model.has_likelihood
         and f"model={config.model.name} error={model.error.name}: asks for log p(x), and the error is no likelihood of "
