@@ -33,6 +33,7 @@ EXTRAS = {
     "optuna": "optuna",
     "skimage": "images",
     "pillow_heif": "heic",
+    "rdkit": "molecules",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",

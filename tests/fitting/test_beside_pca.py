@@ -81,12 +81,12 @@ def test_replicas_of_the_same_rows_share_it(tmp_path: Path) -> None:
     linear = ReplicaPCA.of(Replication(config, tmp_path), SquaredError())
     assert linear is not None and len(linear.fitted) == 1
     x = torch.rand(5, 64)
-    outputs = linear.predict(3)(x)
+    outputs = linear.predict(3)(x, x)
     assert outputs.shape == (3, 5, 64) and (outputs == outputs[0]).all()
     nested = compose_tiny(tmp_path, "replicas=nested", "replicas.data_sets=3", "replicas.initializations=2")
     linear = ReplicaPCA.of(Replication(nested, tmp_path), SquaredError())
     assert linear is not None and len(linear.fitted) == 3
-    outputs = linear.predict(3)(x)
+    outputs = linear.predict(3)(x, x)
     assert (outputs[0] == outputs[1]).all() and not (outputs[1] == outputs[2]).all()
 
 
@@ -99,7 +99,7 @@ def test_fresh_replicas_have_that_of_their_fresh_rows(tmp_path: Path) -> None:
     fresh = replication.data.values["fresh"].double().numpy().reshape(3, -1, 6)
     test = replication.data.examples("test").double()
     expected = np.stack([rebuilt(rows, test.numpy(), 2) for rows in fresh])
-    assert_allclose(linear.predict(2)(test), expected, atol=1e-6)
+    assert_allclose(linear.predict(2)(test, test), expected, atol=1e-6)
 
 
 def test_a_single_model_s_error_has_an_interval(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def choices(group: str) -> list[str]:
 
 
 VARIANTS = choices("model")
-CORRUPTIONS = choices("corruption")
+CORRUPTIONS = [name for name in choices("corruption") if name != "tokens"]  # of numbers
 SHAPE = (1, 8, 8)
 SIZES = ("network.code_size=12", "network.hidden=[16]")  # room for a k of 8
 NETWORKS: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -71,11 +72,16 @@ def check_event(config: DictConfig, network: Network, error: Error) -> None:
 
 
 def check_noise(config: DictConfig, error: Error, corruption: Any) -> None:
-    """UserError where noise of numbers would be added to symbols."""
+    """UserError where noise of numbers would be added to symbols, or that of symbols to numbers."""
+    if error.kind != "symbols" and getattr(corruption, "kind", error.kind) == "symbols":
+        raise UserError(
+            f"error={error.name} corruption={config.corruption.name}: moves symbols, and the data are {error.kind}; "
+            "use corruption=masking or corruption=gaussian"
+        )
     if error.kind == "symbols" and getattr(corruption, "std", None) is not None:
         raise UserError(
             f"error={error.name} corruption={config.corruption.name}: a symbol plus noise is no symbol; use "
-            "corruption=masking or corruption=none"
+            "corruption=tokens or corruption=none"
         )
 
 
@@ -85,7 +91,8 @@ def check_output(config: DictConfig, model: Autoencoder, data: DataModule) -> No
         return
     training = model.training
     with torch.no_grad():
-        output = model.eval().output(model.encode(data.examples("train", limit=1).to(next(model.parameters()))))
+        x = data.examples("train", limit=1).to(next(model.parameters()))
+        output = model.eval().output(model.encode(x), x)
     model.train(training)
     limit = None if data.resident else LOOKED_THROUGH  # a single unknown symbol would end the training
     largest = max(int(data.examples(part, limit).max()) for part in PARTS)
@@ -98,12 +105,16 @@ def check_output(config: DictConfig, model: Autoencoder, data: DataModule) -> No
         )
 
 
-def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, model: Autoencoder) -> None:
-    """UserError for the first evaluation, by name, that a model cannot answer whatever it learns."""
+def check_questions(
+    questions: Mapping[str, Evaluation], config: DictConfig, model: Autoencoder, data: DataModule | None = None
+) -> None:
+    """UserError for the first evaluation, by name, that a model cannot answer whatever it learns, or that ``data`` have
+    not the texts for."""
     symbols = model.error.kind == "symbols"
     network = f"network={config.network.name}"
     without = {
         "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
+        "texts": not symbols and f"error={model.error.name}: asks for texts, and these are numbers",
         "filters": model.network.filters() is None and f"{network}: draws the first layer, and this one has no filters",
         "likelihood": not model.has_likelihood
         and f"model={config.model.name} error={model.error.name}: asks for log p(x), and the error is no likelihood of "
@@ -117,6 +128,12 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
             raise UserError(
                 f"evaluation={name} {lack}; leave it out, or ask what a code answers alone, like evaluation=code_health"
             )
+        if data is not None and hasattr(question, "check_texts"):
+            vocabulary = data.preprocessing.vocabulary
+            for part in PARTS:
+                rows = np.asarray(data.origin(part)["row"])
+                texts = vocabulary.texts(data.values[part].cpu().numpy()) if vocabulary else None
+                question.check_texts(data.name, part, texts, rows)
 
 
 def _errors_of(event: int) -> str:

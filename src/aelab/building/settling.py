@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 from aelab.config.objects import conf_dir, instantiate
 from aelab.config.trust import resolve
 from aelab.data.module import DataModule
-from aelab.data.preprocessing import PIXELS
+from aelab.data.preprocessing import PIXELS, SYMBOLS
 from aelab.models import Autoencoder
+from aelab.objectives.symbols import PADDING
 
 log = logging.getLogger(__name__)
 WIDEST = 32  # of the codes that are chosen here
@@ -19,8 +20,8 @@ BOUNDED = 256  # values of the smallest pictures whose output is
 
 
 def settle(config: DictConfig, data: DataModule) -> None:
-    """Put what the data decide into ``network.code_size`` and ``network.output_activation`` where they are null; the
-    run's record then has it.
+    """Put what the data decide into ``network.code_size``, ``network.output_activation``, and of texts
+    ``network.symbols`` and ``error.padding``, where they are null; the run's record then has it.
 
     The code: half of the values of an example, at most 32, since one as wide as a table's columns would copy them. The
     output: a sigmoid for the squared error of pictures of 256 pixels or more, which lie between 0 and 1, unless the
@@ -28,6 +29,11 @@ def settle(config: DictConfig, data: DataModule) -> None:
     by validation.
     """
     network = config.network
+    vocabulary = data.preprocessing.vocabulary
+    if vocabulary is not None and network.get("symbols", 0) is None:
+        network.symbols = len(vocabulary)
+    if vocabulary is not None and config.error.get("padding", 0) is None:
+        config.error.padding = PADDING
     if network.get("code_size", 0) is None:
         network.code_size = default_code_size(math.prod(data.shape))
     if network.get("output_activation", "") is None:
@@ -46,7 +52,8 @@ def warn_of_copying(config: DictConfig, data: DataModule) -> None:
     """A warning where nothing keeps a run from rebuilding every input whole, whatever the input is."""
     values = math.prod(data.shape)
     code = config.network.get("code_size")
-    if code is None or code < values or config.corruption.name != "none" or not _is_plain(config):
+    symbols = data.preprocessing.kind == SYMBOLS  # a value of a code tells many of them apart
+    if code is None or code < values or symbols or config.corruption.name != "none" or not _is_plain(config):
         return
     narrower = default_code_size(values)
     log.warning(

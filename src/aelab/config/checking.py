@@ -30,7 +30,7 @@ GIVEN = {  # arguments that aelab itself hands over
         "inference_mode", "barebones",
     ),
 }  # fmt: skip
-FROM_DATA = {"network": ("code_size",)}  # keys that the data decide where they are null
+FROM_DATA = {"network": ("code_size", "symbols")}  # keys that the data decide where they are null
 OWN = {"trainer": ("steps_per_execution",)}  # keys of a group that its class does not take
 NOTES = ("paper",)  # keys of a recipe that say something about it
 

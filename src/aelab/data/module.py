@@ -14,11 +14,11 @@ from torch import Tensor
 
 from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import Pieces, tensors_of
-from aelab.data.batches.splits import fingerprint, split_rows
+from aelab.data.batches.splits import fingerprint, given_by_groups, split_rows
 from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
-from aelab.data.preprocessing import NUMBERS, SYMBOLS, Preprocessing, unit
+from aelab.data.preprocessing import NUMBERS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.data.stored import stored
 from aelab.errors import UserError
@@ -102,16 +102,16 @@ class DataModule(pl.LightningDataModule):
         source = self.read().check(self.name)
         self.shape = tuple(source.x.shape[1:])
         raw: dict[str, np.ndarray] = {}
-        split = self._split(len(source.x), source.labels, official_test=source.test_x is not None)
+        official = source.test_x is not None
+        how = (self.val_fraction, 0 if official else self.test_fraction, self.split_seed)
+        self.given = self.given if source.groups is None else given_by_groups(source.groups, *how)
+        split = self._split(len(source.x), source.labels, official_test=official)
         for part, some in source.divided(split):
             raw[part] = np.ascontiguousarray(some.x.reshape(len(some.x), -1))
             self.origins[part] = some.origin
             if some.labels is not None:
                 self.labels[part] = some.labels
-        cut = self.binarize == "threshold"
-        self.preprocessing = self.known or Preprocessing(source.declared, source.columns, threshold=cut)
-        if self.preprocessing.kind == SYMBOLS and self.standardize:
-            raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
+        self.preprocessing = self.known or source.preprocessing(self.binarize == "threshold")
         self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = stored(raw.pop(part), self.preprocessing)
@@ -191,7 +191,7 @@ class DataModule(pl.LightningDataModule):
 
     def fingerprint(self, part: str) -> str:
         """16 hex digits that name the content of a part."""
-        return fingerprint(self.values[part].cpu().numpy())
+        return fingerprint(self.values[part].cpu().numpy(), self.preprocessing.digest())
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         first = batch[0] if isinstance(batch, list) else batch

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aelab.data.extent import Extent, extent_of
 from aelab.data.tables.columns import Columns
+from aelab.data.text.vocabulary import Vocabulary
 from aelab.errors import UserError
 
 PIXELS, NUMBERS, SYMBOLS = KINDS = ("pixels", "numbers", "symbols")
@@ -27,6 +28,8 @@ class Preprocessing(nn.Module):
     ``fill``: float64 ``[D]`` that stand for NaN, or None. ``offset``, ``scale``: float64 ``[D]``, or None; values
     become (value - offset) / scale, in double precision, and are rounded to float32 after that only.
 
+    ``vocabulary``: of texts, which symbols stand for; else None.
+
     ``threshold``: what comes out is 1 where it would be above 1/2, else 0.
 
     ``raw``: the type that raw values are rounded to first: float64, but float32 in runs of earlier versions.
@@ -43,6 +46,7 @@ class Preprocessing(nn.Module):
         raw: str = "float64",
         white: int | None = None,
         threshold: bool = False,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         super().__init__()
         if kind not in KINDS:
@@ -52,6 +56,7 @@ class Preprocessing(nn.Module):
         self.raw = raw
         self.white = white
         self.threshold = threshold
+        self.vocabulary = vocabulary
         self.extent: Extent | None = None  # of the training part, where it was measured
         for name in MEASURED:
             self.register_buffer(name, None)
@@ -72,6 +77,8 @@ class Preprocessing(nn.Module):
 
         Raises UserError where a value is missing in all examples.
         """
+        if standardizes and self.kind == SYMBOLS:
+            raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
         wants_fill, wants_scale = fills and self.fill is None, standardizes and self.offset is None
         if not wants_fill and not wants_scale:
             return
@@ -155,6 +162,10 @@ class Preprocessing(nn.Module):
             return False
         return bool((self.offset.abs() > ROUNDING * self.scale).any())
 
+    def digest(self) -> bytes:
+        """What symbols mean, for a fingerprint; nothing of numbers."""
+        return self.vocabulary.digest() if self.vocabulary else b""
+
     # --- in a checkpoint ---
 
     def plain(self) -> dict[str, Any]:
@@ -166,6 +177,8 @@ class Preprocessing(nn.Module):
             found["columns"] = self.columns.plain()
         if self.white is not None:
             found["white"] = self.white
+        if self.vocabulary is not None:
+            found["vocabulary"] = self.vocabulary.plain()
         return found | {
             name: value for name in ("fill", "offset", "scale") if (value := getattr(self, name)) is not None
         }
@@ -179,7 +192,8 @@ class Preprocessing(nn.Module):
         white = plain.get("white")
         if white is not None and not (type(white) is int and 0 < white < 2**16):
             raise ValueError("white of 16 bits is a whole number from 1 to 65535")
-        found = Preprocessing(plain["kind"], columns, plain["raw"], white, plain.get("threshold") is True)
+        vocabulary = Vocabulary.of_plain(plain["vocabulary"]) if "vocabulary" in plain else None
+        found = Preprocessing(plain["kind"], columns, plain["raw"], white, plain.get("threshold") is True, vocabulary)
         for name in MEASURED:
             value = plain.get(name)
             if value is not None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from aelab.data.preprocessing import NUMBERS, PIXELS
+from aelab.data.preprocessing import NUMBERS, PIXELS, Preprocessing
 from aelab.data.tables.columns import Columns
+from aelab.data.text.vocabulary import Vocabulary
 from aelab.errors import UserError
 
 
@@ -25,7 +26,8 @@ class Source:
     ``fill_missing``: NaN in ``x`` is a missing value, to be filled with the mean of the training part.
     ``origin``: what leads back to where an example was read, arrays ``[N]`` by name: its ``row``, counted from 0 as the
     user's file has them; of a table its ``id``; of parts of an .npz the ``array``. Empty: its place in ``x``, or in
-    ``test_x``.
+    ``test_x``. ``vocabulary``: of texts, whose symbols ``x`` counts. ``groups``: ``[N]`` or None; examples of one group
+    go to the same part.
     """
 
     x: np.ndarray
@@ -36,11 +38,17 @@ class Source:
     kind: str | None = None
     columns: Columns | None = None
     origin: Mapping[str, np.ndarray] = field(default_factory=dict)
+    vocabulary: Vocabulary | None = None
+    groups: np.ndarray | None = None
 
     @property
     def declared(self) -> str:
         """``kind``, or what is meant where it is None."""
         return self.kind or (PIXELS if self.x.dtype == np.uint8 and self.x.ndim == 4 else NUMBERS)
+
+    def preprocessing(self, threshold: bool) -> Preprocessing:
+        """What these values go through, as yet unfitted; ``threshold``: they become 0 or 1."""
+        return Preprocessing(self.declared, self.columns, threshold=threshold, vocabulary=self.vocabulary)
 
     def divided(self, split: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Source]]:
         """The parts that have examples, by the rows of each, one after the other; then the official test set."""
@@ -56,6 +64,7 @@ class Source:
             self,
             x=self.x[rows],
             labels=None if self.labels is None else self.labels[rows],
+            groups=None if self.groups is None else self.groups[rows],
             origin={name: values[rows] for name, values in origin.items()},
             test_x=None,
             test_labels=None,

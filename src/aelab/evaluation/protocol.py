@@ -5,7 +5,7 @@ Pure functions of arrays: nothing here knows Lightning, Hydra or W&B.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -39,6 +39,8 @@ class Examples(NamedTuple):
     ``pictures``: for each part, by name, the whole pictures uint8 ``[C, H, W]`` that its examples are patches of; empty
     where they are no patches. ``truth``: arrays that the generator of generated data is made of, by name. ``kind``: of
     the values: ``numbers``, or ``symbols``, of which there are no squares, no PCA and no derivatives.
+    ``spell``: sequences as texts, where they are some; ``rows``: where in the user's file the examples of each part
+    stand, from 0.
     """
 
     train: Part
@@ -50,6 +52,8 @@ class Examples(NamedTuple):
     pictures: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({})
     truth: Mapping[str, np.ndarray] = MappingProxyType({})
     kind: str = "numbers"
+    spell: Callable[[np.ndarray], list[str]] | None = None
+    rows: Mapping[str, np.ndarray] = MappingProxyType({})
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""
@@ -105,7 +109,9 @@ class Evaluation(Protocol):
     figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
     ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
     symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
-    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some).
+    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some), ``texts``
+    (symbols that stand for text). ``check_texts`` is asked of the parts' texts before training, too. With
+    ``of_network`` what stands beside it depends on the run's network.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

@@ -85,7 +85,7 @@ class ReplicaPCA:
     def predict(self, code_size: int) -> Predict:
         """Reconstructions of all replicas from ``code_size`` values: x ``[B, D]`` to ``[K, B, D]``, in float64."""
 
-        def predict(x: Tensor) -> Tensor:
+        def predict(x: Tensor, target: Tensor) -> Tensor:
             outputs = torch.stack([rebuilt(pca, x.cpu(), code_size) for pca in self.fitted])[self.which]
             return outputs.to(x) if x.device.type == "mps" else outputs.to(x.device)  # Apple's has no float64
 

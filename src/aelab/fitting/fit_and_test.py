@@ -13,6 +13,7 @@ from pytorch_lightning.strategies import FSDPStrategy
 from aelab.building.build import count_parameters, monitor_of
 from aelab.config.objects import instantiate
 from aelab.fitting.beside_pca import fitted_pca, pca_test_error
+from aelab.fitting.beside_symbols import symbol_metrics
 from aelab.fitting.contributions import intervals_of_one, of_one
 from aelab.fitting.decomposing import decomposed, decomposition_pictures
 from aelab.fitting.launching import relaunchable
@@ -83,6 +84,8 @@ def _fit_one(
     pca = fitted_pca(data, model.error)
     if pca is not None:
         metrics["test/pca_error"] = pca_test_error(pca, data, model.network.code_size)
+    if not isinstance(trainer.strategy, FSDPStrategy):
+        metrics |= symbol_metrics([model], data)
     if manifest and not isinstance(trainer.strategy, FSDPStrategy):  # whose weights lie in several processes
         contributions = of_one(model.eval(), data, pca)
         if contributions is not None:
@@ -106,6 +109,7 @@ def _fit_replicas(
     trained = time.monotonic()
     replication.save(fitted)
     metrics, contributions, independent = decomposed(replication, fitted)
+    metrics |= symbol_metrics(fitted.models, replication.data)
     write_contributions(directory, [contributions])
     sheets = decomposition_pictures(replication, fitted)
     paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]

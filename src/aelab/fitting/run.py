@@ -185,7 +185,20 @@ def close(manifest: Manifest, status: str, error: BaseException) -> None:
 def _summary(metrics: dict[str, float], is_squared: bool, seconds: float) -> str:
     comparable = is_squared and "test/pca_error" in metrics
     beside = f"  (PCA {metrics['test/pca_error']:.4g}{_parts(metrics, 'test/pca_')})" if comparable else ""
-    return f"test/error {metrics['test/error']:.4g}{_parts(metrics, 'test/')}{beside}  {seconds:.1f} s"
+    return (
+        f"test/error {metrics['test/error']:.4g}{_parts(metrics, 'test/')}{beside}{_of_texts(metrics)}  {seconds:.1f} s"
+    )
+
+
+def _of_texts(metrics: dict[str, float]) -> str:
+    """Beside the error of texts what it has to be held against, and whether the code tells of them at all."""
+    if "test/exact_match" not in metrics:
+        return ""
+    counted = f"(unigram {metrics['test/unigram_error']:.4g}, bigram {metrics['test/bigram_error']:.4g})"
+    told = [f"token error {metrics['test/token_error']:.2%}", f"{metrics['test/exact_match']:.1%} exact"]
+    if "test/active_units" in metrics:
+        told.append(f"KL {metrics['test/rate']:.3g} nats in {metrics['test/active_units']:.3g} active units")
+    return f"  {counted}, {', '.join(told)}"
 
 
 def _parts(metrics: dict[str, float], prefix: str) -> str:

@@ -4,5 +4,19 @@ from aelab.networks.centred_mlp import CentredMLP
 from aelab.networks.conv import Conv
 from aelab.networks.mlp import MLP
 from aelab.networks.network import Linearization, Network
+from aelab.networks.one_hot import OneHotMLP
+from aelab.networks.recurrent import Recurrent
+from aelab.networks.sequence import SequenceNetwork
+from aelab.networks.transformer import Transformer
 
-__all__ = ["MLP", "CentredMLP", "Conv", "Linearization", "Network"]
+__all__ = [
+    "MLP",
+    "CentredMLP",
+    "Conv",
+    "Linearization",
+    "Network",
+    "OneHotMLP",
+    "Recurrent",
+    "SequenceNetwork",
+    "Transformer",
+]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from aelab.errors import UserError
+from aelab.objectives.randomness import Generators
 
 
 class Linearization(NamedTuple):
@@ -68,11 +69,20 @@ class Network(nn.Module):
         """The code ``[..., B, code_size]`` of inputs x whose features are known already."""
         return self.encode(x)
 
+    def cut(self, x: Tensor) -> Tensor:
+        """Of a batch ``[..., B, D]`` what takes part in training: of sequences no more than the longest has."""
+        return x
+
     def encode(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
     def decode(self, code: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def decode_towards(self, code: Tensor, target: Tensor, generator: Generators = None) -> Tensor:
+        """The decoder's output where it may be told of the ``target`` ``[..., B, D]`` what came before each value: what
+        is trained and measured. ``decode``, where the decoder makes no use of that."""
+        return self.decode(code)
 
     def code_weights(self) -> Tensor | None:
         """The weights that leave the code, ``[..., width, code_size]``: a column for each code unit; or None."""

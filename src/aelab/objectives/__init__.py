@@ -6,7 +6,7 @@ give K results.
 
 from typing import Any
 
-from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper
+from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper, TokenNoise
 from aelab.objectives.errors import AbsoluteError, Categorical, CrossEntropy, Error, SquaredError
 from aelab.objectives.likelihoods import Bernoulli, Gaussian, NegativeBinomial, Poisson
 from aelab.objectives.structure import StructuralError
@@ -41,4 +41,5 @@ __all__ = [
     "SaltAndPepper",
     "SquaredError",
     "StructuralError",
+    "TokenNoise",
 ]

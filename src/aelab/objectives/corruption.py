@@ -7,6 +7,7 @@ from torch import Tensor
 
 from aelab.errors import UserError
 from aelab.objectives.randomness import Generators, normal, per_replica, uniform
+from aelab.objectives.symbols import END, PADDING, UNKNOWN
 
 
 def _check_probability(key: str, value: float | Tensor) -> None:
@@ -67,3 +68,38 @@ class SaltAndPepper:
         half = per_replica(self.probability, x) / 2
         x = torch.where(u < half, torch.full_like(x, self.low), x)
         return torch.where(u >= 1 - half, torch.full_like(x, self.high), x)
+
+
+class TokenNoise:
+    """Of the symbols of a sequence some are left out, some hidden, and the rest moves a little (Lample et al. 2018).
+
+    Each is left out with probability ``drop``, or else hidden behind the unknown symbol with probability ``mask``; then
+    the symbols are sorted by ``place + u``, u uniform on [0, shuffle + 1), so that none moves further than ``shuffle``
+    places. What ends a sequence stays its end.
+    """
+
+    varying = ("drop", "mask")
+    kind = "symbols"
+
+    def __init__(self, drop: float | Tensor = 0.1, mask: float | Tensor = 0.0, shuffle: int = 3) -> None:
+        _check_probability("corruption.drop", drop)
+        _check_probability("corruption.mask", mask)
+        if shuffle < 0:
+            raise UserError(f"corruption.shuffle={shuffle}: places that a symbol may move, 0 or more")
+        self.drop = drop
+        self.mask = mask
+        self.shuffle = shuffle
+
+    def __call__(self, x: Tensor, generator: Generators = None) -> Tensor:
+        symbols = x.long()
+        count = x.shape[-1]
+        like = torch.empty(x.shape, device=x.device)  # of one precision, so that draws do not depend on that of symbols
+        free = (symbols != PADDING) & (symbols != END)
+        dropped = free & (uniform(like, generator) < per_replica(self.drop, like))
+        hidden = free & (uniform(like, generator) < per_replica(self.mask, like))
+        symbols = symbols.masked_fill(hidden, UNKNOWN)
+        places = torch.arange(count, device=x.device) + (self.shuffle + 1) * uniform(like, generator)
+        places = torch.where(symbols == END, 2.0 * count + self.shuffle, places)
+        last = 3.0 * count + self.shuffle
+        order = places.masked_fill(dropped | (symbols == PADDING), last).argsort(stable=True, dim=-1)
+        return symbols.masked_fill(dropped, PADDING).gather(-1, order).to(x.dtype)

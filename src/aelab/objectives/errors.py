@@ -31,7 +31,8 @@ class Error(Protocol):
     is a module, and ``sized(shape)`` fits it to examples of a shape.
 
     ``beside``: sums over each example, ``[..., B]``, by name, that metrics beside the error are made of. ``squared``,
-    the squared error, gives ``mse`` and ``fvu``; ``wrong`` and ``symbols``, counts, give ``token_error``.
+    the squared error, gives ``mse`` and ``fvu``; ``wrong`` and ``symbols``, counts, give ``token_error``
+    and ``token_perplexity``.
     """
 
     name: str

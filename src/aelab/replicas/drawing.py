@@ -116,7 +116,7 @@ def drawn_predictions(
         count = 1 if alone else len(model.seed)  # type: ignore[arg-type]
         own: Generators = generators[first] if alone else list(generators[first : first + count])
         encoding = model.infer(x.to(next(model.parameters())))
-        outputs = torch.stack([model.output(model.draw(encoding, own)) for _ in range(draws)])
+        outputs = torch.stack([model.output(model.draw(encoding, own), x) for _ in range(draws)])
         found.append(outputs.unsqueeze(0) if alone else outputs.transpose(0, 1))
         first += count
     return torch.cat(found)

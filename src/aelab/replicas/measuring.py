@@ -19,7 +19,7 @@ from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
 from aelab.replicas.result import Decomposition
 
-Predict = Callable[[Tensor], Tensor]
+Predict = Callable[[Tensor, Tensor], Tensor]  # of inputs and their targets
 Corruption = Callable[[Tensor, torch.Generator], Tensor]
 
 VALUES_AT_A_TIME = 2**22
@@ -27,13 +27,18 @@ VALUES_AT_A_TIME = 2**22
 
 
 @torch.no_grad()
-def predictions(models: Sequence[Autoencoder], x: Tensor) -> Tensor:
+def predictions(models: Sequence[Autoencoder], x: Tensor, target: Tensor | None = None) -> Tensor:
     """Outputs of all replicas for x ``[B, D]``: ``[K, B, D]``, logits for the cross-entropy; of symbols
     ``[K, B, D, V]``.
 
-    ``models``: stacks and lone models, in evaluation mode; their replicas in order.
+    ``target``: what they are to be where that is not x, as of corrupted inputs. ``models``: stacks and lone models, in
+    evaluation mode; their replicas in order.
     """
-    outputs = [model.output(model.encode(x.to(next(model.parameters())))) for model in models]
+    target = x if target is None else target
+    outputs = [
+        model.output(model.encode(x.to(next(model.parameters()))), target.to(next(model.parameters())))
+        for model in models
+    ]
     of_stack = 3 + models[0].error.event
     return torch.cat([output if output.ndim == of_stack else output[None] for output in outputs])
 
@@ -49,9 +54,10 @@ def measure(
 ) -> list[Decomposition]:
     """Decompose the error of each group of replicas (their indices) on ``batches`` ``[B, D]``, in one pass.
 
-    ``predict``: outputs ``[K, B, D]`` of all K replicas, as ``predictions`` gives them. ``keep``: per replica, False
-    for one that diverged. ``data_sets``: of each group's members, where its plan is nested. ``corruption``: show the
-    replicas inputs corrupted by it, the same noise for all of them (common random numbers); the target stays clean.
+    ``predict``: outputs ``[K, B, D]`` of all K replicas for inputs and their targets, as ``predictions`` gives them.
+    ``keep``: per replica, False for one that diverged. ``data_sets``: of each group's members, where its plan is
+    nested. ``corruption``: show the replicas inputs corrupted by it, the same noise for all of them (common random
+    numbers); the target stays clean.
     """
     decomposers = [
         Decomposer(error, len(group), sets, [keep[k] for k in group])
@@ -62,10 +68,10 @@ def measure(
     for x in batches:
         generator = generator or seeded_generator(0, 0, device=x.device)
         seen = corruption(x, generator) if corruption else x
-        values = predict(x[:1]).shape[2:].numel() if error.event else x.shape[1]
+        values = predict(x[:1], x[:1]).shape[2:].numel() if error.event else x.shape[1]
         size = max(1, VALUES_AT_A_TIME // (len(keep) * values))
         for part, target in zip(seen.split(size), x.split(size), strict=True):
-            outputs = predict(part)
+            outputs = predict(part, target)
             for decomposer, index in zip(decomposers, indices, strict=True):
                 decomposer.update(outputs[index.to(outputs.device)], target)
     return [decomposer.result() for decomposer in decomposers]

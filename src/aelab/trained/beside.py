@@ -18,7 +18,10 @@ def scores_beside(
     name: str, question: Evaluation, config: Any, record: Mapping[str, Any], data: Examples, coder: Coder
 ) -> Mapping[str, list[Score]]:
     """By method; measured once for each data, code size and config."""
-    key = json.dumps([name, config, coder.code_size, data.seed, data.kind, record["config"]["data"], record["data"]])
+    network = record["config"]["network"] if getattr(question, "of_network", False) else None
+    key = json.dumps(
+        [name, config, coder.code_size, data.seed, data.kind, record["config"]["data"], record["data"], network]
+    )
     if key not in _known:
         if len(_known) == KEPT:
             del _known[next(iter(_known))]

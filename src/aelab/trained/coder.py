@@ -115,11 +115,22 @@ def examples_of(run: Run) -> Examples:
     grey_levels = all(x.dtype == np.uint8 for some in data.pictures.values() for x in some.values())
     whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own
     kind = "symbols" if data.preprocessing.kind == SYMBOLS else "numbers"
-    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth(), kind)
+    vocabulary = data.preprocessing.vocabulary
+    spell = vocabulary.texts if vocabulary else None
+    rows = {part: _rows(data, part) for part in PARTS} if vocabulary else {}
+    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth(), kind, spell, rows)
+
+
+def _rows(data: DataModule, part: str) -> np.ndarray:
+    return np.asarray(data.origin(part)["row"])[data.chosen(part, _limit(data)).numpy()]
+
+
+def _limit(data: DataModule) -> int:
+    return max(1, VALUES // int(np.prod(data.shape)))
 
 
 def _part(data: DataModule, part: str) -> Part:
-    limit = max(1, VALUES // int(np.prod(data.shape)))
+    limit = _limit(data)
     labels = data.labels.get(part)
     chosen = data.chosen(part, limit).numpy()
     return Part(data.examples(part, limit).cpu().numpy(), None if labels is None else np.asarray(labels)[chosen])

@@ -120,6 +120,11 @@ def export(
 
 
 def _check_part(run: Run, part: str) -> None:
+    if run.preprocessing.vocabulary is not None:
+        raise UserError(
+            f"format=onnx, torch_export: {run.directory} takes and gives texts, which such a file has not; use "
+            "format=codes, or aelab.load_run"
+        )
     if part == "sampler" and run.model.prior is None:
         raise UserError(
             f"which=sampler: the codes of {run.directory} have no prior to draw from; use which=decoder, and draw "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from aelab.errors import UserError
 from aelab.trained.drawn_codes import drawn_codes
 
 if TYPE_CHECKING:
@@ -32,6 +33,24 @@ class Generative:
         """
         run = cast("Run", self)
         return run.decode(drawn_codes(run.model, str(run.directory), count, seed, codes))
+
+    def write(
+        self,
+        code: np.ndarray,
+        temperature: float | None = None,
+        beam: int | None = None,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """Codes ``[N, code_size]`` to texts ``[N]``: the likeliest symbol each time, as ``decode`` does; with a
+        ``temperature`` drawn symbols, or the likeliest of ``beam`` texts that are followed at a time.
+
+        UserError for a run that has no texts, or whose network gives all symbols at once.
+        """
+        run = cast("Run", self)
+        if run.preprocessing.vocabulary is None:
+            raise UserError(f"{run.directory}: trained on no texts; use run.decode(code)")
+        ids = run.coder.write(np.asarray(code, np.float32), temperature, beam, seed)
+        return np.array(run.preprocessing.vocabulary.texts(ids), dtype=object)
 
     def indices(self, x: Values) -> np.ndarray:
         """Which codewords examples have, long ``[N, stages, groups]``; UserError where codes are not quantised."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,18 @@ def as_tensor(x: Any) -> Tensor:
         found = found.astype(np.float64)
     native = found.astype(found.dtype.newbyteorder("="), copy=False)
     return torch.from_numpy(np.require(native, requirements=["C", "W"]))
+
+
+def check_bytes(values: Tensor, white: int | None, directory: Path) -> None:
+    """UserError for pixels that are whole numbers above 1 in a type that does not tell what is white. ``white``: of
+    those in uint16, where that is known."""
+    known = (torch.uint8, torch.bool, *((torch.uint16,) if white else ()))
+    whole = not values.is_floating_point() and values.dtype not in known
+    if whole and values.numel() and (most := values.long().max().item()) > 1:
+        raise UserError(
+            f"{directory}: pixels as {values.dtype} up to {most}, which may mean anything; "
+            "give 0..255 as uint8, x.astype(np.uint8), or floats from 0 to 1"
+        )
 
 
 def only_numbers(X: Any) -> Any:

@@ -13,6 +13,7 @@ from aelab.models import Autoencoder
 from aelab.models.quantized.quantized import QuantizedCode
 from aelab.models.variational.importance import log_weights
 from aelab.models.variational.normal_code import NormalCode
+from aelab.trained.sequence_coder import SequenceCoder
 
 CHUNK = 4096  # examples that are encoded at once
 UNLIKELY = (
@@ -21,7 +22,7 @@ UNLIKELY = (
 )
 
 
-class ModelCoder:
+class ModelCoder(SequenceCoder):
     """A model in evaluation mode as a coder of arrays, which its preprocessing has gone through already.
 
     ``precision``: of the model and of the arrays that it takes.

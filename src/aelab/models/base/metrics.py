@@ -84,7 +84,8 @@ class ReconstructionMetrics:
     """error, what stands beside it, loss and each penalty of one part of the data, in one pass, summed in float64.
 
     Beside the error of numbers stand ``mse``, the squared error of a value, and ``fvu``; beside that of symbols
-    ``token_error``, the share of symbols that are not the likeliest ones.
+    ``token_error``, the share of symbols that are not the likeliest ones, and ``token_perplexity``, exp of the nats
+    that a symbol costs.
     ``fvu`` (fraction of variance unexplained) is the squared error over the total variance of the same
     examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean.
 
@@ -150,6 +151,7 @@ def _compared(beside: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: T
         found["fvu"] = beside["squared"] / variance
     if "wrong" in beside:
         found["token_error"] = beside["wrong"] / beside["symbols"]
+        found["token_perplexity"] = (sums["error"] / beside["symbols"]).exp()
     if "moments" in beside:
         mean, square = (beside["moments"] / count).unbind(-2)
         found["active_units"] = (square - mean.square() > ACTIVE).sum(-1).double()

@@ -50,7 +50,7 @@ class MaskedAutoencoder(Autoencoder):
         if self.training:
             return {}
         encoding = self._infer(forward.x, self.masks(fixed_uniform(self._room(forward.x))))
-        again = forward._replace(encoding=encoding, output=self.output(encoding.code))
+        again = forward._replace(encoding=encoding, output=self.output(encoding.code, forward.x))
         return {"masked_error": self.cost(again).mean(-1)}
 
     def factor(self, name: str, penalty: Tensor) -> float | Tensor:

@@ -47,7 +47,7 @@ class OneClassAutoencoder(Autoencoder):
         self.centre.copy_(torch.where(centre.abs() < self.margin, away, centre))
         self.example.copy_(x.to(self.example).mean(0))
 
-    def output(self, code: Tensor) -> Tensor:
+    def output(self, code: Tensor, target: Tensor | None = None, generator: Generators = None) -> Tensor:
         if self.error.logits:
             return torch.zeros_like(self.network.decode(code))
         return self.example.unsqueeze(-2).expand(*code.shape[:-1], -1)

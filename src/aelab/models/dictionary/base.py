@@ -99,8 +99,8 @@ class DictionaryAutoencoder(Autoencoder):
         """The penalty ``[...]``; None for none."""
         return None
 
-    def output(self, code: Tensor) -> Tensor:
-        return self.network.decode(code / self.column_norms().unsqueeze(-2) if self.unit_norm else code)
+    def output(self, code: Tensor, target: Tensor | None = None, generator: Generators = None) -> Tensor:
+        return super().output(code / self.column_norms().unsqueeze(-2) if self.unit_norm else code, target, generator)
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         z = forward.encoding.parts["preactivation"]
@@ -126,7 +126,7 @@ class DictionaryAutoencoder(Autoencoder):
             return output.new_zeros(z.shape[:-2])
         values, index = z.masked_fill(~dead.unsqueeze(-2), -torch.inf).topk(self.auxiliary_k, dim=-1)
         revived = torch.zeros_like(z).scatter(-1, index, values.relu())
-        added = self.output(revived) - self.output(self._empty_code())
+        added = self.output(revived, x) - self.output(self._empty_code(), x)
         left = self.error(output.detach() + added, x).mean(-1)
         return left * dead.any(-1)
 

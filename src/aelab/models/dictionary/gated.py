@@ -42,7 +42,7 @@ class GatedAutoencoder(DictionaryAutoencoder):
     def _error_of_gates(self, forward: Forward) -> Tensor:
         network = self.network
         with _held([*network.decoder_layers.parameters(), *network.decoder_biases, *self._shared_weights()]):
-            through_gates = self.output(forward.encoding.parts["preactivation"].relu())
+            through_gates = self.output(forward.encoding.parts["preactivation"].relu(), forward.x)
         return self.error(through_gates, forward.x).mean(-1)
 
     def _shared_weights(self) -> list[Tensor]:

@@ -29,7 +29,8 @@ def log_weights(model: NormalCode, x: Tensor, samples: int, seed: int = 0) -> Te
         times = min(count, samples - first)
         parts = {name: part.repeat(times, 1) for name, part in encoding.parts.items()}
         code = model.draw(Encoding(parts["mean"], parts), generator)
-        error = model.error(model.output(code), x.repeat(times, 1))
+        target = x.repeat(times, 1)
+        error = model.error(model.output(code, target), target)
         known = nats(model.error, error.double(), x.shape[-1], model.scale(error, x.shape[-1]))
         assert known is not None
         ratio = normal_log_ratio(code.double(), parts["mean"].double(), parts["log_variance"].double())

@@ -52,7 +52,8 @@ class ImportanceWeightedAutoencoder(NormalCode):
         rest_mean, rest_log_variance = mean[..., count:, :], log_variance[..., count:, :]
         noise = normal(rest_mean, generator) if self.training else fixed_normal(rest_mean, 1)
         codes = torch.cat([first, rest_mean + (0.5 * rest_log_variance).exp() * noise], -2)
-        errors = self.error(self.output(codes), self._repeated(forward.x)).unflatten(-1, (self.samples, count))
+        target = self._repeated(forward.x)
+        errors = self.error(self.output(codes, target, generator), target).unflatten(-1, (self.samples, count))
         rates = normal_log_ratio(codes, mean, log_variance).unflatten(-1, (self.samples, count))
         weight = per_replica(self.weight, errors)
         logs = (-errors / weight - rates).logsumexp(-2) - math.log(self.samples)

@@ -74,7 +74,7 @@ class NormalCode(WarmedUp):
         rate = self.unit_rates(forward.encoding).sum(-1).mean(-1)
         if self.training:
             return {"rate": rate}
-        error = self.cost(forward._replace(output=self.output(self.drawn(forward)))).mean(-1)
+        error = self.cost(forward._replace(output=self.output(self.drawn(forward), forward.x))).mean(-1)
         known = nats(self.error, error, forward.x.shape[-1], self.scale(error, forward.x.shape[-1]))
         bound = {} if known is None else {"elbo": -(known + rate)}
         sampling = error - self.cost(forward).mean(-1)
