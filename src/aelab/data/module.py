@@ -18,6 +18,7 @@ from aelab.data.batches.splits import fingerprint, split_rows
 from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
+from aelab.data.observed import check_observed
 from aelab.data.preprocessing import NUMBERS, SYMBOLS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.data.stored import stored
@@ -109,7 +110,11 @@ class DataModule(pl.LightningDataModule):
             if some.labels is not None:
                 self.labels[part] = some.labels
         cut = self.binarize == "threshold"
-        self.preprocessing = self.known or Preprocessing(source.declared, source.columns, threshold=cut)
+        self.preprocessing = self.known or Preprocessing(
+            source.declared, source.columns, threshold=cut, gaps=source.gaps
+        )
+        if source.gaps:
+            check_observed(raw, self.name, self.origins, source.columns, self.shape)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
             raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
         self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)

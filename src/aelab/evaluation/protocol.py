@@ -27,10 +27,19 @@ class Coder(Protocol):
 
 
 class Part(NamedTuple):
-    """One part of a data set: examples ``x`` ``[N, D]`` as the model sees them, ``labels`` ``[N]`` or None."""
+    """One part of a data set: examples ``x`` ``[N, D]`` as the model sees them, ``labels`` ``[N]`` or None.
+
+    ``observed``: which values are known, bool ``[N, D]``; the others are 0 in ``x``. None: all.
+    """
 
     x: np.ndarray
     labels: np.ndarray | None
+    observed: np.ndarray | None = None
+
+    @property
+    def known(self) -> np.ndarray:
+        """``x`` with NaN where a value is not known."""
+        return self.x if self.observed is None else np.where(self.observed, self.x, np.float32(np.nan))
 
 
 class Examples(NamedTuple):
@@ -105,7 +114,8 @@ class Evaluation(Protocol):
     figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
     ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
     symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
-    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some).
+    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some). ``takes_gaps``: whether it can be
+    asked of data of which some values are not known.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

@@ -122,4 +122,9 @@ def _part(data: DataModule, part: str) -> Part:
     limit = max(1, VALUES // int(np.prod(data.shape)))
     labels = data.labels.get(part)
     chosen = data.chosen(part, limit).numpy()
-    return Part(data.examples(part, limit).cpu().numpy(), None if labels is None else np.asarray(labels)[chosen])
+    x = data.examples(part, limit).cpu().numpy()
+    named = None if labels is None else np.asarray(labels)[chosen]
+    if not data.preprocessing.gaps:
+        return Part(x, named)
+    observed = ~np.isnan(x)
+    return Part(np.where(observed, x, np.float32(0)), named, observed)

@@ -146,7 +146,7 @@ class Run(Generative):
         return squared_errors(values, self.coder.reconstruct(values))
 
     def prepared(self, x: Values) -> Tensor:
-        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled."""
+        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled, or is left out."""
         frame = as_frame(x)
         try:
             values = as_tensor(x) if frame is None else torch.from_numpy(values_of(self, frame))
@@ -172,16 +172,19 @@ class Run(Generative):
         return prepared
 
     def whole(self, x: Values) -> Tensor:
-        """The same, where nothing of it lacks; UserError else, naming the first."""
+        """The same, where nothing of it lacks; UserError else, naming the first. Of a run with ``data.missing=mask``
+        values may lack, but not all of an example."""
         prepared = self.prepared(x)
         odd = ~prepared.isfinite()
+        if self.preprocessing.gaps:
+            odd = prepared.isinf() | prepared.isnan().all(1, keepdim=True)
         if odd.any():
             row, place = odd.nonzero()[0].tolist()
             columns = self.preprocessing.columns
             where = f"value {place}" if columns is None else f"column {columns.names[place]}"
             raise UserError(
                 f"{self.directory}: NaN or infinite values in {int(odd.any(1).sum())} of {len(odd)} examples, first in "
-                f"{where} of example {row} (counted from 0); leave them out, or train with data.missing=mean"
+                f"{where} of example {row} (counted from 0); leave them out, or train with data.missing=mean or mask"
             )
         return prepared
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from aelab.data.preprocessing import SYMBOLS
 from aelab.errors import UserError
+from aelab.evaluation.measures.anomaly_scores import residuals
 from aelab.trained.run import Run
 from aelab.trained.table_out import named_origin
 from aelab.trained.unseen.protocol import Origin, Unseen
@@ -64,7 +65,8 @@ class Scores:
         import pandas as pd
 
         x = self.run.prepared(raw).numpy()
-        whole = np.isfinite(x).all(1)
+        known = ~np.isinf(x) if self.run.preprocessing.gaps else np.isfinite(x)
+        whole = known.all(1) & ~np.isnan(x).all(1)
         self._note(origin, x, whole)
         found: dict[str, Any] = {}
         with np.errstate(over="ignore"):  # an infinite score is one above every threshold
@@ -96,7 +98,7 @@ class Scores:
     def _contributors(self, x: np.ndarray, whole: np.ndarray) -> dict[str, np.ndarray]:
         """The columns of the greatest parts of the squared error, and these parts, from 0 to 1."""
         again = self.run.coder.reconstruct(x) if len(x) else x
-        errors = np.add.reduceat(np.square(again.astype(np.float64) - x), self.starts, axis=1)
+        errors = np.add.reduceat(np.square(residuals(x, again.astype(np.float64))), self.starts, axis=1)
         order = np.argsort(-errors, axis=1, kind="stable")[:, : self.contributors]
         total = errors.sum(1, keepdims=True)
         shares = np.take_along_axis(errors, order, 1) / np.where(total == 0, 1, total)
