@@ -119,8 +119,8 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
     for name, question in questions.items():
         if gaps and not getattr(question, "takes_gaps", False):
             raise UserError(
-                f"evaluation={name} data.missing=mask: looks at whole examples, of which some values are not known; ask "
-                "evaluation=imputation or what asks codes alone, like evaluation=retrieval, or train with data.missing=mean"
+                f"evaluation={name} data.missing=mask: looks at whole examples, and some values are not known; ask "
+                "evaluation=imputation, or of codes alone, evaluation=retrieval, or train with data.missing=mean"
             )
         for lack in filter(None, (without.get(need) for need in getattr(question, "needs", ()))):
             raise UserError(

@@ -65,7 +65,7 @@ def _read(config: DictConfig, fetch: bool, known: Preprocessing | None) -> DataM
 def error_of(config: DictConfig) -> Error:
     """The error that is minimised; with ``data.missing=mask`` of the values that are observed."""
     error: Error = instantiate("error", config.error)
-    return ObservedError(error) if config.data.get("missing") == "mask" else error  # type: ignore[return-value]
+    return ObservedError(error) if config.data.get("missing") == "mask" else error
 
 
 def build_model(

@@ -110,9 +110,8 @@ class DataModule(pl.LightningDataModule):
             if some.labels is not None:
                 self.labels[part] = some.labels
         cut = self.binarize == "threshold"
-        self.preprocessing = self.known or Preprocessing(
-            source.declared, source.columns, threshold=cut, gaps=source.gaps
-        )
+        fresh = Preprocessing(source.declared, source.columns, threshold=cut, gaps=source.gaps)
+        self.preprocessing = self.known or fresh
         if source.gaps:
             check_observed(raw, self.name, self.origins, source.columns, self.shape)
         if self.preprocessing.kind == SYMBOLS and self.standardize:
@@ -120,8 +119,7 @@ class DataModule(pl.LightningDataModule):
         self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = stored(raw.pop(part), self.preprocessing)
-        if self.binarize:
-            self.values = binarized_parts(self.values, self.binarize, self.split_seed)
+        self.values = binarized_parts(self.values, self.binarize, self.split_seed) if self.binarize else self.values
 
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""

@@ -25,16 +25,19 @@ def check_observed(
         if (nothing := np.isnan(x).all(1)).any():
             row = int(origins[part]["row"][int(nothing.argmax())])
             raise UserError(
-                f"data={name}: example {row} (counted from 0) has no value at all ({int(nothing.sum())} such examples in "
-                f"the {part} part), so no error can be measured of it; remove it"
+                f"data={name}: example {row} (counted from 0) has no value at all ({int(nothing.sum())} such in the "
+                f"{part} part), so no error can be measured of it; remove it"
             )
         if (empty := np.isnan(x).all(0)).any():
             value = int(empty.argmax())
-            where = f"column {columns.names[value]}" if columns else f"value {[int(place) for place in np.unravel_index(value, shape)]}"
+            where = (
+                f"column {columns.names[value]}"
+                if columns
+                else f"value {[int(place) for place in np.unravel_index(value, shape)]}"
+            )
             raise UserError(
                 f"data={name}: {where} has no value in the whole {part} part "
                 f"of {len(x)} rows, so nothing of it can be "
                 f"{'learned' if part == 'train' else 'measured'}; leave it out of data.columns, or use another "
                 "data.split_seed"
             )
-

@@ -68,9 +68,7 @@ class StreamedTable(Table):
             self.file.about if isinstance(self.file.about, dict) else {"columns": self.file.about or []}
         )
         self.marks = about.get("marks", {})  # which earlier versions did not write
-        self.preprocessing = self.known or Preprocessing(
-            NUMBERS, Columns.of_plain(about["columns"]), gaps=self.masks
-        )
+        self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(about["columns"]), gaps=self.masks)
         self.shape = (self.file.columns,)
         labels = self.file.array("labels")
         for part, chosen in self._split(len(self.file), labels).items():

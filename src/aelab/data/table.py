@@ -31,7 +31,8 @@ class Table(DataModule):
     of a regression; it is never an input. ``id``: column that names the rows; no input either, but codes and scores are
     written beside it. ``missing``: values that are not there are an ``error``, ``drop`` their
     row, take the ``mean`` of their column over the training part, or, ``indicator``, the mean and beside the column
-    a value that is 1 where it had none; or, ``mask``, they stay out of errors and metrics, and the encoder sees the mean. ``separator`` to ``skip_rows``: how the file is written (see format.py).
+    a value that is 1 where it had none; or, ``mask``, they stay out of errors and metrics, and the encoder sees the
+    mean. ``separator`` to ``skip_rows``: how the file is written (see format.py).
     """
 
     unused: tuple[str, ...] = ()
@@ -123,8 +124,8 @@ class Table(DataModule):
         if self.masks and empty.any():
             where = table.row(int(frame.index[int(empty.argmax())]))
             raise UserError(
-                f"data={self.name}: {where} has no value in any of {len(wanted.columns)} columns ({int(empty.sum())} such "
-                "rows), so no error can be measured of it; remove it, or use data.missing=mean"
+                f"data={self.name}: {where} has no value in any of {len(wanted.columns)} columns ({int(empty.sum())} "
+                "such rows), so no error can be measured of it; remove it, or use data.missing=mean"
             )
 
     @property

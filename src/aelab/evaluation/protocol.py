@@ -48,6 +48,8 @@ class Examples(NamedTuple):
     ``pictures``: for each part, by name, the whole pictures uint8 ``[C, H, W]`` that its examples are patches of; empty
     where they are no patches. ``truth``: arrays that the generator of generated data is made of, by name. ``kind``: of
     the values: ``numbers``, or ``symbols``, of which there are no squares, no PCA and no derivatives.
+    ``columns``: of a table, long ``[D]``, the number of the column that each value is of; None: each is one of its own.
+    ``filled_in``: whether means stand where no value was known.
     """
 
     train: Part
@@ -59,6 +61,8 @@ class Examples(NamedTuple):
     pictures: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({})
     truth: Mapping[str, np.ndarray] = MappingProxyType({})
     kind: str = "numbers"
+    columns: np.ndarray | None = None
+    filled_in: bool = False
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""
@@ -114,8 +118,8 @@ class Evaluation(Protocol):
     figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
     ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
     symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
-    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some). ``takes_gaps``: whether it can be
-    asked of data of which some values are not known.
+    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some). ``takes_gaps``: whether it can
+    be asked of data of which some values are not known.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

@@ -14,9 +14,9 @@ from aelab.objectives.errors import Error
 
 
 def observed_weights(x: Tensor) -> Tensor:
-    """What each value of examples ``[..., D]`` counts: ``D / n`` of the n that are observed, 0 of those that are NaN."""
+    """What each value of examples ``[..., D]`` counts: ``D / n`` of the n that are observed, 0 of NaN."""
     observed = ~x.isnan()
-    return observed * (x.shape[-1] / observed.sum(-1, keepdim=True).clamp(min=1)).to(x)
+    return observed * (x.shape[-1] / observed.sum(-1, keepdim=True).clamp(min=1).to(x))
 
 
 def filled(x: Tensor) -> Tensor:

@@ -115,7 +115,13 @@ def examples_of(run: Run) -> Examples:
     grey_levels = all(x.dtype == np.uint8 for some in data.pictures.values() for x in some.values())
     whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own
     kind = "symbols" if data.preprocessing.kind == SYMBOLS else "numbers"
-    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth(), kind)
+    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth(), kind,
+                    _columns(data), data.preprocessing.fill is not None)  # fmt: skip
+
+
+def _columns(data: DataModule) -> np.ndarray | None:
+    columns = data.preprocessing.columns
+    return None if columns is None else np.repeat(np.arange(len(columns)), [column.width for column in columns])
 
 
 def _part(data: DataModule, part: str) -> Part:

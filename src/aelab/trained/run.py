@@ -24,6 +24,7 @@ from aelab.trained.asked import asked
 from aelab.trained.frames import as_frame, columns_of, values_of
 from aelab.trained.generative import Generative
 from aelab.trained.given_arrays import as_tensor
+from aelab.trained.imputing import Imputing
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.run_page import in_words, page
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     Values = np.ndarray | Tensor | pd.DataFrame
 
 
-class Run(Generative):
+class Run(Generative, Imputing):
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct``, ``anomaly_score`` and
     ``is_anomaly`` of arrays, and of frames with the columns of the table it was trained on.
 
@@ -102,7 +103,9 @@ class Run(Generative):
         """
         values = self.whole(x).numpy()
         known = self.scoring
-        return scores_by(known.score, self.coder, known.statistics, values) if known else self._errors(values)
+        if known is None:
+            return squared_errors(values, self.coder.reconstruct(values))
+        return scores_by(known.score, self.coder, known.statistics, values)
 
     def is_anomaly(self, x: Values) -> np.ndarray:
         """Which examples score above the run's ``threshold``, bool ``[N]``; UserError where it has none."""
@@ -142,9 +145,6 @@ class Run(Generative):
     def coder(self) -> ModelCoder:
         return ModelCoder(self.model, str(self.directory))
 
-    def _errors(self, values: np.ndarray) -> np.ndarray:
-        return squared_errors(values, self.coder.reconstruct(values))
-
     def prepared(self, x: Values) -> Tensor:
         """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled, or is left out."""
         frame = as_frame(x)
@@ -172,12 +172,10 @@ class Run(Generative):
         return prepared
 
     def whole(self, x: Values) -> Tensor:
-        """The same, where nothing of it lacks; UserError else, naming the first. Of a run with ``data.missing=mask``
-        values may lack, but not all of an example."""
+        """The same, where nothing lacks (with ``data.missing=mask`` not all); UserError else, naming the first."""
         prepared = self.prepared(x)
-        odd = ~prepared.isfinite()
-        if self.preprocessing.gaps:
-            odd = prepared.isinf() | prepared.isnan().all(1, keepdim=True)
+        without = prepared.isnan()
+        odd = prepared.isinf() | (without.all(1, keepdim=True) if self.preprocessing.gaps else without)
         if odd.any():
             row, place = odd.nonzero()[0].tolist()
             columns = self.preprocessing.columns

@@ -146,7 +146,7 @@ def _values(run: Run) -> tuple[np.ndarray, np.ndarray]:
         names = run.manifest["data"].get("columns")
         places = names or [",".join(map(str, place)) for place in np.ndindex(run.shape)]
         return np.array(places, dtype=object), np.arange(len(places))
-    widths = [(1 if column.categories is None else len(column.categories)) + column.flag for column in columns]
+    widths = [column.width for column in columns]
     return np.array([c.name for c in columns], dtype=object), np.cumsum([0, *widths[:-1]])
 
 
