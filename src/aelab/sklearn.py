@@ -171,6 +171,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ("data", config.data.name, "arrays"),
             ("replicas", config.replicas.name, "none"),
             ("trainer.devices", config.trainer.devices, 1),
+            ("data.missing", config.data.missing, None),
         ):
             if value != allowed:
                 raise UserError(

@@ -121,7 +121,6 @@ CASES = {
     "data=image_folder data.path=nothing": "data.path=nothing: nothing is there",
     "+data.path='${nowhere}'": r"data.path=\$\{nowhere\}: cannot be resolved .*; give a value",
     "data=arrays": "data.path is not set; name a .npy",
-    "data=movies": "data=movies: data/movies.csv is not there; get it",
     "data=adbench": "data.table=cardio: no .* fetch it",
 }
 for _group in (*GROUPS, "paths"):

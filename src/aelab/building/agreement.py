@@ -18,6 +18,7 @@ from aelab.evaluation.protocol import Evaluation
 from aelab.models import Autoencoder
 from aelab.networks import Network
 from aelab.objectives import ERRORS, Error
+from aelab.objectives.observed import filled, is_partly
 
 LOOKED_THROUGH = 10_000  # examples of a part
 
@@ -27,6 +28,7 @@ def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str])
     whole = getattr(error, "whole", False)
     for part in parts if error.data_range or error.kind == "symbols" else ():
         x = data.examples(part, limit=LOOKED_THROUGH)
+        x = filled(x) if is_partly(error) and whole else x
         if error.kind == "symbols":
             advice = f"{_errors_of(0)}, or data of symbols"
             _check_whole(error, f"data={name}: the {part} part", x, "symbols are whole numbers from 0", advice)
@@ -36,6 +38,7 @@ def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str])
             repair = getattr(error, "repair", "use error=squared")
             _check_whole(error, f"data={name}: the {part} part", x, "the error takes whole numbers from 0", repair)
         lowest, highest = error.data_range
+        x = x[~x.isnan()] if is_partly(error) else x
         low = x.min().item()
         high = x.max().item()
         if low < lowest or high > highest:
@@ -111,6 +114,7 @@ def check_questions(
     """UserError for the first evaluation, by name, that a model cannot answer whatever it learns, or that ``data`` have
     not the texts for."""
     symbols = model.error.kind == "symbols"
+    gaps = is_partly(model.error)
     network = f"network={config.network.name}"
     without = {
         "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
@@ -124,6 +128,11 @@ def check_questions(
         and f"model={config.model.name}: differentiates the code, and a discrete code has no Jacobian",
     }
     for name, question in questions.items():
+        if gaps and not getattr(question, "takes_gaps", False):
+            raise UserError(
+                f"evaluation={name} data.missing=mask: looks at whole examples, and some values are not known; ask "
+                "evaluation=imputation, or of codes alone, evaluation=retrieval, or train with data.missing=mean"
+            )
         for lack in filter(None, (without.get(need) for need in getattr(question, "needs", ()))):
             raise UserError(
                 f"evaluation={name} {lack}; leave it out, or ask what a code answers alone, like evaluation=code_health"

@@ -24,7 +24,8 @@ from aelab.data.module import PARTS, DataModule
 from aelab.data.preprocessing import Preprocessing
 from aelab.errors import UserError
 from aelab.models import Autoencoder
-from aelab.objectives import Error
+from aelab.objectives import Error, ObservedError
+from aelab.objectives.observed import filled
 from aelab.runs.epoch_state import EpochState
 from aelab.runs.fit_files import FitFiles
 
@@ -57,8 +58,14 @@ def _read(config: DictConfig, fetch: bool, known: Preprocessing | None) -> DataM
     if fetch:
         data.prepare_data()
     data.setup()
-    check_range(instantiate("error", config.error), config.data.name, data, PARTS)
+    check_range(error_of(config), config.data.name, data, PARTS)
     return data
+
+
+def error_of(config: DictConfig) -> Error:
+    """The error that is minimised; with ``data.missing=mask`` of the values that are observed."""
+    error: Error = instantiate("error", config.error)
+    return ObservedError(error) if config.data.get("missing") == "mask" else error
 
 
 def build_model(
@@ -74,7 +81,7 @@ def build_model(
     None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
     """
     output = config.network.get("output_activation", "identity")
-    error = error or instantiate("error", config.error)
+    error = error or error_of(config)
     if output != "identity" and error.logits:
         raise UserError(
             f"error={error.name} network.output_activation={output}: this error takes the decoder's output as "
@@ -90,7 +97,7 @@ def build_model(
         if hasattr(error, "sized"):
             error = error.sized(network.shape)
         if examples is not None:
-            instantiate("initialization", config.initialization)(network, examples)
+            instantiate("initialization", config.initialization)(network, filled(examples))
         scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
         model: Autoencoder = instantiate(
             "model",
@@ -105,7 +112,7 @@ def build_model(
         model.monitor = monitor_of(config)
         model.draws_targets = config.data.get("binarize") == "dynamic"
         if examples is not None:
-            model.initialize(examples)
+            model.initialize(model.filled(examples))
         return model
 
 

@@ -25,15 +25,26 @@ class Arrays(DataModule):
     ``key``: the array of the .npz (``x``, ``X`` or the only one). ``label``: its labels ``[N]`` (``y`` if it
     is there). An array ``part`` says which part each example is of, as in exported codes. Without ``x`` the arrays
     ``x_train``, ``x_test``, ``y_train``, ... are the parts. A sparse matrix of SciPy becomes a dense one.
-    ``channels_last``: images are ``[N, H, W, C]``.
+    ``channels_last``: images are ``[N, H, W, C]``. ``missing``: NaN is an error, or, with ``mask``, a value that is
+    not known, which stays out of errors and metrics, and of which the encoder sees 0.
     """
 
     unused = ()
 
     def __init__(
-        self, key: str | None = None, label: str | None = None, channels_last: bool = False, **settings: Any
+        self,
+        key: str | None = None,
+        label: str | None = None,
+        channels_last: bool = False,
+        missing: str | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(**settings)
+        self.missing = missing if missing is None else pick("data.missing", missing, ("mask",))
+        if missing == "mask" and self.binarize is not None:
+            raise UserError(
+                f"data.missing=mask data.binarize={self.binarize}: what is not known is neither 0 nor 1; leave one out"
+            )
         self.key = key
         self.label = label
         self.channels_last = channels_last
@@ -51,7 +62,10 @@ class Arrays(DataModule):
             labels = _as_labels(labels.reshape(-1), path)
         values = self._shaped(as_values(x, path))
         self.say(*doubts(values, self.standardize))
-        return Source(values, labels, kind=_kind(values), origin=self.place)
+        kind = _kind(values)
+        if self.missing == "mask" and kind == PIXELS:
+            raise UserError(f"data.missing=mask data.path={path}: pictures have no gaps; leave it out")
+        return Source(values, labels, kind=kind, origin=self.place, gaps=self.missing == "mask")
 
     def _load(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         if path.suffix.lower() not in (".npy", ".npz"):

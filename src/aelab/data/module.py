@@ -18,6 +18,7 @@ from aelab.data.batches.splits import fingerprint, given_by_groups, split_rows
 from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
+from aelab.data.observed import check_observed
 from aelab.data.preprocessing import NUMBERS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.data.stored import stored
@@ -112,11 +113,12 @@ class DataModule(pl.LightningDataModule):
             if some.labels is not None:
                 self.labels[part] = some.labels
         self.preprocessing = self.known or source.preprocessing(self.binarize == "threshold")
+        if source.gaps:
+            check_observed(raw, self.name, self.origins, source.columns, self.shape)
         self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = stored(raw.pop(part), self.preprocessing)
-        if self.binarize:
-            self.values = binarized_parts(self.values, self.binarize, self.split_seed)
+        self.values = binarized_parts(self.values, self.binarize, self.split_seed) if self.binarize else self.values
 
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""

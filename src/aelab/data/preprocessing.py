@@ -32,6 +32,8 @@ class Preprocessing(nn.Module):
 
     ``threshold``: what comes out is 1 where it would be above 1/2, else 0.
 
+    ``gaps``: NaN is a value that is not known and stays NaN: the error leaves it out.
+
     ``raw``: the type that raw values are rounded to first: float64, but float32 in runs of earlier versions.
     """
 
@@ -47,6 +49,7 @@ class Preprocessing(nn.Module):
         white: int | None = None,
         threshold: bool = False,
         vocabulary: Vocabulary | None = None,
+        gaps: bool = False,
     ) -> None:
         super().__init__()
         if kind not in KINDS:
@@ -57,6 +60,7 @@ class Preprocessing(nn.Module):
         self.white = white
         self.threshold = threshold
         self.vocabulary = vocabulary
+        self.gaps = gaps
         self.extent: Extent | None = None  # of the training part, where it was measured
         for name in MEASURED:
             self.register_buffer(name, None)
@@ -87,11 +91,12 @@ class Preprocessing(nn.Module):
             self.fill = mean
         if not wants_scale:
             return
-        squares, count, unit = torch.zeros_like(mean), 0, self._units()
+        squares, unit = torch.zeros_like(mean), self._units()
+        count: Tensor | int = 0
         for chunk in chunks():
             apart = (self._unscaled(chunk) - mean) / unit
             squares += apart.square_().nansum(0)  # what is missing becomes the mean
-            count += len(chunk)
+            count = count + ((~chunk.isnan()).sum(0) if self.gaps else len(chunk))
         variance, self.offset = squares / count, mean
         if one_scale:
             self.scale = (variance * unit.square()).mean().sqrt().expand_as(mean).clone()
@@ -110,9 +115,10 @@ class Preprocessing(nn.Module):
         low, high, total, count = self.extent
         if not count.all():
             value = int(count.argmin())
+            where = f"column {self.columns.names[value]}" if self.columns else f"value {value} (counted from 0)"
             raise UserError(
-                f"value {value} (counted from 0) is missing in the whole training part, so it has no mean; leave it "
-                "out or use data.missing=drop"
+                f"{where} is missing in the whole training part, so it has no mean; leave it out or use "
+                "data.missing=drop"
             )
         return torch.where(low == high, low, total / count), low == high
 
@@ -173,6 +179,8 @@ class Preprocessing(nn.Module):
         found: dict[str, Any] = {"kind": self.kind, "raw": self.raw}
         if self.threshold:
             found["threshold"] = True
+        if self.gaps:
+            found["gaps"] = True
         if self.columns is not None:
             found["columns"] = self.columns.plain()
         if self.white is not None:
@@ -193,7 +201,8 @@ class Preprocessing(nn.Module):
         if white is not None and not (type(white) is int and 0 < white < 2**16):
             raise ValueError("white of 16 bits is a whole number from 1 to 65535")
         vocabulary = Vocabulary.of_plain(plain["vocabulary"]) if "vocabulary" in plain else None
-        found = Preprocessing(plain["kind"], columns, plain["raw"], white, plain.get("threshold") is True, vocabulary)
+        threshold, gaps = (plain.get(name) is True for name in ("threshold", "gaps"))
+        found = Preprocessing(plain["kind"], columns, plain["raw"], white, threshold, vocabulary, gaps)
         for name in MEASURED:
             value = plain.get(name)
             if value is not None:

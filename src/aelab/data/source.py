@@ -20,7 +20,7 @@ class Source:
     ``x``: array ``[N, *shape]`` of real numbers. Images have shape ``[C, H, W]``, rows of a table ``[D]``.
     ``labels``: ``[N]`` or None. ``kind``: ``pixels`` (uint8 0..255 becomes [0, 1] on the device), ``numbers``, which
     are taken as they are, or ``symbols``; None means pixels for images of uint8 and numbers for all else.
-    ``columns``: of a table.
+    ``columns``: of a table. ``gaps``: NaN in ``x`` is a value that is not known, and stays so.
     ``test_x``, ``test_labels``: the official test set, which selection never sees; None where there is
     none, and a test part is then drawn from ``x``.
     ``fill_missing``: NaN in ``x`` is a missing value, to be filled with the mean of the training part.
@@ -37,6 +37,7 @@ class Source:
     fill_missing: bool = False
     kind: str | None = None
     columns: Columns | None = None
+    gaps: bool = False
     origin: Mapping[str, np.ndarray] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     groups: np.ndarray | None = None
@@ -48,7 +49,9 @@ class Source:
 
     def preprocessing(self, threshold: bool) -> Preprocessing:
         """What these values go through, as yet unfitted; ``threshold``: they become 0 or 1."""
-        return Preprocessing(self.declared, self.columns, threshold=threshold, vocabulary=self.vocabulary)
+        return Preprocessing(
+            self.declared, self.columns, threshold=threshold, vocabulary=self.vocabulary, gaps=self.gaps
+        )
 
     def divided(self, split: Mapping[str, np.ndarray]) -> Iterator[tuple[str, Source]]:
         """The parts that have examples, by the rows of each, one after the other; then the official test set."""
@@ -80,7 +83,7 @@ class Source:
                 raise UserError(
                     f"data={name}: {which}{len(x)} example(s) of {size} value(s); at least 2 of 1 are needed"
                 )
-            check_finite(x, name, not self.fill_missing, which=which)
+            check_finite(x, name, not self.fill_missing and not self.gaps, which=which)
         return self
 
 

@@ -68,7 +68,7 @@ class StreamedTable(Table):
             self.file.about if isinstance(self.file.about, dict) else {"columns": self.file.about or []}
         )
         self.marks = about.get("marks", {})  # which earlier versions did not write
-        self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(about["columns"]))
+        self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(about["columns"]), gaps=self.masks)
         self.shape = (self.file.columns,)
         labels = self.file.array("labels")
         for part, chosen in self._split(len(self.file), labels).items():
@@ -112,8 +112,9 @@ class StreamedTable(Table):
             frame = self._whole_rows(read, wanted)
             if frame.empty:
                 continue
+            self._check_rows(frame, table, wanted)
             x = found.values(frame)
-            check_finite(x, self.name, nan_too=not self.fills, first=first)
+            check_finite(x, self.name, nan_too=not self.fills and not self.masks, first=first)
             first += len(x)
             yield x, beside.values(frame)
         if first < 2:

@@ -31,11 +31,12 @@ class Table(DataModule):
     of a regression; it is never an input. ``id``: column that names the rows; no input either, but codes and scores are
     written beside it. ``missing``: values that are not there are an ``error``, ``drop`` their
     row, take the ``mean`` of their column over the training part, or, ``indicator``, the mean and beside the column
-    a value that is 1 where it had none. ``separator`` to ``skip_rows``: how the file is written (see format.py).
+    a value that is 1 where it had none; or, ``mask``, they stay out of errors and metrics, and the encoder sees the
+    mean. ``separator`` to ``skip_rows``: how the file is written (see format.py).
     """
 
     unused: tuple[str, ...] = ()
-    missing_choices: tuple[str, ...] = ("error", "drop", "mean", "indicator")
+    missing_choices: tuple[str, ...] = ("error", "drop", "mean", "indicator", "mask")
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Table(DataModule):
         survey.see(frame)
         self._check(survey, path, wanted)
         frame = self._whole_rows(frame, wanted)
+        self._check_rows(frame, table, wanted)
         if frame.empty:
             raise UserError(f"data={self.name}: every row of {path} has a gap; use data.missing=mean")
         values = self._columns([frame], wanted.columns)
@@ -88,8 +90,9 @@ class Table(DataModule):
         self.say(*table.said, *survey.said(self.missing), *beside.said(origin.get("id")))
         labels = origin.pop("labels", None)
         return Source(
-            values.values(frame), labels, fill_missing=self.fills, kind=NUMBERS, columns=values, origin=origin
-        )
+            values.values(frame), labels, fill_missing=self.fills, kind=NUMBERS, columns=values, gaps=self.masks,
+            origin=origin,
+        )  # fmt: skip
 
     def _opened(self, path: Path) -> TableFile:
         return open_table(path, self.format)
@@ -115,10 +118,25 @@ class Table(DataModule):
     def _whole_rows(self, frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
         return frame.dropna(subset=wanted.filled) if self.missing == "drop" else frame
 
+    def _check_rows(self, frame: pd.DataFrame, table: TableFile, wanted: Wanted) -> None:
+        """Raise UserError for the first row of which nothing is known, where that is left out of errors."""
+        empty = frame[list(wanted.columns)].isna().all(axis=1).to_numpy()
+        if self.masks and empty.any():
+            where = table.row(int(frame.index[int(empty.argmax())]))
+            raise UserError(
+                f"data={self.name}: {where} has no value in any of {len(wanted.columns)} columns ({int(empty.sum())} "
+                "such rows), so no error can be measured of it; remove it, or use data.missing=mean"
+            )
+
     @property
     def fills(self) -> bool:
         """Whether means stand for missing values."""
         return self.missing in ("mean", "indicator")
+
+    @property
+    def masks(self) -> bool:
+        """Whether missing values stay missing."""
+        return self.missing == "mask"
 
     def _columns(self, frames: Iterable[pd.DataFrame], columns: Sequence[str]) -> Columns:
         """What the columns are: as a run knows them whose data these are, or as they are in these frames."""

@@ -17,7 +17,7 @@ from aelab.evaluation.baselines.outliers import (
     neighbour_distance,
 )
 from aelab.evaluation.images.sheets import figure_pixels, framed_rows, histogram
-from aelab.evaluation.measures.anomaly_scores import SCORERS, Scorer, scores_by, statistics_of
+from aelab.evaluation.measures.anomaly_scores import SCORERS, scores_by, statistics_of
 from aelab.evaluation.measures.detection import auroc_score, average_precision_score, threshold_scores
 from aelab.evaluation.protocol import Coder, Examples, Score
 
@@ -47,6 +47,7 @@ class AnomalyDetection:
     """
 
     needs = ("numbers",)
+    takes_gaps = True
 
     def __init__(
         self,
@@ -78,7 +79,8 @@ class AnomalyDetection:
         return {"tested": tested, "anomalies trained on": among}
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
-        return self._scores(SCORERS[self.score](coder, data.train.x), data)
+        scorer = SCORERS[self.score](coder, data.train.known)
+        return self._scores(scorer(data.test.known), scorer(data.val.known), data)
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         self.anomalous(data)
@@ -91,20 +93,22 @@ class AnomalyDetection:
             "lof": local_outlier_factor(searched, LOF_NEIGHBOURS),
             "ecod": ecod(train),
         }
-        beside = {"pca": self.measure(pca_beside(train, code_size), data)}
-        return beside | {name: self._scores(scorer, data) for name, scorer in scorers.items()}
+        beside = {"pca": self.measure(pca_beside(data.train.known, code_size), data)}
+        return beside | {
+            name: self._scores(scorer(data.test.x), scorer(data.val.x), data) for name, scorer in scorers.items()
+        }
 
     def statistics(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
         """What the score remembers, and its ``threshold`` ``[1]``: with them a run answers as it was evaluated."""
-        known = statistics_of(self.score, coder, data.train.x)
-        threshold = np.quantile(scores_by(self.score, coder, known, data.val.x), self.quantile)
+        known = statistics_of(self.score, coder, data.train.known)
+        threshold = np.quantile(scores_by(self.score, coder, known, data.val.known), self.quantile)
         return {**known, "threshold": np.array([threshold])}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         anomaly = self.anomalous(data)
-        scorer = SCORERS[self.score](coder, data.train.x)
-        scores = scorer(data.test.x)
-        threshold = float(np.quantile(scorer(data.val.x), self.quantile))
+        scorer = SCORERS[self.score](coder, data.train.known)
+        scores = scorer(data.test.known)
+        threshold = float(np.quantile(scorer(data.val.known), self.quantile))
         sheets = {"scores": figure_pixels(lambda axes: histogram(axes, scores, anomaly, threshold, self.score))}
         if len(data.shape) == 3 and data.shape[0] in (1, 3):
             order = np.argsort(-scores, kind="stable")
@@ -144,10 +148,9 @@ class AnomalyDetection:
             )
         return wanted
 
-    def _scores(self, scorer: Scorer, data: Examples) -> list[Score]:
+    def _scores(self, scores: np.ndarray, val: np.ndarray, data: Examples) -> list[Score]:
+        """Of scores ``[N]`` of the test and of the validation part."""
         anomaly = self.anomalous(data)
-        scores = scorer(data.test.x)
-        val = scorer(data.val.x)
         if not (np.isfinite(scores).all() and np.isfinite(val).all()):
             raise UserError("scores are NaN or infinite; train the run again with a lower optimizer.lr")
         return [

@@ -37,6 +37,8 @@ class Classification:
     scaled so that their largest standard deviation is 1.
     """
 
+    takes_gaps = True
+
     def __init__(self, lr: float = 1e-3, batch_size: int = 100, max_epochs: int = 100, patience: int = 10) -> None:
         for key, value in (("batch_size", batch_size), ("max_epochs", max_epochs), ("patience", patience)):
             if value < 1:

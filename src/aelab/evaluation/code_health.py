@@ -34,6 +34,8 @@ class CodeHealth:
     PCA of the same code size stands beside, of numbers; the singular values of its Jacobian are all 1, everywhere.
     """
 
+    takes_gaps = True
+
     def __init__(self, threshold: float = 1e-3, saturation: float = 0.05, jacobians: int = 200) -> None:
         self.threshold = threshold
         self.saturation = saturation

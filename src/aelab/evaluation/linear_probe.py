@@ -38,6 +38,8 @@ class LinearProbe:
     same on PCA's codes (``pca``) and on the raw values (``raw``).
     """
 
+    takes_gaps = True
+
     def __init__(
         self, regularization: Sequence[float] = (1, 10, 100), classifiers: Sequence[str] = ("logistic", "svm")
     ):

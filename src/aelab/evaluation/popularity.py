@@ -30,6 +30,8 @@ class Popularity:
     predicts the same for all.
     """
 
+    takes_gaps = True
+
     def __init__(
         self,
         labels: int | None = None,

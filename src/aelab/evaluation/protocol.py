@@ -27,10 +27,19 @@ class Coder(Protocol):
 
 
 class Part(NamedTuple):
-    """One part of a data set: examples ``x`` ``[N, D]`` as the model sees them, ``labels`` ``[N]`` or None."""
+    """One part of a data set: examples ``x`` ``[N, D]`` as the model sees them, ``labels`` ``[N]`` or None.
+
+    ``observed``: which values are known, bool ``[N, D]``; the others are 0 in ``x``. None: all.
+    """
 
     x: np.ndarray
     labels: np.ndarray | None
+    observed: np.ndarray | None = None
+
+    @property
+    def known(self) -> np.ndarray:
+        """``x`` with NaN where a value is not known."""
+        return self.x if self.observed is None else np.where(self.observed, self.x, np.float32(np.nan))
 
 
 class Examples(NamedTuple):
@@ -41,6 +50,8 @@ class Examples(NamedTuple):
     the values: ``numbers``, or ``symbols``, of which there are no squares, no PCA and no derivatives.
     ``spell``: sequences as texts, where they are some; ``rows``: where in the user's file the examples of each part
     stand, from 0.
+    ``columns``: of a table, long ``[D]``, the number of the column that each value is of; None: each is one of its own.
+    ``filled_in``: whether means stand where no value was known.
     """
 
     train: Part
@@ -54,6 +65,8 @@ class Examples(NamedTuple):
     kind: str = "numbers"
     spell: Callable[[np.ndarray], list[str]] | None = None
     rows: Mapping[str, np.ndarray] = MappingProxyType({})
+    columns: np.ndarray | None = None
+    filled_in: bool = False
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""
@@ -111,7 +124,8 @@ class Evaluation(Protocol):
     symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
     ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some), ``texts``
     (symbols that stand for text). ``check_texts`` is asked of the parts' texts before training, too. With
-    ``of_network`` what stands beside it depends on the run's network.
+    ``of_network`` what stands beside it depends on the run's network. ``takes_gaps``: whether it can be asked of data
+    of which some values are not known.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

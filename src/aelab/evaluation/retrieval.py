@@ -34,6 +34,8 @@ class Retrieval:
     PCA of the same code size, its signs, and the raw input. Intervals are over queries.
     """
 
+    takes_gaps = True
+
     def __init__(self, k: Sequence[int] = (10, 100), queries: int | None = None, shown: int = 8) -> None:
         self.k = sorted(k)
         self.queries = queries

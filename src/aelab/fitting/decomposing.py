@@ -11,8 +11,8 @@ from aelab.fitting.beside_pca import ReplicaPCA
 from aelab.fitting.contributions import beside_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
 from aelab.models.quantized.quantized import QuantizedCode
-from aelab.objectives import Error
-from aelab.objectives.errors import SquaredError
+from aelab.objectives import Error, ObservedError, SquaredError
+from aelab.objectives.observed import is_partly
 from aelab.replicas.code_stability import EXAMPLES, stability_of
 from aelab.replicas.drawing import FIGURES, measure_draws
 from aelab.replicas.measuring import Predict, averaged, measure, predictions
@@ -39,10 +39,15 @@ def decomposed(replication: Replication, fitted: Fitted) -> tuple[dict[str, floa
     linear = ReplicaPCA.of(replication, fitted.models[0].error)
     if linear is not None:
         predict = linear.predict(replication.config.network.code_size)
-        beside = _by_partition(replication, predict, SquaredError(), fitted)
+        beside = _by_partition(replication, predict, _squares(fitted.models[0].error), fitted)
         metrics |= averaged(beside, "test/pca_")
         contributions = beside_pca(contributions, of_replicas(beside, range(replication.count)))
     return metrics, contributions, units
+
+
+def _squares(error: Error) -> Error:
+    """The squared error, of what ``error`` counts."""
+    return ObservedError(SquaredError()) if is_partly(error) else SquaredError()
 
 
 def decompositions(replication: Replication, fitted: Fitted) -> list[Decomposition]:

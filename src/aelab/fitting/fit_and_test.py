@@ -10,8 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 from pytorch_lightning.strategies import FSDPStrategy
 
-from aelab.building.build import count_parameters, monitor_of
-from aelab.config.objects import instantiate
+from aelab.building.build import count_parameters, error_of, monitor_of
 from aelab.fitting.beside_pca import fitted_pca, pca_test_error
 from aelab.fitting.beside_symbols import symbol_metrics
 from aelab.fitting.contributions import intervals_of_one, of_one
@@ -102,7 +101,7 @@ def _fit_replicas(
     config: DictConfig, directory: Path, wandb_run: WandbRun | None, replication: Replication, manifest: Manifest
 ) -> dict[str, float]:
     """Fit the replicas of a plan; their metrics, decomposed."""
-    units = units_of(instantiate("error", config.error))
+    units = units_of(error_of(config))
     manifest.update(data=replication.data.describe(), units=units, monitor=monitor_of(config))
     began = time.monotonic()
     fitted = replication.fit(wandb_run)

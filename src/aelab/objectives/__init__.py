@@ -9,6 +9,7 @@ from typing import Any
 from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper, TokenNoise
 from aelab.objectives.errors import AbsoluteError, Categorical, CrossEntropy, Error, SquaredError
 from aelab.objectives.likelihoods import Bernoulli, Gaussian, NegativeBinomial, Poisson
+from aelab.objectives.observed import ObservedError
 from aelab.objectives.structure import StructuralError
 
 _ALL: tuple[Any, ...] = (
@@ -37,6 +38,7 @@ __all__ = [
     "MaskingNoise",
     "NegativeBinomial",
     "NoCorruption",
+    "ObservedError",
     "Poisson",
     "SaltAndPepper",
     "SquaredError",

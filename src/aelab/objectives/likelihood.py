@@ -7,12 +7,13 @@ import math
 from torch import Tensor
 
 from aelab.objectives.errors import Error
+from aelab.objectives.observed import is_partly
 from aelab.objectives.randomness import per_replica
 
 
 def has_density(error: Error) -> bool:
     """Whether the error, scaled, is ``-log p(x | output)`` and a constant: what bounds and likelihoods need."""
-    return error.is_squared or getattr(error, "likelihood", False)
+    return not is_partly(error) and (error.is_squared or getattr(error, "likelihood", False))
 
 
 def nats(error: Error, value: Tensor, values: int, weight: float | Tensor) -> Tensor | None:

@@ -60,6 +60,11 @@ def check_pretraining(config: DictConfig, network: Network) -> Greedy:
             f"pretraining={config.pretraining.name} network={config.network.name}: needs fully connected layers; use "
             "network=mlp or network=linear"
         )
+    if config.data.get("missing") == "mask":
+        raise UserError(
+            f"pretraining={config.pretraining.name} data.missing=mask: layers are trained on whole examples; use "
+            "pretraining=none, or data.missing=mean"
+        )
     plan.check(config)
     for index, size in enumerate([network.input_size, *network.hidden]):
         layer = layer_config(plan, config, index)

@@ -34,6 +34,7 @@ from torch import Tensor
 
 from aelab.objectives import ERRORS, Error
 from aelab.objectives.bregman import LARGEST, BregmanError, spread
+from aelab.objectives.observed import filled, is_partly, observed_weights
 from aelab.replicas.design import design
 from aelab.replicas.result import Decomposition, PerExample
 from aelab.replicas.uncertainty import jackknife, leave_one_out, log_jackknife, standard_error
@@ -53,7 +54,8 @@ def decompose(
 
     predictions: [K, N, ...]; logits for the cross-entropy; logits [K, N, ..., V] of V symbols for categorical.
     target: [N, ...]; in [0, 1] for the cross-entropy; whole numbers from 0 to V - 1 for categorical.
-    error: "squared", "cross_entropy" (nats), "categorical" (nats), or the error object itself.
+    error: "squared", "cross_entropy" (nats), "categorical" (nats), or the error object itself. With an ObservedError
+        of one of them NaN in the target is a value that is not known: the others of its example count for it.
     groups: for a nested design, the data set that each replica was trained on: length K, every data set with
         the same number of replicas, 2 or more.
     drop_diverged: leave out replicas whose predictions are not finite instead of refusing them. In a nested
@@ -91,6 +93,7 @@ class Decomposer:
         keep: Sequence[bool] | Tensor | None = None,
     ) -> None:
         self._error = _splitting(error)
+        self._partly = is_partly(error)
         self._error_name = error if isinstance(error, str) else error.name
         self._count = count_replicas
         self._nested = groups is not None
@@ -116,7 +119,9 @@ class Decomposer:
             t = t.reshape(len(t), -1)
             z = _double(predictions[self._units.flatten(), start : start + size])
             z = z.reshape(*self._units.shape, *t.shape, *event)
-            self._add(self._error.coordinates(z, t), t)
+            weights = observed_weights(t) if self._partly else None
+            t = t if weights is None else filled(t)
+            self._add(self._error.coordinates(z, t), t, weights)
 
     def result(self) -> Decomposition:
         """The decomposition of all batches so far. Raises ValueError if there were none."""
@@ -157,25 +162,32 @@ class Decomposer:
             variance_map=variance_map,
         )
 
-    def _add(self, z: Tensor, target: Tensor) -> None:
-        """z: coordinates [U, R, B, D(, V)], of U units (data sets, else replicas) of R replicas; target [B, D]."""
+    def _add(self, z: Tensor, target: Tensor, weights: Tensor | None) -> None:
+        """z: coordinates [U, R, B, D(, V)], of U units (data sets, else replicas) of R replicas; target [B, D].
+
+        weights: what each value counts, [B, D]; None: all the same.
+        """
         error = self._error
-        loss = error.loss(z, target).sum(-1)
-        noise = error.noise(target)
+
+        def weighed(values: Tensor) -> Tensor:
+            return values if weights is None else values * weights
+
+        loss = weighed(error.loss(z, target)).sum(-1)
+        noise = weighed(error.noise(target))
         centres = z.mean(1) if self._nested else z.squeeze(1)
         centre = centres.mean(0)
-        between, between_correction = spread(error, centres, centre)
+        between, between_correction = map(weighed, spread(error, centres, centre))
         correction = between_correction.mean(0)
         naive_variance = between.mean(0)
         variance_init = torch.zeros_like(target)
         init = init_correction = torch.zeros_like(loss)
         if self._nested:
-            within, within_correction = spread(error, z.transpose(0, 1), centres)
+            within, within_correction = map(weighed, spread(error, z.transpose(0, 1), centres))
             naive_variance += within.mean((0, 1))
             variance_init = within.mean((0, 1)) + within_correction.mean((0, 1))
             init_correction = within_correction.sum(-1).transpose(0, 1)
             init = within.sum(-1).transpose(0, 1) + init_correction
-        naive_bias2 = error.loss(centre, target) - noise
+        naive_bias2 = weighed(error.loss(centre, target)) - noise
         bias2 = naive_bias2 - correction
         variance = naive_variance + correction
 
@@ -193,7 +205,9 @@ class Decomposer:
         if self._shape not in (None, target.shape[1:]):
             raise ValueError(f"examples of shape {[*target.shape[1:]]}, before {[*(self._shape or ())]}")
         lowest, highest = self._error.target_range
-        low, high = (extreme.item() for extreme in target.aminmax())
+        if self._partly and target.flatten(1).isnan().all(-1).any():
+            raise ValueError("an example has no observed value")
+        low, high = (extreme.item() for extreme in (filled(target) if self._partly else target).aminmax())
         fits = lowest <= low <= high <= highest  # not if they are nan
         wanted = "finite" if highest >= LARGEST else f"in [{lowest:g}, {highest:g}]"
         if self._error.event:

@@ -24,6 +24,7 @@ from torch import Tensor
 from aelab.models import Autoencoder
 from aelab.objectives import ERRORS, Error
 from aelab.objectives.bregman import BregmanError
+from aelab.objectives.observed import filled, is_partly
 from aelab.objectives.randomness import NOISE, Generators, seeded_generator
 from aelab.replicas.decomposition import Decomposer
 from aelab.replicas.result import Decomposition
@@ -51,7 +52,8 @@ class DrawnDecomposer:
     ) -> None:
         known: Any = ERRORS[error] if isinstance(error, str) else error
         self.splitting: BregmanError = known.decomposition
-        plain = _Splitting(known.name, replace(self.splitting, coordinates=lambda z, target: z))
+        self.partly = is_partly(known)
+        plain = _Splitting(known.name, replace(self.splitting, coordinates=lambda z, target: z), is_partly(known))
         owners = [replica for replica in range(replicas) for _ in range(draws)]
         kept = None if keep is None else [keep[replica] for replica in owners]
         self.of_draws = Decomposer(plain, len(owners), owners, kept)  # type: ignore[arg-type]
@@ -62,7 +64,7 @@ class DrawnDecomposer:
         """Add a batch: predictions ``[K, M, B, ...]``, of symbols with their axis behind, target ``[B, ...]``."""
         values = predictions.to("cpu" if predictions.device.type == "mps" else predictions.device, torch.float64)
         target = target.to(values)
-        z = self.splitting.coordinates(values, target)
+        z = self.splitting.coordinates(values, filled(target) if self.partly else target)
         self.of_draws.update(z.flatten(0, 1), target)
         if self.of_means is not None:
             self.of_means.update(z.mean(1), target)
@@ -90,9 +92,10 @@ class DrawnDecomposer:
 class _Splitting:
     """As much of an error as a Decomposer asks for."""
 
-    def __init__(self, name: str, decomposition: BregmanError) -> None:
+    def __init__(self, name: str, decomposition: BregmanError, partly: bool) -> None:
         self.name = name
         self.decomposition = decomposition
+        self.partly = partly
 
 
 def _renamed(result: Decomposition, names: dict[str, str], prefix: str) -> dict[str, float]:
@@ -115,7 +118,7 @@ def drawn_predictions(
         alone = isinstance(model.seed, int)
         count = 1 if alone else len(model.seed)  # type: ignore[arg-type]
         own: Generators = generators[first] if alone else list(generators[first : first + count])
-        encoding = model.infer(x.to(next(model.parameters())))
+        encoding = model.infer(model.filled(x.to(next(model.parameters()))))
         outputs = torch.stack([model.output(model.draw(encoding, own), x) for _ in range(draws)])
         found.append(outputs.unsqueeze(0) if alone else outputs.transpose(0, 1))
         first += count

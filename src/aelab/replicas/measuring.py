@@ -15,6 +15,7 @@ from torch import Tensor
 from aelab.evaluation.measures.two_sources import symmetric
 from aelab.models import Autoencoder
 from aelab.objectives import Error
+from aelab.objectives.observed import filled, hidden_again
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
 from aelab.replicas.result import Decomposition
@@ -67,7 +68,7 @@ def measure(
     indices = [torch.tensor(group) for group in groups]
     for x in batches:
         generator = generator or seeded_generator(0, 0, device=x.device)
-        seen = corruption(x, generator) if corruption else x
+        seen = hidden_again(x, corruption(filled(x), generator)) if corruption else x
         values = predict(x[:1], x[:1]).shape[2:].numel() if error.event else x.shape[1]
         size = max(1, VALUES_AT_A_TIME // (len(keep) * values))
         for part, target in zip(seen.split(size), x.split(size), strict=True):

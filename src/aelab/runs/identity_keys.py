@@ -48,6 +48,7 @@ LATER = {
     "data.white": None,
     "model.decay": 0.0,
     "network.output_activation": "identity",
+    "data.missing": None,
 }
 
 # Keys of plans of replicas that are gone, with the value that changed nothing: runs keep the names that they had.

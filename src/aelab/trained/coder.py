@@ -116,9 +116,21 @@ def examples_of(run: Run) -> Examples:
     whole = data.pictures if grey_levels else {}  # else they were filtered, and their patches scaled on their own
     kind = "symbols" if data.preprocessing.kind == SYMBOLS else "numbers"
     vocabulary = data.preprocessing.vocabulary
-    spell = vocabulary.texts if vocabulary else None
-    rows = {part: _rows(data, part) for part in PARTS} if vocabulary else {}
-    return Examples(train, val, test, data.shape, data.name, data.split_seed, whole, data.truth(), kind, spell, rows)
+    return Examples(
+        train,
+        val,
+        test,
+        data.shape,
+        data.name,
+        data.split_seed,
+        whole,
+        data.truth(),
+        kind,
+        spell=vocabulary.texts if vocabulary else None,
+        rows={part: _rows(data, part) for part in PARTS} if vocabulary else {},
+        columns=_columns(data),
+        filled_in=data.preprocessing.fill is not None,
+    )
 
 
 def _rows(data: DataModule, part: str) -> np.ndarray:
@@ -129,8 +141,18 @@ def _limit(data: DataModule) -> int:
     return max(1, VALUES // int(np.prod(data.shape)))
 
 
+def _columns(data: DataModule) -> np.ndarray | None:
+    columns = data.preprocessing.columns
+    return None if columns is None else np.repeat(np.arange(len(columns)), [column.width for column in columns])
+
+
 def _part(data: DataModule, part: str) -> Part:
     limit = _limit(data)
     labels = data.labels.get(part)
     chosen = data.chosen(part, limit).numpy()
-    return Part(data.examples(part, limit).cpu().numpy(), None if labels is None else np.asarray(labels)[chosen])
+    x = data.examples(part, limit).cpu().numpy()
+    named = None if labels is None else np.asarray(labels)[chosen]
+    if not data.preprocessing.gaps:
+        return Part(x, named)
+    observed = ~np.isnan(x)
+    return Part(np.where(observed, x, np.float32(0)), named, observed)

@@ -59,7 +59,7 @@ class Exported(nn.Module):
             return self._restored(self.model.decode(x))
         x = self.preprocessing(x.flatten(1))
         if self.which == "indices":
-            return self.model.infer(x).parts["indices"]
+            return self.model.infer(self.model.filled(x)).parts["indices"]
         return self.model.encode(x) if self.which == "encoder" else self._restored(self.model.reconstruct(x))
 
     def _restored(self, x: Tensor) -> Tensor:

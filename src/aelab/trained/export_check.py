@@ -30,6 +30,8 @@ def examples(run: Run, part: str, count: int, columns: Columns | None) -> Tensor
     if preprocessing.offset is not None:
         x = preprocessing.restore(torch.randn(x.shape, generator=draw))
         x = x if preprocessing.needs_double else x.float()
+    if preprocessing.gaps and x.shape[1] > 1 and part not in ("sampler", "decoder"):
+        x[1::2, 0] = torch.nan
     x = x.unflatten(1, run.shape)
     if part == "sampler":
         return torch.randn(count, run.model.network.code_size, generator=draw)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aelab.evaluation.measures.anomaly_scores import NEIGHBOURS
+from aelab.objectives.observed import observed_weights
 from aelab.trained.run import Run
 
 
@@ -26,7 +27,7 @@ class ExportedScore(nn.Module):
         if self.score == "mahalanobis":
             return self._distance(self.model.encode(x)).float()
         if self.score == "joint_mahalanobis":
-            return self._distance(torch.cat([self.model.encode(x), x - self.model.reconstruct(x)], dim=1)).float()
+            return self._distance(torch.cat([self.model.encode(x), -self._residuals(x)], dim=1)).float()
         if self.score == "neighbours":
             known: Tensor = self.get_buffer("codes")
             code = self.model.encode(x).double()
@@ -36,14 +37,23 @@ class ExportedScore(nn.Module):
             return apart.topk(min(NEIGHBOURS, len(known)), largest=False).values.mean(1).float()
         if self.score == "centre":
             return (self.model.encode(x).double() - self.get_buffer("centre")).square().sum(1).float()
-        errors = (self.model.reconstruct(x) - x).double().square().sum(1)
+        errors = self._of_all(x, self._residuals(x).double().square())
         if self.score == "relative_error":
-            length = x.double().square().sum(1).sqrt()
+            length = self._of_all(x, self.model.filled(x).double().square()).sqrt()
             errors = errors / torch.where(length == 0, torch.ones_like(length), length)
         if self.score == "error_and_distance":
             scales = self.get_buffer("scales")
             errors = errors / scales[0] + self._distance(self.model.encode(x)) / scales[1]
         return errors.float()
+
+    def _residuals(self, x: Tensor) -> Tensor:
+        """``r - x``, 0 of what is not known."""
+        apart: Tensor = self.model.reconstruct(x) - x
+        return apart.masked_fill(x.isnan(), 0) if self.preprocessing.gaps else apart
+
+    def _of_all(self, x: Tensor, values: Tensor) -> Tensor:
+        """The sum over the values of each example, of which those that are known stand for all."""
+        return (values * observed_weights(x)).sum(1) if self.preprocessing.gaps else values.sum(1)
 
     def _distance(self, values: Tensor) -> Tensor:
         centred = values.double() - self.get_buffer("mean")

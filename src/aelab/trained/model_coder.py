@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models import Autoencoder
+from aelab.models import Autoencoder, MaskedAutoencoder
 from aelab.models.quantized.quantized import QuantizedCode
 from aelab.models.variational.importance import log_weights
 from aelab.models.variational.normal_code import NormalCode
+from aelab.objectives.observed import is_partly
 from aelab.trained.sequence_coder import SequenceCoder
 
 CHUNK = 4096  # examples that are encoded at once
@@ -60,6 +61,11 @@ class ModelCoder(SequenceCoder):
             return None
         weight = float(self.model.scale(torch.zeros(()), 1))
         return weight if weight > 0 else None
+
+    @property
+    def blank(self) -> float | None:
+        """What the encoder was taught to see for a value that is not known; None where it never met one."""
+        return 0.0 if is_partly(self.model.error) or isinstance(self.model, MaskedAutoencoder) else None
 
     @property
     def entries(self) -> int:

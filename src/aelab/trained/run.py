@@ -24,6 +24,7 @@ from aelab.trained.asked import asked
 from aelab.trained.frames import as_frame, columns_of, values_of
 from aelab.trained.generative import Generative
 from aelab.trained.given_arrays import as_tensor, check_bytes
+from aelab.trained.imputing import Imputing
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.recorded import recorded_preprocessing
 from aelab.trained.run_page import in_words, page
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     Values = np.ndarray | Tensor | pd.DataFrame
 
 
-class Run(Generative):
+class Run(Generative, Imputing):
     """A trained model with its data's preprocessing: ``encode``, ``decode``, ``reconstruct``, ``anomaly_score`` and
     ``is_anomaly`` of arrays, and of frames with the columns of the table it was trained on.
 
@@ -104,7 +105,9 @@ class Run(Generative):
         check_scored(self.preprocessing, self.directory)
         values = self.whole(x).numpy()
         known = self.scoring
-        return scores_by(known.score, self.coder, known.statistics, values) if known else self._errors(values)
+        if known is None:
+            return squared_errors(values, self.coder.reconstruct(values))
+        return scores_by(known.score, self.coder, known.statistics, values)
 
     def is_anomaly(self, x: Values) -> np.ndarray:
         """Which examples score above the run's ``threshold``, bool ``[N]``; UserError where it has none."""
@@ -144,11 +147,9 @@ class Run(Generative):
     def coder(self) -> ModelCoder:
         return ModelCoder(self.model, str(self.directory))
 
-    def _errors(self, values: np.ndarray) -> np.ndarray:
-        return squared_errors(values, self.coder.reconstruct(values))
-
     def prepared(self, x: Values) -> Tensor:
-        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled; texts as symbols."""
+        """Examples as the model sees them: float32 ``[N, D]``, NaN where a gap is not filled or is left out; texts as
+        symbols."""
         if (texts := as_texts(self.preprocessing, x)) is not None:
             return symbols_of(self.preprocessing, texts, self.model.network.input_size, self.directory)
         frame = as_frame(x)
@@ -171,16 +172,17 @@ class Run(Generative):
         return prepared
 
     def whole(self, x: Values) -> Tensor:
-        """The same, where nothing of it lacks; UserError else, naming the first."""
+        """The same, where nothing lacks (with ``data.missing=mask`` not all); UserError else, naming the first."""
         prepared = self.prepared(x)
-        odd = ~prepared.isfinite()
+        without = prepared.isnan()
+        odd = prepared.isinf() | (without.all(1, keepdim=True) if self.preprocessing.gaps else without)
         if odd.any():
             row, place = odd.nonzero()[0].tolist()
             columns = self.preprocessing.columns
             where = f"value {place}" if columns is None else f"column {columns.names[place]}"
             raise UserError(
                 f"{self.directory}: NaN or infinite values in {int(odd.any(1).sum())} of {len(odd)} examples, first in "
-                f"{where} of example {row} (counted from 0); leave them out, or train with data.missing=mean"
+                f"{where} of example {row} (counted from 0); leave them out, or train with data.missing=mean or mask"
             )
         return prepared
 

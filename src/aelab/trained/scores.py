@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aelab.evaluation.measures.anomaly_scores import residuals
 from aelab.trained.run import Run
 from aelab.trained.table_out import named_origin
 from aelab.trained.texts import check_scored
@@ -62,7 +63,8 @@ class Scores:
         import pandas as pd
 
         x = self.run.prepared(raw).numpy()
-        whole = np.isfinite(x).all(1)
+        known = ~np.isinf(x) if self.run.preprocessing.gaps else np.isfinite(x)
+        whole = known.all(1) & ~np.isnan(x).all(1)
         self._note(origin, x, whole)
         found: dict[str, Any] = {}
         with np.errstate(over="ignore"):  # an infinite score is one above every threshold
@@ -94,7 +96,7 @@ class Scores:
     def _contributors(self, x: np.ndarray, whole: np.ndarray) -> dict[str, np.ndarray]:
         """The columns of the greatest parts of the squared error, and these parts, from 0 to 1."""
         again = self.run.coder.reconstruct(x) if len(x) else x
-        errors = np.add.reduceat(np.square(again.astype(np.float64) - x), self.starts, axis=1)
+        errors = np.add.reduceat(np.square(residuals(x, again.astype(np.float64))), self.starts, axis=1)
         order = np.argsort(-errors, axis=1, kind="stable")[:, : self.contributors]
         total = errors.sum(1, keepdims=True)
         shares = np.take_along_axis(errors, order, 1) / np.where(total == 0, 1, total)
@@ -142,7 +144,7 @@ def _values(run: Run) -> tuple[np.ndarray, np.ndarray]:
         names = run.manifest["data"].get("columns")
         places = names or [",".join(map(str, place)) for place in np.ndindex(run.shape)]
         return np.array(places, dtype=object), np.arange(len(places))
-    widths = [(1 if column.categories is None else len(column.categories)) + column.flag for column in columns]
+    widths = [column.width for column in columns]
     return np.array([c.name for c in columns], dtype=object), np.cumsum([0, *widths[:-1]])
 
 

@@ -28,12 +28,17 @@ def packaged_file(name: str, package: str, file: str) -> Path:
     UserError, with ``name`` of the data set, where the package is not installed or does not carry the file.
     """
     distribution = DISTRIBUTIONS[package]
-    spec = find_spec(package)
-    folders = spec.submodule_search_locations if spec else None
-    path = next((p for p in (Path(folder, file) for folder in folders or ()) if p.is_file()), None)
+    path = carried_by(package, file)
     if path is None:
         raise UserError(
             f"data={name}: the data come with {distribution}, which has no {file} here; "
             f"run: pip install --force-reinstall {distribution}"
         )
     return path
+
+
+def carried_by(package: str, file: str) -> Path | None:
+    """Where ``file``, relative to the folder of ``package``, lies; None where it is not there."""
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec else None
+    return next((path for path in (Path(folder, file) for folder in folders or ()) if path.is_file()), None)

@@ -32,6 +32,11 @@ class Column(NamedTuple):
     categories: tuple[str, ...] | None = None
     flag: bool = False
 
+    @property
+    def width(self) -> int:
+        """How many values it is."""
+        return (1 if self.categories is None else len(self.categories)) + self.flag
+
 
 class Columns(tuple[Column, ...]):
     """The columns of a table in order; ``names`` of their values and the ``values`` of any frame that has them."""

@@ -89,7 +89,7 @@ class Survey:
             rest = [name for name in self.seen if name not in counters and name not in self.named]
             fix = f", {pasted('data.columns', rest)} leaves it out" if 0 < len(rest) <= MANY else ""
             lines.append(f"column {counters[0]} numbers the rows, which tells nothing of them{fix}")
-        if self.empty and missing not in ("error", "drop"):
+        if self.empty and missing in ("mean", "indicator"):
             lines.append(
                 f"{self.empty} of {self.rows} rows have no value at all; their example is the mean of all others"
             )

@@ -11,7 +11,7 @@ from aelab.evaluation.baselines.pca import PCA, fit_pca
 class PCACoder:
     """The ``code_size`` leading principal components of training examples ``[N, D]``.
 
-    A code size beyond the number of values is cut to it.
+    A code size beyond the number of values is cut to it. NaN, a value that is not known, is taken for its mean.
     """
 
     def __init__(self, train: np.ndarray, code_size: int) -> None:
@@ -21,7 +21,8 @@ class PCACoder:
         self.directions = self.pca.directions[: self.code_size].numpy()
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        return (x - self.mean) @ self.directions.T
+        centred = x - self.mean
+        return (np.where(np.isnan(x), 0, centred) if np.isnan(x).any() else centred) @ self.directions.T
 
     def decode(self, code: np.ndarray) -> np.ndarray:
         return code @ self.directions + self.mean

@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from aelab.objectives.observed import filled, observed_weights
+
 
 class Examples(Protocol):
     """A tensor ``[N, D]``, or what is read like one in pieces."""
@@ -32,12 +34,15 @@ CHUNK = 2**21  # values that are held in float64 at a time, 16 MB each
 
 
 def fit_pca(x: Examples, chunk: int = CHUNK) -> PCA:
-    """Eigenvectors of the covariance (divided by N) of examples ``[N, D]``, in float64."""
+    """Eigenvectors of the covariance (divided by N) of examples ``[N, D]``, in float64.
+
+    NaN is a value that is not known: means are of the others, and it is taken for its mean.
+    """
     rows = max(1, chunk // x.shape[1])
     mean = _mean(x, rows)
     covariance = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64, device=x.device)
     for part in x.split(rows):
-        centred = part.double() - mean
+        centred = filled(part.double() - mean)
         covariance += centred.mT @ centred
     variances, vectors = torch.linalg.eigh(covariance / len(x))
     return PCA(mean, vectors.flip(1).mT, variances.flip(0))
@@ -46,12 +51,18 @@ def fit_pca(x: Examples, chunk: int = CHUNK) -> PCA:
 def _mean(x: Examples, rows: int) -> Tensor:
     if len(x) <= rows:
         [whole] = x.split(rows)
-        return whole.double().mean(0)
-    return sum((part.double().sum(0) for part in x.split(rows)), torch.zeros((), dtype=torch.float64)) / len(x)
+        return whole.double().nanmean(0) if whole.isnan().any() else whole.double().mean(0)
+    total: Tensor = torch.zeros((), dtype=torch.float64)
+    known: Tensor = torch.zeros((), dtype=torch.float64)
+    for part in x.split(rows):
+        total = total + part.double().nansum(0)
+        known = known + (~part.isnan()).sum(0)
+    return total / known
 
 
 def pca_error(pca: PCA, x: Examples, code_size: int, chunk: int = CHUNK) -> float:
-    """Mean squared error per example, summed over values, of x ``[N, D]`` rebuilt from ``code_size`` values."""
+    """Mean squared error per example, summed over values, of x ``[N, D]`` rebuilt from ``code_size`` values; where some
+    are not known the others count for them, as in ``ObservedError``."""
     return sum(part.square().sum().item() for part in _residuals(pca, x, code_size, chunk)) / len(x)
 
 
@@ -63,9 +74,10 @@ def pca_errors(pca: PCA, x: Examples, code_size: int, chunk: int = CHUNK) -> Ten
 def rebuilt(pca: PCA, x: Tensor, code_size: int) -> Tensor:
     """x ``[N, D]`` rebuilt from ``code_size`` values, in float64."""
     directions = pca.directions[:code_size]
-    return pca.mean + (x.double() - pca.mean) @ directions.mT @ directions
+    return pca.mean + filled(x.double() - pca.mean) @ directions.mT @ directions
 
 
 def _residuals(pca: PCA, x: Examples, code_size: int, chunk: int) -> Iterator[Tensor]:
     for part in x.split(max(1, chunk // x.shape[1])):
-        yield part.double() - rebuilt(pca, part, code_size)
+        apart = part.double() - rebuilt(pca, part, code_size)
+        yield filled(apart) * observed_weights(part.double()).sqrt() if apart.isnan().any() else apart

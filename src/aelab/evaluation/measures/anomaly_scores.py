@@ -18,8 +18,23 @@ Statistics = Mapping[str, np.ndarray]
 
 
 def squared_errors(x: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
-    """Squared error of each example ``[N, D]``, summed over its values: the score unless another is asked for."""
-    return np.square(reconstruction - x).sum(1, dtype=np.float64)
+    """Squared error of each example ``[N, D]``, summed over its values: the score unless another is asked for.
+
+    Where some are NaN, not known, the others count for them, ``D / n`` times the sum over the n that are.
+    """
+    return np.square(residuals(x, reconstruction)).sum(1, dtype=np.float64) * _of_all(x)
+
+
+def residuals(x: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+    """``r - x`` ``[N, D]``, 0 where x is not known."""
+    apart = reconstruction - x
+    return np.where(np.isnan(x), 0, apart) if np.isnan(x).any() else apart
+
+
+def _of_all(x: np.ndarray) -> np.ndarray | int:
+    """By what a sum over the values that are known of each example stands for all, ``[N]``."""
+    gaps = np.isnan(x)
+    return x.shape[1] / np.maximum(1, (~gaps).sum(1)) if gaps.any() else 1
 
 
 def error_scorer(coder: Coder, train: np.ndarray) -> Scorer:
@@ -104,7 +119,7 @@ def _joint_gaussian(coder: Coder, train: np.ndarray) -> Statistics:
 
 
 def _code_and_residual(coder: Coder, x: np.ndarray) -> np.ndarray:
-    return np.hstack([coder.encode(x), x - coder.reconstruct(x)], dtype=np.float64)
+    return np.hstack([coder.encode(x), -residuals(x, coder.reconstruct(x))], dtype=np.float64)
 
 
 def _moments(known: np.ndarray) -> Statistics:
@@ -132,7 +147,7 @@ def _error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
 
 
 def _relative_error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
-    length = np.sqrt(np.square(x).sum(1, dtype=np.float64))
+    length = np.sqrt(np.nansum(np.square(x), 1, dtype=np.float64) * _of_all(x))
     return squared_errors(x, coder.reconstruct(x)) / np.where(length == 0, 1, length)
 
 

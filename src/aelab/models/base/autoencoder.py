@@ -13,11 +13,13 @@ from aelab.models.base.learner import Encoding, EvaluationTerms, Learner, LossTe
 from aelab.networks import Network
 from aelab.networks.activations import activation
 from aelab.objectives import NoCorruption, SquaredError
+from aelab.objectives.observed import filled, is_partly
 from aelab.objectives.randomness import Generators, per_replica, uniform
 
 
 class Forward(NamedTuple):
-    """A batch on its way: ``x`` ``[..., B, D]``, what the encoder has ``seen`` of it, ``encoding`` and ``output``."""
+    """A batch on its way: ``x`` ``[..., B, D]``, NaN where a value is not known, what the encoder has ``seen`` of it,
+    ``encoding`` and ``output``."""
 
     x: Tensor
     seen: Tensor
@@ -79,7 +81,7 @@ class Autoencoder(Learner):
         if self.draws_targets and self.training:
             x = (uniform(x, generator) < x).to(x)
         x = self.network.cut(x)
-        seen = self.corrupt(x, generator)
+        seen = self._without_gaps(self.corrupt(self.filled(x), generator), x)
         encoding = self.infer(seen, generator)
         forward = Forward(x, seen, encoding, self.output(encoding.code, x, generator))
         error = self.cost(forward).mean(-1)
@@ -89,6 +91,14 @@ class Autoencoder(Learner):
     def corrupt(self, x: Tensor, generator: Generators = None) -> Tensor:
         """What the encoder sees in training instead of x."""
         return self.corruption(x, generator)
+
+    def filled(self, x: Tensor) -> Tensor:
+        """x ``[..., B, D]`` as an encoder can take it: 0 for what is not known, where the error allows for that."""
+        return filled(x) if is_partly(self.error) else x
+
+    def _without_gaps(self, seen: Tensor, x: Tensor) -> Tensor:
+        """What is seen, with 0 again for what is not known of x, whatever noise made of it."""
+        return seen.masked_fill(x.isnan(), 0) if is_partly(self.error) else seen
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         """What the encoder makes of inputs ``[..., B, D]``; a code that is drawn is drawn in training only."""
@@ -151,8 +161,9 @@ class Autoencoder(Learner):
 
     def evaluate(self, x: Tensor) -> EvaluationTerms:
         x = self.network.cut(x)
-        encoding = self.infer(x)
-        forward = Forward(x, x, encoding, self.output(encoding.code, x))
+        seen = self.filled(x)
+        encoding = self.infer(seen)
+        forward = Forward(x, seen, encoding, self.output(encoding.code, x))
         error = self.cost(forward)
         beside = self.beside(forward)
         mean_error = error.mean(-1)
@@ -163,7 +174,7 @@ class Autoencoder(Learner):
 
     def encode(self, x: Tensor) -> Tensor:
         """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
-        return self.infer(x).code
+        return self.infer(self.filled(x)).code
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes ``[..., B, H]`` to reconstructions ``[..., B, D]``."""

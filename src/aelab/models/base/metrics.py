@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from aelab.objectives.observed import filled, observed_weights
+
 if TYPE_CHECKING:
     from aelab.models.base.learner import EvaluationTerms
 
@@ -87,7 +89,8 @@ class ReconstructionMetrics:
     ``token_error``, the share of symbols that are not the likeliest ones, and ``token_perplexity``, exp of the nats
     that a symbol costs.
     ``fvu`` (fraction of variance unexplained) is the squared error over the total variance of the same
-    examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean.
+    examples around their own mean, 1 - R^2: 0 is perfect, 1 is predicting the mean. Where some values are not known
+    each of the others counts in both as it does in the error.
 
     A variant's ``moments``, the mean code and its square ``[..., 2, H, B]``, give ``active_units``, how many units'
     means vary by more than 0.01 (Burda et al. 2016); its ``usage``, how often each of C codewords was taken
@@ -110,9 +113,17 @@ class ReconstructionMetrics:
             self._add(f"penalties/{name}", penalty.double() * count)
         self._add("loss", measured.loss.double() * count)
         if "squared" in measured.beside:
-            values = x.double()
+            self._add_variance(x.double(), "observed" in measured.beside)
+
+    def _add_variance(self, values: Tensor, partly: bool) -> None:
+        if partly:  # each value counts as it does in the error
+            weights = observed_weights(values)
+            self._add("weights", weights.sum(-2))
+            values = filled(values) * weights.sqrt()
+            self._add("x", (values * weights.sqrt()).sum(-2))
+        else:
             self._add("x", values.sum(-2))
-            self._add("x2", values.square().sum())
+        self._add("x2", values.square().sum())
 
     def _add(self, name: str, value: Tensor) -> None:
         self.sums[name] = self.sums[name] + value if name in self.sums else value
@@ -146,7 +157,10 @@ def _compared(beside: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: T
     """The metrics that what stands beside the error gives."""
     found = {}
     if "squared" in beside:
-        variance = sums["x2"] - sums["x"].square().sum() / count
+        weights = sums.get("weights")
+        squares = sums["x"].square()
+        of_means = squares.sum() / count if weights is None else (squares / weights.clamp(min=1e-300)).sum()
+        variance = sums["x2"] - of_means
         found["mse"] = beside["squared"] / count / sums["x"].shape[-1]
         found["fvu"] = beside["squared"] / variance
     if "wrong" in beside:

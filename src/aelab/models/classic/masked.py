@@ -18,7 +18,8 @@ class MaskedAutoencoder(Autoencoder):
     its sum, so that it is on the scale of all values (He et al. 2022; of tables ReMasker, Du et al. 2024).
 
     ``patch``: hide squares of so many pixels each way, in all channels; null for single values, cells of a table.
-    Every example has equally many hidden, drawn anew in each step. Validation and test tell the ordinary error of
+    Every example has equally many hidden, drawn anew in each step; where some are not known anyway the others count for
+    them, so that the mean over masks is the error of what is observed. Validation and test tell the ordinary error of
     whole examples, and ``masked_error``, that of what masks hide that are always the same, by which weights are chosen.
     """
 
@@ -49,7 +50,7 @@ class MaskedAutoencoder(Autoencoder):
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         if self.training:
             return {}
-        encoding = self._infer(forward.x, self.masks(fixed_uniform(self._room(forward.x))))
+        encoding = self._infer(forward.seen, self.masks(fixed_uniform(self._room(forward.x))))
         again = forward._replace(encoding=encoding, output=self.output(encoding.code, forward.x))
         return {"masked_error": self.cost(again).mean(-1)}
 

@@ -44,7 +44,7 @@ class QuantizedCode(Autoencoder):
 
     def indices(self, x: Tensor) -> Tensor:
         """Which codewords inputs ``[..., B, D]`` have, long ``[..., B, S, G]``."""
-        return self.infer(x).parts["indices"]
+        return self.infer(self.filled(x)).parts["indices"]
 
     def beside(self, forward: Forward) -> dict[str, Tensor]:
         taken = forward.encoding.parts["indices"].transpose(-3, -2).flatten(-2)
