@@ -73,7 +73,7 @@ def build_model(
     ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
     None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
     """
-    output = config.network.get("output_activation", "identity")
+    output = config.network.get("output_activation") or "identity"
     error = error or instantiate("error", config.error)
     if output != "identity" and error.logits:
         raise UserError(

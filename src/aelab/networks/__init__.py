@@ -4,5 +4,6 @@ from aelab.networks.centred_mlp import CentredMLP
 from aelab.networks.conv import Conv
 from aelab.networks.mlp import MLP
 from aelab.networks.network import Linearization, Network
+from aelab.networks.resnet import ResNet
 
-__all__ = ["MLP", "CentredMLP", "Conv", "Linearization", "Network"]
+__all__ = ["MLP", "CentredMLP", "Conv", "Linearization", "Network", "ResNet"]

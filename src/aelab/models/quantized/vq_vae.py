@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from torch import Tensor
@@ -46,6 +47,10 @@ class VectorQuantizedAutoencoder(QuantizedCode):
         self.size = size
         self.by_means = start == "kmeans"
         self.codebooks = Codebooks((stages, entries, size), update == "gradient", decay, dead_after)
+
+    @staticmethod
+    def group_size(settings: Mapping[str, Any]) -> int:
+        return int(settings["size"])
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         z = self.network.encode(x)
