@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aelab.building.build import (
     INITIALIZATION_EXAMPLES,
+    augmentation_of,
     build_model,
     build_trainer,
     check_optimizer,
@@ -107,7 +108,10 @@ class Fit:
     def _view(self, data: DataModule, steps: int) -> DataModule:
         rows = [torch.arange(data.size("train")) if member.rows is None else member.rows for member in self.members]
         seeds = [member.config.data.seed if member.seed is None else member.seed for member in self.members]
-        return data.view(torch.stack(rows), seeds, steps) if len(rows) > 1 else data.view(rows[0], seeds[0], steps)
+        change = augmentation_of(self.members[0].config, data)
+        if len(rows) == 1:
+            return data.view(rows[0], seeds[0], steps, change)
+        return data.view(torch.stack(rows), seeds, steps, change)
 
     def run(self) -> None:
         """Train, from the last checkpoint in the directory where there is one. Raises DivergedError."""

@@ -188,12 +188,20 @@ class ImageFolder(DataModule):
             return self._stream(part, RowArrays(order, batch_size))
         batches = RowArrays(order, batch_size, trainer.global_rank, trainer.world_size)
         on_gpu = trainer.strategy.root_device.type == "cuda"
-        return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu)
+        device = None if self.augmentation is None else trainer.strategy.root_device
+        return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu, device=device)
 
-    def _stream(self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False) -> ImageLoader:
+    def _stream(
+        self,
+        part: str,
+        batches: RowArrays,
+        persistent: bool = False,
+        pinned: bool = False,
+        device: torch.device | None = None,
+    ) -> ImageLoader:
         deep = self.preprocessing.white is not None
         images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale, self.background, deep)
-        return ImageLoader(images, batches, self.num_workers, persistent, pinned)
+        return ImageLoader(images, batches, self.num_workers, persistent, pinned, self.augmented, device)
 
 
 def file_and_page(names: np.ndarray, pages: str | None) -> dict[str, np.ndarray]:

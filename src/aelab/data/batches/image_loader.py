@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from aelab.data.batches.loader import Batches
+from aelab.data.batches.loader import Batches, Changed, unchanged
 from aelab.data.files.images import decode
 from aelab.errors import UserError
 
@@ -20,7 +20,8 @@ from aelab.errors import UserError
 class ImageFiles(Dataset):
     """Decodes rows ``[B]`` (or ``[K, B]``) of a list of files to flat uint8, or uint16, ``[B, D]`` (``[K, B, D]``).
 
-    A UserError is returned, not raised, since DataLoader would bury its message in a worker's traceback.
+    The rows come back with them. A UserError is returned, not raised, since DataLoader would bury its message in a
+    worker's traceback.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ImageFiles(Dataset):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, rows: np.ndarray) -> Tensor | UserError:
+    def __getitem__(self, rows: np.ndarray) -> tuple[Tensor | UserError, np.ndarray]:
         once, place = np.unique(rows, return_inverse=True)
         images = np.empty(
             (len(once), (1 if self.grayscale else 3) * self.size**2), np.uint16 if self.deep else np.uint8
@@ -52,8 +53,8 @@ class ImageFiles(Dataset):
                 path = os.path.join(self.folder, file)
                 image[:] = decode(path, self.size, self.grayscale, self.background, self.deep).reshape(-1)
         except UserError as error:
-            return error
-        return torch.from_numpy(images[place.reshape(rows.shape)])
+            return error, rows
+        return torch.from_numpy(images[place.reshape(rows.shape)]), rows
 
 
 class RowArrays(Batches):
@@ -63,10 +64,28 @@ class RowArrays(Batches):
         return (rows.numpy() for rows in super().__iter__())
 
 
-class ImageLoader:
-    """Iterates batches ``[B, D]`` of pixels of the rows in ``batches``; UserError for a damaged file."""
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
-    def __init__(self, images: ImageFiles, batches: RowArrays, workers: int, persistent: bool, pinned: bool) -> None:
+
+class ImageLoader:
+    """Iterates batches ``[B, D]`` of pixels of the rows in ``batches``; UserError for a damaged file.
+
+    ``changed``: what becomes of a batch, on the ``device`` where one is named, given its rows and their order.
+    """
+
+    def __init__(
+        self,
+        images: ImageFiles,
+        batches: RowArrays,
+        workers: int,
+        persistent: bool,
+        pinned: bool,
+        changed: Changed = unchanged,
+        device: torch.device | None = None,
+    ) -> None:
+        self.changed = changed
+        self.device = device
         self.sampler = batches.sampler
         self.batch_sampler = None  # Lightning looks for it
         self.batches = batches
@@ -76,6 +95,7 @@ class ImageLoader:
             batch_size=None,
             sampler=batches,
             num_workers=workers,
+            collate_fn=_as_it_is,
             persistent_workers=persistent and workers > 0,
             pin_memory=pinned,
             generator=torch.Generator(),  # its own, so that iterating leaves the run's random stream alone
@@ -93,11 +113,13 @@ class ImageLoader:
 
     def __iter__(self) -> Iterator[Tensor]:
         self.done = self.batches.first()
-        for batch in self.loader:
+        for batch, rows in self.loader:
             if isinstance(batch, UserError):
                 raise UserError(str(batch))  # batch itself would make a cycle through this frame
             self.done += 1
-            yield batch
+            yield self.changed(
+                batch if self.device is None else batch.to(self.device), torch.from_numpy(rows), self.sampler
+            )
 
     @property
     def _iterator(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
 
 import torch
@@ -11,6 +11,13 @@ from torch import Tensor
 from aelab.data.preprocessing import unit
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
+
+Changed = Callable[[Tensor, Tensor, "EpochOrder | Tensor"], Tensor]
+
+
+def unchanged(x: Tensor, rows: Tensor, order: EpochOrder | Tensor) -> Tensor:
+    """A batch as it is."""
+    return x
 
 
 class EpochOrder:
@@ -140,6 +147,7 @@ class ResidentLoader(Batches):
     """Iterates float batches ``[B, D]`` (``[K, B, D]`` for K replicas) taken by index from ``values``.
 
     ``values``: ``[N, D]``, pixels in uint8 (scaled to [0, 1] as they are taken) or prepared, on the training device.
+    ``changed``: what becomes of a batch, given its rows and their order.
     ``order``, ``batch_size``, ``rank``, ``world_size``: as in Batches.
     """
 
@@ -150,13 +158,15 @@ class ResidentLoader(Batches):
         order: EpochOrder | Tensor,
         rank: int = 0,
         world_size: int = 1,
+        changed: Changed = unchanged,
     ) -> None:
         super().__init__(order, batch_size, rank, world_size, values.device)
         self.values = values
+        self.changed = changed
 
     def __iter__(self) -> Iterator[Tensor]:
         for rows in super().__iter__():
-            yield unit(self.values[rows])
+            yield self.changed(unit(self.values[rows]), rows, self.sampler)
 
 
 class Grouped:
