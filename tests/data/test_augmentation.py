@@ -61,19 +61,19 @@ def test_numbers_are_uniform_and_unrelated() -> None:
 @pytest.mark.parametrize("settings", [{}, EVERYTHING], ids=["flips", "everything"])
 def test_depends_on_seed_epoch_and_example_alone(settings: dict[str, Any]) -> None:
     change, x, rows = Augmentation(**settings), pictures(), torch.arange(40)
-    whole = change(x, SHAPE, rows, 3, 5)
+    whole = change(SHAPE, x, rows, 3, 5)
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(change(x[order], SHAPE, rows[order], 3, 5), whole[order])
-    assert torch.equal(torch.cat([change(x[i : i + 7], SHAPE, rows[i : i + 7], 3, 5) for i in range(0, 40, 7)]), whole)
-    assert not torch.equal(change(x, SHAPE, rows, 4, 5), whole) and not torch.equal(change(x, SHAPE, rows, 3, 6), whole)
-    together = change(torch.stack([x, x]), SHAPE, torch.stack([rows, order]), [3, 4], 5)
+    assert torch.equal(change(SHAPE, x[order], rows[order], 3, 5), whole[order])
+    assert torch.equal(torch.cat([change(SHAPE, x[i : i + 7], rows[i : i + 7], 3, 5) for i in range(0, 40, 7)]), whole)
+    assert not torch.equal(change(SHAPE, x, rows, 4, 5), whole) and not torch.equal(change(SHAPE, x, rows, 3, 6), whole)
+    together = change(SHAPE, torch.stack([x, x]), torch.stack([rows, order]), [3, 4], 5)
     assert_close(together[0], whole, rtol=0, atol=0)
-    assert_close(together[1], change(x, SHAPE, order, 4, 5), rtol=0, atol=0)
+    assert_close(together[1], change(SHAPE, x, order, 4, 5), rtol=0, atol=0)
 
 
 def test_mirrored_every_other_time() -> None:
     x = pictures(1000)
-    changed = Augmentation()(x, SHAPE, torch.arange(1000), 0, 0)
+    changed = Augmentation()(SHAPE, x, torch.arange(1000), 0, 0)
     mirrored = x.unflatten(-1, SHAPE).flip(-1).flatten(1)
     either = (changed == x).all(1), (changed == mirrored).all(1)
     assert (either[0] ^ either[1]).all()
@@ -82,7 +82,7 @@ def test_mirrored_every_other_time() -> None:
 
 def test_shifted_by_whole_pixels_with_a_mirrored_edge() -> None:
     x = pictures(500).unflatten(-1, SHAPE)
-    changed = Augmentation(horizontal=False, shift=0.25)(x.flatten(1), SHAPE, torch.arange(500), 0, 0).unflatten(
+    changed = Augmentation(horizontal=False, shift=0.25)(SHAPE, x.flatten(1), torch.arange(500), 0, 0).unflatten(
         -1, SHAPE
     )
     padded = torch.nn.functional.pad(x, (2, 2, 1, 1), mode="reflect")
@@ -94,30 +94,30 @@ def test_shifted_by_whole_pixels_with_a_mirrored_edge() -> None:
 def test_colours_keep_grey_grey_and_stay_in_range() -> None:
     change = Augmentation(horizontal=False, brightness=0.5, contrast=0.5, saturation=0.5)
     grey = torch.rand(50, 1, 48).expand(50, 3, 48).reshape(50, -1)
-    changed = change(grey, SHAPE, torch.arange(50), 0, 0).unflatten(-1, SHAPE)
+    changed = change(SHAPE, grey, torch.arange(50), 0, 0).unflatten(-1, SHAPE)
     assert_close(changed[:, 0], changed[:, 2])
     assert changed.min() >= 0 and changed.max() <= 1
-    assert_close(Augmentation(horizontal=False)(grey, SHAPE, torch.arange(50), 0, 0), grey, rtol=0, atol=0)
+    assert_close(Augmentation(horizontal=False)(SHAPE, grey, torch.arange(50), 0, 0), grey, rtol=0, atol=0)
 
 
 def test_whole_pixels_stay_whole() -> None:
     x = (pictures() * 255).to(torch.uint8)
-    changed = Augmentation(shift=0.3)(x, SHAPE, torch.arange(40), 0, 0)
+    changed = Augmentation(shift=0.3)(SHAPE, x, torch.arange(40), 0, 0)
     assert changed.dtype == torch.uint8
-    assert_close(changed.float() / 255, Augmentation(shift=0.3)(x.float() / 255, SHAPE, torch.arange(40), 0, 0))
+    assert_close(changed.float() / 255, Augmentation(shift=0.3)(SHAPE, x.float() / 255, torch.arange(40), 0, 0))
 
 
 def test_training_batches_alone_are_changed(compose: Composer) -> None:
     config = compose("data=digits", "augmentation=crops")
     data = build_data(config)
     view = Fit([Member(config)], data, BestWeights()).data
-    assert view.augmentation is not None and data.augmentation is None
+    assert view.order is not None and view.order.change is not None and data.order is None
     loader = view.train_dataloader()
     loader = getattr(loader, "loader", loader)
     loader.sampler.set_epoch(2)
     [first, *_] = loader
     [rows, *_] = super(ResidentLoader, loader).__iter__()
-    assert torch.equal(first, view.augmentation(data.examples("train")[rows], data.shape, rows, config.seed, 2))
+    assert torch.equal(first, view.order.change(data.examples("train")[rows], rows, config.seed, 2))
     for part in ("val", "test", "train"):
         plain = torch.cat(list(view.batches(part, torch.device("cpu"))))
         assert torch.equal(plain, data.examples(part))

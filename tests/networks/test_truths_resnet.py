@@ -109,6 +109,17 @@ def test_a_values_place_is_where_it_comes_from() -> None:
     assert network.code_shape == (2, 8, 8)
 
 
+def test_what_is_computed_again_is_the_same() -> None:
+    gradients = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        network = ResNet((1, 8, 8), 3, (4, 6), recompute=recompute)
+        network.decode(network.encode(torch.linspace(0, 1, 128).view(2, 64))).square().sum().backward()
+        gradients.append([parameter.grad for parameter in network.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert_close(one, other, rtol=0, atol=0)
+
+
 # --- maps ---
 
 

@@ -21,6 +21,7 @@ from aelab.config.objects import conf_dir, instantiate
 from aelab.config.quoted import named
 from aelab.config.trust import resolve
 from aelab.data.augmentation import Augmentation
+from aelab.data.batches.loader import Change
 from aelab.data.module import PARTS, DataModule
 from aelab.data.preprocessing import PIXELS, Preprocessing
 from aelab.errors import UserError
@@ -62,17 +63,15 @@ def _read(config: DictConfig, fetch: bool, known: Preprocessing | None) -> DataM
     return data
 
 
-def augmentation_of(config: DictConfig, data: DataModule) -> Augmentation | None:
+def augmentation_of(config: DictConfig, data: DataModule) -> Change:
     """What changes the training examples anew in every epoch; UserError where it cannot change such examples."""
     chosen = config.get("augmentation")  # runs from before there was any have none
     if chosen is None or chosen.name == "none":
         return None
     augmentation: Augmentation = instantiate("augmentation", chosen)
-    if not data.augmentable:
-        raise UserError(f"augmentation={chosen.name} data={data.name}: is read as it is needed; use augmentation=none")
     scaled = data.preprocessing.offset is not None
     augmentation.check(chosen.name, data.shape, data.preprocessing.kind == PIXELS, scaled)
-    return augmentation
+    return partial(augmentation, data.shape)
 
 
 def build_model(

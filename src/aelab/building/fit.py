@@ -22,6 +22,7 @@ from aelab.building.build import (
 )
 from aelab.building.settling import settle
 from aelab.data.module import DataModule
+from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error
 from aelab.replicas.best import BestWeights
@@ -34,6 +35,7 @@ from aelab.runs.history import History
 from aelab.runs.picture_callback import PictureCallback
 
 State = dict[str, Tensor]
+NO_MEMORY = ("out of memory", "allocate memory")  # as PyTorch says it of GPUs and of the CPU
 
 
 class Member(NamedTuple):
@@ -116,7 +118,18 @@ class Fit:
     def run(self) -> None:
         """Train, from the last checkpoint in the directory where there is one. Raises DivergedError."""
         resumed = self.files.last() if self.files else None
-        self.trainer.fit(self.model, datamodule=self.data, ckpt_path=resumed, weights_only=True)
+        try:
+            self.trainer.fit(self.model, datamodule=self.data, ckpt_path=resumed, weights_only=True)
+        except RuntimeError as error:
+            if not any(words in str(error) for words in NO_MEMORY):
+                raise
+            batch, members = self.data.batch_size, len(self.members)
+            together = f" and {members} models at once" if members > 1 else ""
+            smaller = f"data.batch_size={max(1, batch // 2)}"
+            raise UserError(
+                f"data.batch_size={batch}: a batch of examples of {' x '.join(map(str, self.data.shape))} values"
+                f"{together} does not fit the memory of {self.model.device}; use {smaller}, or a smaller network"
+            ) from error
 
     def keep_best(self) -> bool:
         """Give the model the best weights of each member; whether there are any."""

@@ -59,7 +59,7 @@ class Augmentation:
                 "augmentation=crops"
             )
 
-    def __call__(self, x: Tensor, shape: Sequence[int], rows: Tensor, seed: int | Sequence[int], epoch: int) -> Tensor:
+    def __call__(self, shape: Sequence[int], x: Tensor, rows: Tensor, seed: int | Sequence[int], epoch: int) -> Tensor:
         """Examples ``[..., B, D]``, floats from 0 to 1 or whole pixels, that are ``rows`` ``[..., B]`` of the training
         part; of K replicas with K seeds each is changed as it would be alone."""
         top = {torch.uint8: 255, torch.uint16: 65535}.get(x.dtype)

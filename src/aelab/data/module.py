@@ -12,8 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.augmentation import Augmentation
-from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
+from aelab.data.batches.loader import Change, EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import Pieces, tensors_of
 from aelab.data.batches.splits import fingerprint, split_rows
 from aelab.data.binarizing import binarized_parts, check_way
@@ -47,7 +46,6 @@ class DataModule(pl.LightningDataModule):
     """
 
     evaluation_batch_size = 1024
-    augmentable = True  # whether its loaders say which rows a batch has
     resident = True  # whether the values stay in memory; streamed batches come one at a time
     fetches = True  # whether files that are lacking may be written
     stratified = False  # whether every part gets its share of every class
@@ -85,7 +83,6 @@ class DataModule(pl.LightningDataModule):
         self.binarize = binarize
         self.values: dict[str, Tensor] = {}
         self.order: EpochOrder | None = None
-        self.augmentation: Augmentation | None = None
         self.batches_per_step = 1
         self.labels: dict[str, np.ndarray] = {}
         self.origins: dict[str, Mapping[str, np.ndarray]] = {}
@@ -206,27 +203,14 @@ class DataModule(pl.LightningDataModule):
         loader = self._loader(part, order, self.batch_size)
         return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 
-    def view(
-        self,
-        rows: Tensor,
-        seed: int | list[int],
-        batches_per_step: int,
-        augmentation: Augmentation | None = None,
-    ) -> Self:
+    def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int, change: Change = None) -> Self:
         """The same values, to train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds.
 
-        ``batches_per_step``: that Lightning is given at a time. ``augmentation``: of what is trained on.
+        ``batches_per_step``: that Lightning is given at a time. ``change``: of what is trained on (see EpochOrder).
         """
         view = copy.copy(self)
-        view.order, view.batches_per_step = EpochOrder(rows, seed), batches_per_step
-        view.augmentation = augmentation
+        view.order, view.batches_per_step = EpochOrder(rows, seed, change), batches_per_step
         return view
-
-    def augmented(self, x: Tensor, rows: Tensor, order: EpochOrder | Tensor) -> Tensor:
-        """Training examples ``[..., B, D]`` that are these rows, changed where there is an augmentation."""
-        if self.augmentation is None or not isinstance(order, EpochOrder):
-            return x
-        return self.augmentation(x, self.shape, rows, order.seed, order.epoch)
 
     def generate(self, count: int, seed: int) -> Tensor:
         """New examples ``[count, D]`` from the generator of a generated data set."""
@@ -260,9 +244,7 @@ class DataModule(pl.LightningDataModule):
         """Batches of a part on the training device, this process's share of each."""
         trainer = self.trainer
         if trainer is None:
-            return ResidentLoader(self.values[part], batch_size, order, changed=self.augmented)
+            return ResidentLoader(self.values[part], batch_size, order)
         device = trainer.strategy.root_device
         self.values[part] = self.values[part].to(device)
-        return ResidentLoader(
-            self.values[part], batch_size, order, trainer.global_rank, trainer.world_size, self.augmented
-        )
+        return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)

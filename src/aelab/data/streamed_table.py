@@ -36,7 +36,6 @@ class StreamedTable(Table):
     ``cache``: folder of the rows, which are written when the table is first used or has changed.
     """
 
-    augmentable = False
     resident = False
 
     def __init__(self, cache: str, **settings: Any) -> None:

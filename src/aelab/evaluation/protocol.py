@@ -102,10 +102,11 @@ class Evaluation(Protocol):
     Raise UserError where the data cannot answer the question.
 
     ``facts`` (what is printed beside), ``curves`` (of one coder, by name, which a comparison draws of all runs in one
-    figure) and ``statistics`` (arrays of one coder, by name, which are kept in the run) may be there, too. So may
-    ``needs``, what a run must have to be asked, which is checked before it is trained: ``numbers`` (values that are no
-    symbols), ``filters`` (a first layer that can be drawn), ``jacobian`` (a code that can be differentiated),
-    ``likelihood`` (a model with log p(x)), ``codewords`` (a code that is made of some).
+    figure), ``across`` (scores of the coders of several replicas together) and ``statistics`` (arrays of one coder, by
+    name, which are kept in the run) may be there, too. So may ``needs``, what a run must have to be asked, which is
+    checked before it is trained: ``numbers`` (values that are no symbols), ``filters`` (a first layer that can be
+    drawn), ``jacobian`` (a code that can be differentiated), ``likelihood`` (a model with log p(x)), ``codewords`` (a
+    code that is made of some).
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from aelab.errors import UserError
 from aelab.networks.activations import activation as named_activation
@@ -26,6 +28,7 @@ class ResNet(Network):
     the encoder. ``code_size``: values of a code, or with ``code_map`` of each of its h x w places, h and w those of
     the lowest resolution; the code is then a map ``[code_size, h, w]``, flat with the values of a place side by side.
     ``output_activation``: of the decoder's output, for the squared error of values that all lie in its range.
+    ``recompute``: layers are computed again on the way back instead of kept, for less memory and a third more time.
 
     UserError for pictures that cannot be halved so often, or are larger than 256 pixels a side.
     """
@@ -40,6 +43,7 @@ class ResNet(Network):
         activation: str = "silu",
         code_map: bool | None = False,
         output_activation: str | None = None,
+        recompute: bool = False,
     ) -> None:
         _check(shape, widths, blocks, attention)
         height, width = (side >> (len(widths) - 1) for side in shape[1:])
@@ -48,6 +52,7 @@ class ResNet(Network):
         self.code_shape = (code_size, height, width) if code_map else None
         self.lowest = (widths[-1], height, width)
         self.activation = named_activation(activation)
+        self.recompute = recompute
         self.output_activation = named_activation(output_activation or "identity", "network.output_activation")
         places = height * width
         inner = widths[-1]
@@ -101,8 +106,15 @@ class ResNet(Network):
     def features(self, x: Tensor) -> Tensor:
         x = x.unflatten(-1, self.shape)
         for layer in self.encoder:
-            x = layer(x)
+            x = self._through(layer, x)
         return by_place(self.activation(x))
+
+    def _through(self, layer: nn.Module, x: Tensor) -> Tensor:
+        if self.recompute and torch.is_grad_enabled():
+            again: Tensor = checkpoint(layer, x, use_reentrant=False)
+            return again
+        found: Tensor = layer(x)
+        return found
 
     def code_of(self, features: Tensor, x: Tensor) -> Tensor:
         code: Tensor = self.to_code(features)
@@ -114,7 +126,7 @@ class ResNet(Network):
     def decode(self, code: Tensor) -> Tensor:
         x = by_channel(self.from_code(code), self.lowest)
         for layer in self.decoder:
-            x = layer(x)
+            x = self._through(layer, x)
         return self.output_activation(self.to_pixels(self.activation(x)).flatten(-3))
 
     def code_weights(self) -> Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from aelab.data.batches.loader import Batches, Changed, unchanged
+from aelab.data.batches.loader import Batches, EpochOrder
 from aelab.data.files.images import decode
+from aelab.data.files.picture_store import PictureStore
 from aelab.errors import UserError
 
 
@@ -32,6 +34,8 @@ class ImageFiles(Dataset):
         grayscale: bool,
         background: str | None = None,
         deep: bool = False,
+        store: PictureStore | None = None,
+        places: np.ndarray | None = None,
     ) -> None:
         self.folder = str(folder)
         self.files = files  # an array of text: a list would be copied to every worker, name by name
@@ -39,6 +43,8 @@ class ImageFiles(Dataset):
         self.grayscale = grayscale
         self.background = background
         self.deep = deep
+        self.store = store
+        self.places = places  # of the files in the store
 
     def __len__(self) -> int:
         return len(self.files)
@@ -49,12 +55,18 @@ class ImageFiles(Dataset):
             (len(once), (1 if self.grayscale else 3) * self.size**2), np.uint16 if self.deep else np.uint8
         )
         try:
-            for image, file in zip(images, self.files[once], strict=True):
-                path = os.path.join(self.folder, file)
-                image[:] = decode(path, self.size, self.grayscale, self.background, self.deep).reshape(-1)
+            for image, row in zip(images, once.tolist(), strict=True):
+                if self.store is None or self.places is None:
+                    image[:] = self._decoded(row).reshape(-1)
+                else:
+                    image[:] = self.store.take(int(self.places[row]), partial(self._decoded, row))
         except UserError as error:
             return error, rows
         return torch.from_numpy(images[place.reshape(rows.shape)]), rows
+
+    def _decoded(self, row: int) -> np.ndarray:
+        path = os.path.join(self.folder, self.files[row])
+        return decode(path, self.size, self.grayscale, self.background, self.deep)
 
 
 class RowArrays(Batches):
@@ -71,7 +83,7 @@ def _as_it_is(batch: Any) -> Any:
 class ImageLoader:
     """Iterates batches ``[B, D]`` of pixels of the rows in ``batches``; UserError for a damaged file.
 
-    ``changed``: what becomes of a batch, on the ``device`` where one is named, given its rows and their order.
+    ``device``: on which training examples are changed.
     """
 
     def __init__(
@@ -79,12 +91,10 @@ class ImageLoader:
         images: ImageFiles,
         batches: RowArrays,
         workers: int,
-        persistent: bool,
-        pinned: bool,
-        changed: Changed = unchanged,
-        device: torch.device | None = None,
+        persistent: bool = False,
+        pinned: bool = False,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.changed = changed
         self.device = device
         self.sampler = batches.sampler
         self.batch_sampler = None  # Lightning looks for it
@@ -117,9 +127,9 @@ class ImageLoader:
             if isinstance(batch, UserError):
                 raise UserError(str(batch))  # batch itself would make a cycle through this frame
             self.done += 1
-            yield self.changed(
-                batch if self.device is None else batch.to(self.device), torch.from_numpy(rows), self.sampler
-            )
+            if isinstance(self.sampler, EpochOrder) and self.sampler.change is not None:
+                batch = self.sampler.changed(batch.to(self.device), torch.from_numpy(rows))
+            yield batch
 
     @property
     def _iterator(self) -> Any:

@@ -12,12 +12,7 @@ from aelab.data.preprocessing import unit
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
-Changed = Callable[[Tensor, Tensor, "EpochOrder | Tensor"], Tensor]
-
-
-def unchanged(x: Tensor, rows: Tensor, order: EpochOrder | Tensor) -> Tensor:
-    """A batch as it is."""
-    return x
+Change = Callable[[Tensor, Tensor, int | Sequence[int], int], Tensor] | None
 
 
 class EpochOrder:
@@ -25,12 +20,14 @@ class EpochOrder:
 
     ``rows``: long ``[n]``, or ``[K, n]`` with K seeds for K replicas, each with an order of its own;
     replica k visits its rows exactly as a lone run with ``rows[k]`` and ``seeds[k]`` does.
+    ``change``: what becomes of examples, given also their rows, the seed and the epoch (see Augmentation).
     Lightning calls ``set_epoch`` because a loader shows this object as its ``sampler``.
     """
 
-    def __init__(self, rows: Tensor, seed: int | Sequence[int]) -> None:
+    def __init__(self, rows: Tensor, seed: int | Sequence[int], change: Change = None) -> None:
         self.rows = rows
         self.seed = seed
+        self.change = change
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -42,6 +39,10 @@ class EpochOrder:
             return self._shuffled(self.rows, self.seed)
         assert not isinstance(self.seed, int)
         return torch.stack([self._shuffled(r, s) for r, s in zip(self.rows, self.seed, strict=True)])
+
+    def changed(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Examples ``[..., B, D]`` that are these ``rows``, as they are trained on in this epoch."""
+        return x if self.change is None else self.change(x, rows, self.seed, self.epoch)
 
     def _shuffled(self, rows: Tensor, seed: int) -> Tensor:
         return rows[torch.randperm(len(rows), generator=seeded_generator(seed, self.epoch))]
@@ -147,7 +148,6 @@ class ResidentLoader(Batches):
     """Iterates float batches ``[B, D]`` (``[K, B, D]`` for K replicas) taken by index from ``values``.
 
     ``values``: ``[N, D]``, pixels in uint8 (scaled to [0, 1] as they are taken) or prepared, on the training device.
-    ``changed``: what becomes of a batch, given its rows and their order.
     ``order``, ``batch_size``, ``rank``, ``world_size``: as in Batches.
     """
 
@@ -158,15 +158,14 @@ class ResidentLoader(Batches):
         order: EpochOrder | Tensor,
         rank: int = 0,
         world_size: int = 1,
-        changed: Changed = unchanged,
     ) -> None:
         super().__init__(order, batch_size, rank, world_size, values.device)
         self.values = values
-        self.changed = changed
 
     def __iter__(self) -> Iterator[Tensor]:
         for rows in super().__iter__():
-            yield self.changed(unit(self.values[rows]), rows, self.sampler)
+            x = unit(self.values[rows])
+            yield self.sampler.changed(x, rows) if isinstance(self.sampler, EpochOrder) else x
 
 
 class Grouped:

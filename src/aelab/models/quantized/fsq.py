@@ -41,6 +41,11 @@ class ScalarQuantizedAutoencoder(QuantizedCode):
     def group_size(settings: Mapping[str, Any]) -> int:
         return len(settings["levels"])
 
+    def snapped(self, code: Tensor) -> Tensor:
+        halves = constants([level // 2 for level in self.levels], torch.int64, code.device)
+        most = constants([level - level // 2 - 1 for level in self.levels], torch.int64, code.device)
+        return torch.minimum(torch.maximum((code * halves).round(), -halves), most) / halves
+
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         found = to_levels(self.network.encode(x), self.levels)
         halves = constants([level // 2 for level in self.levels], torch.int64, x.device)

@@ -52,6 +52,10 @@ class QuantizedCode(Autoencoder):
         """Which codewords inputs ``[..., B, D]`` have, long ``[..., B, S, G]``."""
         return self.infer(x).parts["indices"]
 
+    def snapped(self, code: Tensor) -> Tensor:
+        """The nearest codes ``[..., B, H]`` that are made of codewords, of any values of that shape."""
+        raise NotImplementedError
+
     def beside(self, forward: Forward) -> dict[str, Tensor]:
         taken = forward.encoding.parts["indices"].transpose(-3, -2).flatten(-2)
         counts = torch.zeros(*taken.shape[:-1], self.entries, dtype=torch.float64, device=taken.device)

@@ -55,9 +55,16 @@ class VectorQuantizedAutoencoder(QuantizedCode):
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         z = self.network.encode(x)
         quantized = self.codebooks(self._groups(z))
-        found = quantized.chosen.detach().sum(-2).unflatten(-2, (z.shape[-2], -1)).flatten(-2)
+        found = self._whole(quantized, z)
         indices = quantized.indices.unflatten(-2, (z.shape[-2], -1)).mT
         return Encoding(straight_through(z, found), {"before_quantizing": z, "indices": indices})
+
+    def snapped(self, code: Tensor) -> Tensor:
+        return self._whole(self.codebooks(self._groups(code)), code)
+
+    def _whole(self, quantized: Quantized, like: Tensor) -> Tensor:
+        """Codewords as codes ``[..., B, H]``."""
+        return quantized.chosen.detach().sum(-2).unflatten(-2, (like.shape[-2], -1)).flatten(-2)
 
     def _quantized(self, encoding: Encoding) -> Quantized:
         """What ``infer`` chose, with the gradients of the codewords."""
