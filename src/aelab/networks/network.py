@@ -63,6 +63,11 @@ class Network(nn.Module):
         """Inputs ``[..., B, D]`` to what the layer that makes the code is given, ``[..., B, width]``."""
         raise NotImplementedError
 
+    def visible(self, x: Tensor, seen: Tensor) -> Tensor | None:
+        """Codes of the patches ``seen`` alone, long ``[..., B, V]`` of inputs ``[..., B, D]``; None of a network that
+        does not see in patches."""
+        return None
+
     def head(self) -> Affine:
         """A new layer from features to as many values as a code has."""
         return Affine(int(self.encoder_layers[-1].weight.shape[-1]), self.code_size)

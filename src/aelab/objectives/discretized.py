@@ -30,7 +30,7 @@ class DiscretizedLogistic(nn.Module):
     event = 0
     data_range: tuple[float, float] | None = (0.0, 1.0)
     steps = LEVELS - 1
-    logits = False
+    logits = True
     is_squared = False
     likelihood = True
     mass = True
@@ -64,9 +64,9 @@ class DiscretizedLogistic(nn.Module):
         return -torch.where(target > 1 - 0.5 / self.steps, F.logsigmoid(-below), found)
 
     def reconstruction(self, output: Tensor) -> Tensor:
-        """The decoder's output as a reconstruction of x."""
-        return output
+        """The means, cut to 0..1: black is the likelier, the further the mean lies below it."""
+        return output.clamp(0, 1)
 
     def beside(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The squared error of the reconstruction."""
-        return {"squared": (output - target).square().sum(-1)}
+        return {"squared": (self.reconstruction(output) - target).square().sum(-1)}
