@@ -14,6 +14,7 @@ from described import CONF, STRUCTURAL, Key, choice, choices, groups
 
 PROGRAMS = ("train", "compare", "evaluate", "score", "export", "reproduce")
 GROUPS = {
+    "augmentation": "Training pictures changed anew in every epoch: [pictures](../pictures.md#augmentation).",
     "callbacks": "What happens while a model trains.",
     "corruption": "What the encoder sees in training: any model can be trained to undo a corruption.",
     "data": "What is learned. Your own data: [guide](../data.md).",

@@ -125,8 +125,8 @@ CASES = {
 }
 for _group in (*GROUPS, "paths"):
     CASES[f"+{_group}.nonsense=1"] = f"{_group}.nonsense=1: unknown key.*leave it out"
-for _group in ("model", "error", "corruption", "initialization", "pretraining", "optimizer", "scheduler", "logger",
-               "paths", "replicas"):  # fmt: skip
+for _group in ("model", "error", "corruption", "augmentation", "initialization", "pretraining", "optimizer",
+               "scheduler", "logger", "paths", "replicas"):  # fmt: skip
     CASES[f"~{_group}"] = f"~{_group}: deleted; a run needs one, like {_group}="
 for _group in ("data", "network", "trainer"):
     CASES[f"~{_group} "] = f"~{_group}: deleted; a run needs one"

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from imitations import (
 from PIL import Image
 
 from aelab.data.files.images import decode
+from aelab.data.image_folder import ImageFolder
 from aelab.data.module import PARTS, DataModule
 from aelab.errors import UserError
 
@@ -135,3 +137,47 @@ def test_a_damaged_image_is_named_from_a_worker(tmp_path: Path) -> None:
                 data.examples(part)
     with pytest.raises(UserError, match=message):
         fit(ready("image_folder", tmp_path, **(settings | {"split_seed": 2})))
+
+
+@pytest.mark.parametrize("cache", ["memory", "disk"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pictures_are_decoded_once(tmp_path: Path, cache: str, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aelab.data.batches import image_loader
+
+    draw = np.random.default_rng(0)
+    for number in range(30):
+        Image.fromarray(draw.integers(0, 255, (9, 12, 3), dtype=np.uint8)).save(tmp_path / f"{number:02d}.png")
+
+    def data(**settings: Any) -> ImageFolder:
+        found = ImageFolder(path=str(tmp_path), image_size=8, num_workers=workers, **settings)
+        found.setup()
+        return found
+
+    plain = {part: data().examples(part) for part in ("train", "val", "test")}
+    kept = data(cache=cache, root=str(tmp_path / "root"))
+    for part, x in plain.items():
+        assert torch.equal(kept.examples(part), x)
+    monkeypatch.setattr(image_loader, "decode", lambda *_: pytest.fail("decoded again"))
+    again = data(cache=cache, root=str(tmp_path / "root"), split_seed=0) if cache == "disk" else kept
+    for part, x in plain.items():
+        assert torch.equal(again.examples(part), x)
+
+
+def test_what_was_written_in_part_is_decoded_again(tmp_path: Path) -> None:
+    from aelab.data.files.picture_store import PictureStore
+
+    file = tmp_path / "some.pixels"
+    right = np.arange(1, 13, dtype=np.uint8)
+    PictureStore(3, 12, False, file).take(1, lambda: right)
+    content = bytearray(file.read_bytes())
+    content[12:18] = bytes(6)
+    file.write_bytes(content)
+    decoded: list[int] = []
+    store = PictureStore(3, 12, False, file)
+    found = store.take(1, lambda: decoded.append(1) or right)  # type: ignore[func-returns-value]
+    assert decoded == [1] and (found == right).all()
+    assert (store.take(1, lambda: pytest.fail("it is there")) == right).all()
+    black = np.zeros(12, np.uint8)
+    assert (store.take(0, lambda: black) == black).all() and not decoded[1:]
+    with pytest.raises(UserError, match=r"data.cache=disk: .* pictures take .* use a smaller|smaller data.image_size"):
+        PictureStore(10**9, 10**6, False, tmp_path / "large")

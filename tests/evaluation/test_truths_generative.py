@@ -17,7 +17,6 @@ from aelab.evaluation.codewords import Codewords
 from aelab.evaluation.collapse import Collapse, linear_vae
 from aelab.evaluation.measures.energy_distance import energy_distance
 from aelab.evaluation.protocol import Examples, Part
-from aelab.evaluation.samples import Samples
 from aelab.trained.model_coder import ModelCoder
 
 
@@ -106,16 +105,3 @@ def test_the_energy_distance_of_shifted_normals_is_its_closed_form() -> None:
     assert values.mean() == pytest.approx(wanted, abs=4 * values.std() / np.sqrt(200))
     held = np.mean([score.low < wanted < score.high for score in scores])  # type: ignore[operator]
     assert 0.9 < held <= 1 and all(len(score.parts) == 2 for score in scores)
-
-
-def test_draws_of_the_prior_and_of_a_mixture_are_told_apart_from_real_examples() -> None:
-    data = data_of(np.random.default_rng(4).normal(size=(600, 6)) * [3, 2, 1, 1, 0.5, 0.1])
-    samples = Samples(100)
-    scores = {score.metric: score for score in samples.measure(coder("model=vae"), data)}
-    assert set(scores) == {"distance_prior", "distance_mixture"}
-    assert {score.metric for score in samples.measure(coder("model=rae"), data)} == {"distance_mixture"}
-    beside = samples.baselines(data, 4)
-    assert abs(beside["train"][0].value) < 0.2 < scores["distance_prior"].value
-    assert beside["pca"][0].value < scores["distance_mixture"].value, "an untrained decoder draws nothing real"
-    with pytest.raises(UserError, match=r"evaluation.samples.count=3"):
-        Samples(3)

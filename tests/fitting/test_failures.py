@@ -178,3 +178,14 @@ def test_slurm_is_asked_to_run_the_job_again(
     scontrol.write_text("#!/bin/sh\necho no such job >&2; exit 1\n")
     requeue()
     assert "SLURM job 15_2 could not be put back into the queue: no such job" in capfd.readouterr().err
+
+
+def test_a_batch_that_does_not_fit_is_told_with_its_size(compose: Composer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    monkeypatch.setattr("pytorch_lightning.Trainer.fit", full)
+    with pytest.raises(
+        RunFailed, match=r"data.batch_size=128: a batch of examples of 1 x 8 x 8 values does not fit the"
+    ):
+        run(compose("data=digits", "data.batch_size=128"), [])

@@ -15,7 +15,7 @@ from torch.testing import assert_close
 
 from aelab.building.build import build_data, build_model
 from aelab.errors import UserError
-from aelab.objectives import AbsoluteError, Bernoulli, Gaussian, NegativeBinomial, Poisson
+from aelab.objectives import AbsoluteError, Bernoulli, DiscretizedLogistic, Gaussian, NegativeBinomial, Poisson
 from aelab.objectives.likelihood import nats
 from aelab.objectives.likelihoods import LARGEST_LOG
 from aelab.replicas import decompose
@@ -157,3 +157,19 @@ def test_values_outside_zero_and_one_are_no_probabilities(tmp_path: Path) -> Non
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 4)))
     with pytest.raises(UserError, match=r"data.binarize=static: values are probabilities from 0 to 1, and these lie"):
         build_data(tiny("data=arrays", f"data.path={tmp_path / 'x.npy'}", "data.binarize=static"))
+
+
+def test_grey_levels_have_the_probabilities_of_the_logistic_distribution_and_no_other_value_has() -> None:
+    error = DiscretizedLogistic(each=True).sized((3,)).double()
+    with torch.no_grad():
+        error.log_scale.copy_(torch.tensor([-1.0, -3.0, -6.5]))
+    mean = torch.tensor([[0.3, 0.9, -0.2], [1.4, 0.5, 0.002]]).double()
+    levels = torch.arange(256).double().view(-1, 1, 1) / 255
+    mass = (-error.values(mean, levels.expand(256, 2, 3))).exp().detach()
+    assert_close(mass.sum(0), torch.ones(2, 3).double(), rtol=1e-10, atol=1e-10)
+    of = stats.logistic(mean.numpy(), error.log_scale.exp().detach().numpy())
+    ends = (np.arange(255) + 0.5).reshape(-1, 1, 1) / 255
+    below = np.concatenate([np.zeros((1, 2, 3)), of.cdf(ends), np.ones((1, 2, 3))])
+    assert_close(mass, torch.from_numpy(np.diff(below, axis=0)), rtol=1e-7, atol=1e-13)
+    far = error.values(torch.full((1, 3), 50.0).double(), torch.full((1, 3), 0.5).double())
+    assert far.isfinite().all() and (far > 100).all()

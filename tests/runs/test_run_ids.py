@@ -13,8 +13,8 @@ from aelab.config.objects import conf_dir
 from aelab.runs.identity import register_resolver, run_id
 
 KNOWN = Path(__file__).parents[1] / "support" / "run_ids.json"
-GROUPS = ("callbacks", "corruption", "data", "debug", "error", "evaluation", "initialization", "logger", "model",
-          "network", "optimizer", "pretraining", "replicas", "scheduler", "trainer")  # fmt: skip
+GROUPS = ("augmentation", "callbacks", "corruption", "data", "debug", "error", "evaluation", "initialization", "logger",
+          "model", "network", "optimizer", "pretraining", "replicas", "scheduler", "trainer")  # fmt: skip
 
 
 def choices(*groups: str) -> Iterator[str]:

@@ -9,8 +9,8 @@ QUICK = ("data=digits", "network.hidden=[16]", "network.code_size=4", "trainer.m
 """With W&B, which must not be started either."""
 
 GROUPS = (
-    "model", "network", "corruption", "error", "initialization", "pretraining", "data", "replicas", "optimizer",
-    "scheduler", "callbacks", "logger",
+    "model", "network", "corruption", "augmentation", "error", "initialization", "pretraining", "data", "replicas",
+    "optimizer", "scheduler", "callbacks", "logger",
 )  # fmt: skip
 
 Command = Callable[..., tuple[int, list[str]]]

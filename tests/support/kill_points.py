@@ -2,8 +2,8 @@
 
 ``python kill_points.py FOLDER SHARE`` does each scenario once undisturbed, which counts its changes (files opened for
 writing, renamed or removed, folders made or removed; not the heartbeat's). Then it does it anew for each change, or for
-SHARE of them drawn at random, kills the process there with SIGKILL, gives the same command again and looks at what is there. What it found
-is FOLDER/told.json.
+SHARE of them drawn at random, kills the process there with SIGKILL, gives the same command again and looks at what is
+there. What it found is FOLDER/told.json.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "linear": {"hidden": []},
     "conv": {"hidden": [3]},
     "tied conv": {"hidden": [3], "tied": True},
+    "resnet": {"widths": [4, 6]},
+    "vit": {"width": 8, "blocks": 1, "heads": 2},
 }
 LIKE_OTHERS = ("iwae", "beta_tc", "info_vae", "factor", "wae_mmd", "sliced_wasserstein", "rae", "fsq", "one_class")
 TRAINED = [pytest.param(variant, marks=pytest.mark.slow) if variant in LIKE_OTHERS else variant for variant in VARIANTS]

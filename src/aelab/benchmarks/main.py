@@ -16,7 +16,7 @@ from rich.table import Table
 from aelab.benchmarks.timing import Row
 from aelab.machines.quiet import quiet
 
-GROUPS = ("training", "contractive", "replicas", "decomposition", "startup", "sweeps", "load", "anomaly")
+GROUPS = ("training", "contractive", "replicas", "decomposition", "startup", "sweeps", "load", "anomaly", "pictures")
 ROUNDS = 7
 PATH = Path("outputs", "benchmark.json")
 

@@ -21,6 +21,7 @@ from aelab.objectives import ERRORS, Error
 from aelab.objectives.observed import filled, is_partly
 
 LOOKED_THROUGH = 10_000  # examples of a part
+LEVEL = 1e-2  # of a grey level, that rounding may take away
 
 
 def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str]) -> None:
@@ -32,6 +33,13 @@ def check_range(error: Error, name: str, data: DataModule, parts: Sequence[str])
         if error.kind == "symbols":
             advice = f"{_errors_of(0)}, or data of symbols"
             _check_whole(error, f"data={name}: the {part} part", x, "symbols are whole numbers from 0", advice)
+        if steps := getattr(error, "steps", None):
+            odd = (x * steps - (x * steps).round()).abs() > LEVEL
+            if odd.any():
+                raise UserError(
+                    f"error={error.name} data={name}: the {part} part has values like {x[odd][0].item():.4g}, and the "
+                    f"error takes grey levels of 8 bits, multiples of 1/{steps}; use error=gaussian"
+                )
         if error.data_range is None:
             continue
         if whole:

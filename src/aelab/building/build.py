@@ -20,8 +20,10 @@ from aelab.building.progress import Progress
 from aelab.config.objects import conf_dir, instantiate
 from aelab.config.quoted import named
 from aelab.config.trust import resolve
+from aelab.data.augmentation import Augmentation
+from aelab.data.batches.loader import Change
 from aelab.data.module import PARTS, DataModule
-from aelab.data.preprocessing import Preprocessing
+from aelab.data.preprocessing import PIXELS, Preprocessing
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error, ObservedError
@@ -68,6 +70,17 @@ def error_of(config: DictConfig) -> Error:
     return ObservedError(error) if config.data.get("missing") == "mask" else error
 
 
+def augmentation_of(config: DictConfig, data: DataModule) -> Change:
+    """What changes the training examples anew in every epoch; UserError where it cannot change such examples."""
+    chosen = config.get("augmentation")  # runs from before there was any have none
+    if chosen is None or chosen.name == "none":
+        return None
+    augmentation: Augmentation = instantiate("augmentation", chosen)
+    scaled = data.preprocessing.offset is not None
+    augmentation.check(chosen.name, data.shape, data.preprocessing.kind == PIXELS, scaled)
+    return partial(augmentation, data.shape)
+
+
 def build_model(
     config: DictConfig,
     shape: tuple[int, ...],
@@ -80,7 +93,7 @@ def build_model(
     ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
     None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
     """
-    output = config.network.get("output_activation", "identity")
+    output = config.network.get("output_activation") or "identity"
     error = error or error_of(config)
     if output != "identity" and error.logits:
         raise UserError(

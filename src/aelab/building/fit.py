@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aelab.building.build import (
     INITIALIZATION_EXAMPLES,
+    augmentation_of,
     build_model,
     build_trainer,
     check_optimizer,
@@ -21,6 +22,7 @@ from aelab.building.build import (
 )
 from aelab.building.settling import settle
 from aelab.data.module import DataModule
+from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error
 from aelab.replicas.best import BestWeights
@@ -33,6 +35,7 @@ from aelab.runs.history import History
 from aelab.runs.picture_callback import PictureCallback
 
 State = dict[str, Tensor]
+NO_MEMORY = ("out of memory", "allocate memory")  # as PyTorch says it of GPUs and of the CPU
 
 
 class Member(NamedTuple):
@@ -107,12 +110,26 @@ class Fit:
     def _view(self, data: DataModule, steps: int) -> DataModule:
         rows = [torch.arange(data.size("train")) if member.rows is None else member.rows for member in self.members]
         seeds = [member.config.data.seed if member.seed is None else member.seed for member in self.members]
-        return data.view(torch.stack(rows), seeds, steps) if len(rows) > 1 else data.view(rows[0], seeds[0], steps)
+        change = augmentation_of(self.members[0].config, data)
+        if len(rows) == 1:
+            return data.view(rows[0], seeds[0], steps, change)
+        return data.view(torch.stack(rows), seeds, steps, change)
 
     def run(self) -> None:
         """Train, from the last checkpoint in the directory where there is one. Raises DivergedError."""
         resumed = self.files.last() if self.files else None
-        self.trainer.fit(self.model, datamodule=self.data, ckpt_path=resumed, weights_only=True)
+        try:
+            self.trainer.fit(self.model, datamodule=self.data, ckpt_path=resumed, weights_only=True)
+        except RuntimeError as error:
+            if not any(words in str(error) for words in NO_MEMORY):
+                raise
+            batch, members = self.data.batch_size, len(self.members)
+            together = f" and {members} models at once" if members > 1 else ""
+            smaller = f"data.batch_size={max(1, batch // 2)}"
+            raise UserError(
+                f"data.batch_size={batch}: a batch of examples of {' x '.join(map(str, self.data.shape))} values"
+                f"{together} does not fit the memory of {self.model.device}; use {smaller}, or a smaller network"
+            ) from error
 
     def keep_best(self) -> bool:
         """Give the model the best weights of each member; whether there are any."""

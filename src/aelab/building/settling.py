@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -20,13 +22,13 @@ BOUNDED = 256  # values of the smallest pictures whose output is
 
 
 def settle(config: DictConfig, data: DataModule) -> None:
-    """Put what the data decide into ``network.code_size``, ``network.output_activation``, and of texts
-    ``network.symbols`` and ``error.padding``, where they are null; the run's record then has it.
+    """Put what data and variant decide into ``network.code_size``, ``network.code_map``, ``network.output_activation``,
+    and of texts ``network.symbols`` and ``error.padding``, where they are null; the run's record then has it.
 
-    The code: half of the values of an example, at most 32, since one as wide as a table's columns would copy them. The
-    output: a sigmoid for the squared error of pictures of 256 pixels or more, which lie between 0 and 1, unless the
-    network starts as PCA, which a sigmoid would undo; else it is left as it is. On smaller pictures a sigmoid was worse
-    by validation.
+    A code is a map where it is quantised. Its size: of a map one codeword a place, else half of the values of an
+    example, at most 32, since one as wide as a table's columns would copy them. The output: a sigmoid for the squared
+    error of pictures of 256 values or more, which lie between 0 and 1, unless the network starts as PCA, which a
+    sigmoid would undo; else it is left as it is. On smaller pictures a sigmoid was worse by validation.
     """
     network = config.network
     vocabulary = data.preprocessing.vocabulary
@@ -34,13 +36,23 @@ def settle(config: DictConfig, data: DataModule) -> None:
         network.symbols = len(vocabulary)
     if vocabulary is not None and config.error.get("padding", 0) is None:
         config.error.padding = PADDING
+    variant: Any = resolve("model", config.model._target_, conf_dir())
+    if network.get("code_map", False) is None:
+        network.code_map = bool(variant.quantized)
     if network.get("code_size", 0) is None:
-        network.code_size = default_code_size(math.prod(data.shape))
+        word = network.get("code_map") and variant.quantized
+        network.code_size = variant.group_size(config.model) if word else default_code_size(math.prod(data.shape))
     if network.get("output_activation", "") is None:
         error = instantiate("error", config.error)
         pixels = data.preprocessing.kind == PIXELS and not data.standardize and math.prod(data.shape) >= BOUNDED
         bounded = pixels and error.is_squared and not error.logits and config.initialization.name != "pca"
         network.output_activation = "sigmoid" if bounded else "identity"
+
+
+def values_of_code(config: DictConfig, shape: Sequence[int]) -> int:
+    """The values of a whole code of an example of that shape, of a map those of all its places."""
+    network: Any = resolve("network", config.network._target_, conf_dir())
+    return int(config.network.code_size) * int(network.places(config.network, shape))
 
 
 def default_code_size(values: int) -> int:
@@ -51,7 +63,8 @@ def default_code_size(values: int) -> int:
 def warn_of_copying(config: DictConfig, data: DataModule) -> None:
     """A warning where nothing keeps a run from rebuilding every input whole, whatever the input is."""
     values = math.prod(data.shape)
-    code = config.network.get("code_size")
+    given = config.network.get("code_size")
+    code = given and values_of_code(config, data.shape)
     symbols = data.preprocessing.kind == SYMBOLS  # a value of a code tells many of them apart
     if code is None or code < values or symbols or config.corruption.name != "none" or not _is_plain(config):
         return

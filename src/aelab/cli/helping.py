@@ -17,6 +17,7 @@ PLUGINS = ("launcher", "sweeper")
 OPTIONAL = ("evaluation", "experiment", "size", "debug")
 WORDS = {
     "model": "the variant", "network": "architecture of encoder and decoder", "corruption": "what the encoder sees",
+    "augmentation": "training pictures changed anew in every epoch",
     "error": "the reconstruction error that is minimised", "initialization": "starting weights",
     "pretraining": "a start closer to the optimum", "data": "the data set, or your own",
     "replicas": "models trained on samples of the data, for bias and variance", "optimizer": "",

@@ -25,6 +25,7 @@ BASES = {
     "scheduler": "torch.optim.lr_scheduler.LRScheduler",
     "replicas": "aelab.replicas.plans.Plan",
     "pretraining": "aelab.pretraining.Greedy",
+    "augmentation": "aelab.data.augmentation.Augmentation",
     "trainer": "pytorch_lightning.Trainer",
 }
 """The class that a class of a trusted package must descend from."""

@@ -18,8 +18,9 @@ from aelab.data.batches.pieces import Pieces
 from aelab.data.batches.splits import fingerprint
 from aelab.data.files.deep_pictures import WHITE
 from aelab.data.files.images import PAGE, decode, file_of, is_colour
-from aelab.data.files.picture_file import Header, header
+from aelab.data.files.picture_file import Header, header, mixed
 from aelab.data.files.picture_labels import table_labels
+from aelab.data.files.picture_store import KINDS, PictureStore, store_file
 from aelab.data.files.picture_tree import Tree, counted, paged, picture_tree
 from aelab.data.files.user_files import pick, user_path
 from aelab.data.module import DataModule
@@ -27,6 +28,7 @@ from aelab.data.preprocessing import PIXELS, Preprocessing
 from aelab.errors import UserError
 
 LOOKED_AT = 16  # pictures of 16 bits that are decoded to see how bright they are
+MEASURED = 2**22  # values of a batch that is measured, unless training takes more
 
 
 class ImageFolder(DataModule):
@@ -37,10 +39,9 @@ class ImageFolder(DataModule):
     Folders ``train``, ``val`` and ``test`` are the parts. ``image_size``: S. ``num_workers``: processes that decode;
     null for one a core, 8 at most. ``background``: the colour behind what is transparent; None shows what is hidden
     there, as runs did that do not know the key. ``pages``: ``first`` or ``all`` of a file that has several. ``white``:
-    what counts as 1 of 16 bits; null for 65535.
+    what counts as 1 of 16 bits; null for 65535. ``cache``: keep what is decoded in ``memory``, or on ``disk`` below
+    ``root`` for later runs, too (PictureStore).
     """
-
-    evaluation_batch_size = 256
 
     resident = False
     unused = ()
@@ -54,6 +55,8 @@ class ImageFolder(DataModule):
         pages: str | None = None,
         labels: str | None = None,
         white: int | None = None,
+        cache: str | None = None,
+        root: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -72,7 +75,12 @@ class ImageFolder(DataModule):
         self.pages = None if pages is None else pick("data.pages", pages, ("first", "all"))
         self.labels_table = labels
         self.white = white
+        self.keeps = None if cache is None else pick("data.cache", cache, KINDS)
+        self.root = root
+        self.store: PictureStore | None = None
+        self.places: dict[str, np.ndarray] = {}  # of a part's files in the store
         self.image_size = image_size
+        self.evaluation_batch_size = min(256, max(self.batch_size, MEASURED // (3 * image_size**2)))
         self.grayscale = grayscale
         self.num_workers = min(8, usable_cores()) if num_workers is None else num_workers
         self.preprocessing = Preprocessing(PIXELS)
@@ -96,11 +104,14 @@ class ImageFolder(DataModule):
             raise UserError(
                 f"data.path={self.path}: {len(tree.files)} image(s) in it; name a folder of 2 or more{beside}"
             )
+        tree.said += [] if self.grayscale else mixed(list(self.headers.values()))
         files, labels = self._examples(tree)
         self.shape = (1 if self.grayscale else 3, self.image_size, self.image_size)
         self.preprocessing = self.known or self._depth(files, tree)
         self.say(*tree.said)
+        self.every = files
         for part, rows in self._split(len(files), labels).items():
+            self.places[part] = rows
             self.files[part] = files[rows]
             if (labels != labels[0]).any():
                 self.labels[part] = labels[rows]
@@ -188,12 +199,24 @@ class ImageFolder(DataModule):
             return self._stream(part, RowArrays(order, batch_size))
         batches = RowArrays(order, batch_size, trainer.global_rank, trainer.world_size)
         on_gpu = trainer.strategy.root_device.type == "cuda"
-        return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu)
+        device = trainer.strategy.root_device
+        return self._stream(part, batches, persistent=not trainer.testing, pinned=on_gpu, device=device)
 
-    def _stream(self, part: str, batches: RowArrays, persistent: bool = False, pinned: bool = False) -> ImageLoader:
+    def _stream(self, part: str, batches: RowArrays, **loading: Any) -> ImageLoader:
         deep = self.preprocessing.white is not None
-        images = ImageFiles(self.folder, self.files[part], self.image_size, self.grayscale, self.background, deep)
-        return ImageLoader(images, batches, self.num_workers, persistent, pinned)
+        how = (self.image_size, self.grayscale, self.background, deep)
+        images = ImageFiles(self.folder, self.files[part], *how, self._kept(how), self.places[part])
+        return ImageLoader(images, batches, self.num_workers, **loading)
+
+    def _kept(self, how: tuple[Any, ...]) -> PictureStore | None:
+        """Where decoded pictures are kept, as they are read ``how``; None where they are not, or a run is opened."""
+        if self.keeps is None or not self.fetches:
+            return None
+        if self.store is None:
+            states = map(self._state, self.every.tolist())
+            file = store_file(Path(self.root or "data"), self.folder, states, how) if self.keeps == "disk" else None
+            self.store = PictureStore(len(self.every), int(np.prod(self.shape)), how[-1], file)
+        return self.store
 
 
 def file_and_page(names: np.ndarray, pages: str | None) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.batches.loader import EpochOrder, Grouped, ResidentLoader
+from aelab.data.batches.loader import Change, EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import Pieces, tensors_of
 from aelab.data.batches.splits import fingerprint, given_by_groups, split_rows
 from aelab.data.binarizing import binarized_parts, check_way
@@ -205,13 +205,13 @@ class DataModule(pl.LightningDataModule):
         loader = self._loader(part, order, self.batch_size)
         return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
 
-    def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int) -> Self:
+    def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int, change: Change = None) -> Self:
         """The same values, to train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds.
 
-        ``batches_per_step``: that Lightning is given at a time.
+        ``batches_per_step``: that Lightning is given at a time. ``change``: of what is trained on (see EpochOrder).
         """
         view = copy.copy(self)
-        view.order, view.batches_per_step = EpochOrder(rows, seed), batches_per_step
+        view.order, view.batches_per_step = EpochOrder(rows, seed, change), batches_per_step
         return view
 
     def generate(self, count: int, seed: int) -> Tensor:

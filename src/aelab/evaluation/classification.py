@@ -102,6 +102,7 @@ class Encoder(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.layers = model.network.encoder_layers
+        self.norms = nn.ModuleList(model.network.encoder_norms)
         self.encode = [model.encode]  # in a list, so that the decoder is no part of this module
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,7 +110,7 @@ class Encoder(nn.Module):
 
 
 def randomized(encoder: Encoder, seed: int) -> Encoder:
-    """A copy with weights and biases drawn anew, uniform on +-1/sqrt(fan in)."""
+    """A copy with weights and biases drawn anew, uniform on +-1/sqrt(fan in); gains are 1 and shifts 0."""
     fresh = copy.deepcopy(encoder)
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -118,6 +119,9 @@ def randomized(encoder: Encoder, seed: int) -> Encoder:
             for parameter in (layer.weight, layer.bias):
                 values = torch.rand(parameter.shape, generator=draw, dtype=torch.float64)
                 parameter.copy_((2 * values - 1) * bound)
+        for norm in fresh.norms.children():
+            norm.gain.fill_(1)  # type: ignore[operator]
+            norm.shift.zero_()  # type: ignore[operator]
     return fresh
 
 

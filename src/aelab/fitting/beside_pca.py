@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aelab.building.once import once
+from aelab.building.settling import values_of_code
 from aelab.data.batches.splits import fingerprint
 from aelab.data.module import DataModule
 from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_error, rebuilt
@@ -74,7 +75,7 @@ class ReplicaPCA:
             return None
         sets, which = torch.unique(replication.assignment.rows.sort(1).values, dim=0, return_inverse=True)
         part = "fresh" if replication.plan.needs_generator else "train"
-        largest = replication.config.network.code_size
+        largest = values_of_code(replication.config, data.shape)
         fitted = once(
             lambda: f"pca of {data.fingerprint(part)}, rows {fingerprint(sets.numpy())}",
             lambda: [fit_pca(_own_rows(data, part, rows), _chunk(data)) for rows in sets],

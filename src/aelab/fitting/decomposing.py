@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from aelab.building.settling import values_of_code
 from aelab.fitting.beside_pca import ReplicaPCA
 from aelab.fitting.contributions import beside_pca, of_replicas
 from aelab.fitting.replication import Fitted, Replication
@@ -38,7 +39,7 @@ def decomposed(replication: Replication, fitted: Fitted) -> tuple[dict[str, floa
     units = len(found) if len(found) > 1 else found[0].units
     linear = ReplicaPCA.of(replication, fitted.models[0].error)
     if linear is not None:
-        predict = linear.predict(replication.config.network.code_size)
+        predict = linear.predict(values_of_code(replication.config, replication.data.shape))
         beside = _by_partition(replication, predict, _squares(fitted.models[0].error), fitted)
         metrics |= averaged(beside, "test/pca_")
         contributions = beside_pca(contributions, of_replicas(beside, range(replication.count)))

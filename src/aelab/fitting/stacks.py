@@ -82,7 +82,7 @@ def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Comp
             log.debug("not fitted together with others:\n%s", traceback.format_exc())
             continue
         if companion is not None:
-            code = None if companion.like.paddable else companion.like.network.code_size
+            code = None if companion.like.pads else companion.like.network.code_size
             where = companion.checkpoint and place(companion.checkpoint)
             alike.setdefault((companion.rows, code, where), []).append(companion)
     found = []

@@ -6,8 +6,10 @@ from aelab.networks.mlp import MLP
 from aelab.networks.network import Linearization, Network
 from aelab.networks.one_hot import OneHotMLP
 from aelab.networks.recurrent import Recurrent
+from aelab.networks.resnet import ResNet
 from aelab.networks.sequence import SequenceNetwork
 from aelab.networks.transformer import Transformer
+from aelab.networks.vit import ViT
 
 __all__ = [
     "MLP",
@@ -17,6 +19,8 @@ __all__ = [
     "Network",
     "OneHotMLP",
     "Recurrent",
+    "ResNet",
     "SequenceNetwork",
     "Transformer",
+    "ViT",
 ]

@@ -19,9 +19,9 @@ from aelab.networks.network import Network
 @torch.no_grad()
 def _each_layer(network: Network, fill: Callable[[Tensor], object]) -> None:
     """``fill`` gets each weight as ``[units, incoming weights ...]``; biases become 0."""
-    for layers, decoder in ((network.encoder_layers, False), (network.decoder_layers, True)):
+    for layers in (network.encoder_layers, network.decoder_layers):
         for layer in layers:
-            transposed = decoder and layer.weight.ndim == 4  # convolutions: [incoming, units, 3, 3]
+            transposed = getattr(layer, "transposed", False)  # convolutions: [incoming, units, 3, 3]
             weight = layer.weight.transpose(0, 1) if transposed else layer.weight
             filled = torch.empty_like(weight, memory_format=torch.contiguous_format)
             fill(filled)

@@ -47,13 +47,19 @@ def _ungrouped(x: Tensor, replicas: int) -> Tensor:
     return x.unflatten(1, (replicas, -1)).transpose(0, 1)
 
 
+def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1) -> Tensor:
+    """A convolution of odd size, padded so that ``[..., C, H, W]`` keeps its height and width over the stride."""
+    padding = weight.shape[-1] // 2
+    if weight.ndim == 4:
+        return F.conv2d(x, weight, bias, stride, padding)
+    replicas = len(weight)
+    out = F.conv2d(_grouped(x, weight), weight.flatten(0, 1), bias.flatten(), stride, padding, groups=replicas)
+    return _ungrouped(out, replicas)
+
+
 def halve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A 3 x 3 convolution of stride 2: ``[..., C, H, W]`` to half the height and width, rounded up."""
-    if weight.ndim == 4:
-        return F.conv2d(x, weight, bias, stride=2, padding=1)
-    replicas = len(weight)
-    out = F.conv2d(_grouped(x, weight), weight.flatten(0, 1), bias.flatten(), 2, 1, groups=replicas)
-    return _ungrouped(out, replicas)
+    return convolve(x, weight, bias, 2)
 
 
 def double(x: Tensor, weight: Tensor, bias: Tensor, size: tuple[int, int]) -> Tensor:
@@ -67,12 +73,34 @@ def double(x: Tensor, weight: Tensor, bias: Tensor, size: tuple[int, int]) -> Te
 
 
 class Convolution(nn.Module):
-    """Parameters of ``halve``: weight ``[outputs, inputs, 3, 3]``; ``double`` reads the same layout."""
+    """Parameters of ``convolve``: weight ``[outputs, inputs, size, size]``; ``double`` reads the same layout.
 
-    def __init__(self, inputs: int, outputs: int, bias: int | None = None) -> None:
+    ``bias``: outputs of the transpose, where it is this that the layer is for.
+    """
+
+    def __init__(self, inputs: int, outputs: int, bias: int | None = None, size: int = 3) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.transposed = bias is not None
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, size, size))
         self.bias = nn.Parameter(torch.empty(outputs if bias is None else bias))
-        bound = 1 / math.sqrt(inputs * 9)
+        bound = 1 / math.sqrt(inputs * size**2)
         for parameter in (self.weight, self.bias):
             nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor, stride: int = 1) -> Tensor:
+        return convolve(x, self.weight, self.bias, stride)
+
+
+class Placewise(Affine):
+    """The same fully connected layer at each of P places: ``[..., B, P * inputs]`` to ``[..., B, P * outputs]``.
+
+    The values of a place lie side by side.
+    """
+
+    def __init__(self, inputs: int, outputs: int, places: int) -> None:
+        super().__init__(inputs, outputs)
+        self.places = places
+
+    def forward(self, x: Tensor) -> Tensor:
+        apart = x.unflatten(-1, (self.places, -1)).flatten(-3, -2)
+        return affine(apart, self.weight, self.bias).unflatten(-2, (-1, self.places)).flatten(-2)

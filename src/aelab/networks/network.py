@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from aelab.errors import UserError
+from aelab.networks.layers import Affine
 from aelab.objectives.randomness import Generators
 
 
@@ -34,11 +35,14 @@ class Network(nn.Module):
     ``linearize``, ``code_weights`` and ``filters`` are *abilities*: None where a network lacks them, and whoever needs
     one asks before anything is trained. ``stackable``: whether its layers take replicas along a leading axis.
     ``event``: trailing axes of the decoder's output that belong to one value: 0, or 1 for a network that gives a logit
-    of each symbol, ``[..., B, D, V]``.
+    of each symbol, ``[..., B, D, V]``. ``code_shape``: of codes that are maps ``[code, h, w]``, else None; they have
+    h * w ``code_places``, others 1, and the values of a place lie side by side.
     """
 
     stackable = True
     event = 0
+    code_shape: tuple[int, int, int] | None = None
+    code_places = 1
 
     encoder_layers: Any  # ModuleLists of layers with a weight and a bias
     decoder_layers: Any
@@ -60,10 +64,29 @@ class Network(nn.Module):
         """Inputs ``[..., B, D]`` to what the layer that makes the code is given, ``[..., B, width]``."""
         raise NotImplementedError
 
+    def visible(self, x: Tensor, seen: Tensor) -> Tensor | None:
+        """Codes of the patches ``seen`` alone, long ``[..., B, V]`` of inputs ``[..., B, D]``; None of a network that
+        does not see in patches."""
+        return None
+
+    def head(self) -> Affine:
+        """A new layer from features to as many values as a code has."""
+        return Affine(int(self.encoder_layers[-1].weight.shape[-1]), self.code_size)
+
     @property
-    def features_size(self) -> int:
-        """Width of the features."""
-        return int(self.encoder_layers[-1].weight.shape[-1])
+    def encoder_norms(self) -> Sequence[Any]:
+        """The encoder's layers with a ``gain`` and a ``shift`` of each channel."""
+        return ()
+
+    @property
+    def decoder_norms(self) -> Sequence[Any]:
+        """The same of the decoder."""
+        return ()
+
+    @classmethod
+    def places(cls, settings: Mapping[str, Any], shape: Sequence[int]) -> int:
+        """At how many places of a code ``network.code_size`` counts the values, by a config's settings."""
+        return 1
 
     def code_of(self, features: Tensor, x: Tensor) -> Tensor:
         """The code ``[..., B, code_size]`` of inputs x whose features are known already."""

@@ -7,6 +7,7 @@ give K results.
 from typing import Any
 
 from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper, TokenNoise
+from aelab.objectives.discretized import DiscretizedLogistic
 from aelab.objectives.errors import AbsoluteError, Categorical, CrossEntropy, Error, SquaredError
 from aelab.objectives.likelihoods import Bernoulli, Gaussian, NegativeBinomial, Poisson
 from aelab.objectives.observed import ObservedError
@@ -22,6 +23,7 @@ _ALL: tuple[Any, ...] = (
     Poisson(),
     NegativeBinomial(),
     StructuralError(),
+    DiscretizedLogistic(),
 )
 ERRORS: dict[str, Error] = {error.name: error for error in _ALL}
 """The errors that have a name of their own."""
@@ -32,6 +34,7 @@ __all__ = [
     "Bernoulli",
     "Categorical",
     "CrossEntropy",
+    "DiscretizedLogistic",
     "Error",
     "Gaussian",
     "GaussianNoise",

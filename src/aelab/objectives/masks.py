@@ -30,13 +30,19 @@ class Masks:
                 else f"model.patch={patch}: one patch covers the picture"
             )
             raise UserError(f"{what}: nothing would be seen; use {'more values' if patch is None else 'a smaller one'}")
+        self.patch = patch
         self.hidden = min(max(round(share * self.count), 1), self.count - 1)
 
     def __call__(self, draws: Tensor) -> Tensor:
         """What is hidden ``[..., B, D]`` by uniform draws ``[..., B, count]``: where these are lowest."""
+        return self.split(draws)[0]
+
+    def split(self, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the pieces that are seen, long ``[..., B, count - hidden]``."""
         chosen = torch.zeros_like(draws, dtype=torch.bool)
-        chosen.scatter_(-1, draws.argsort(-1)[..., : self.hidden], True)
-        return chosen[..., on_device(self.pieces, draws.device)]
+        order = draws.argsort(-1)
+        chosen.scatter_(-1, order[..., : self.hidden], True)
+        return chosen[..., on_device(self.pieces, draws.device)], order[..., self.hidden :]
 
 
 def _pieces(shape: Sequence[int], patch: int | None) -> Tensor:

@@ -126,6 +126,7 @@ def layer_config(plan: Greedy, config: DictConfig, index: int) -> DictConfig:
             layer.model.code_activation = config.network.activation
         layer.trainer.max_epochs = plan.max_epochs
         layer.callbacks.early_stopping = None
+        layer.augmentation = {"name": "none"}  # the layer below is given what examples are
         OmegaConf.set_struct(layer, False)
         plan.configure(layer, index)
     return layer

@@ -38,7 +38,7 @@ def stack(models: Sequence[Autoencoder]) -> Autoencoder:
     _vary(stacked.corruption, [model.corruption for model in models])
     sizes = [model.network.code_size for model in models]
     if len(set(sizes)) > 1:
-        if not stacked.paddable:
+        if not stacked.pads:
             raise UserError(f"network.code_size: cannot differ within one fit of this model ({sizes})")
         stacked.network.code_size = max(sizes)
         stacked.code_mask = (torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]).unsqueeze(1)

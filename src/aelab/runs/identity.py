@@ -68,8 +68,9 @@ def run_id(config: DictConfig) -> str:
         for parent in parents:
             node = node.get(parent) or {}
         node.pop(last, None)
-    if (plain.get("pretraining") or {}).get("name") == "none":  # runs from before pretraining keep their names
-        del plain["pretraining"]
+    for group in ("pretraining", "augmentation"):  # runs from before there were such keep their names
+        if (plain.get(group) or {}).get("name") == "none":
+            del plain[group]
     for dotted, value in LATER.items():
         *parents, last = dotted.split(".")
         node = plain

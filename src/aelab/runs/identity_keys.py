@@ -11,6 +11,7 @@ NOT_IDENTIFYING = (
     "force",
     "hydra",
     "logger",
+    "network.recompute",
     "paper",
     "paths",
     "replicas.chunk",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from pytorch_lightning.callbacks import Callback
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.runs import pictures
+from aelab.runs.code_history import EXAMPLES as FOLLOWED
+from aelab.runs.code_history import drawn_history, keep_code
+from aelab.runs.error_pictures import error_sheet
 from aelab.runs.follower import Follower
 from aelab.runs.pictures import epoch_pictures
 from aelab.runs.text_pictures import SHOWN, texts_again
@@ -31,9 +35,16 @@ class PictureCallback(Callback):
         self.every = every
         self.follower = follower
         self.shown = data.examples("test", limit=pictures.EXAMPLES)
+        self.followed = data.examples("test", limit=_limit(data, FOLLOWED)) if every else self.shown
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         due = self.every and (trainer.current_epoch + 1) % self.every == 0
+        if (due or (self.every and not trainer.current_epoch)) and trainer.is_global_zero:
+            assert isinstance(pl_module, Autoencoder)
+            training = pl_module.training
+            pl_module.eval()
+            keep_code(self.directory, pl_module, self.followed.to(next(pl_module.parameters())), trainer.current_epoch)
+            pl_module.train(training)
         if due and trainer.is_global_zero and pictures.is_image(self.data.shape):
             assert isinstance(pl_module, Autoencoder)
             training = pl_module.training
@@ -49,7 +60,12 @@ class PictureCallback(Callback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             assert isinstance(pl_module, Autoencoder)
-            kept = [self._keep(name, pixels) for name, pixels in model_pictures(pl_module, self.data).items()]
+            sheets = model_pictures(pl_module, self.data)
+            history = drawn_history(
+                self.directory, pl_module.network.code_size, _labels(self.data, _limit(self.data, FOLLOWED))
+            )
+            sheets |= {} if history is None else {"code_epochs": history}
+            kept = [self._keep(name, pixels) for name, pixels in sheets.items()]
             if self.follower:
                 self.follower.epochs()  # a run that was killed after its last epoch has logged none of them now
                 self.follower.pictures(kept)
@@ -59,7 +75,7 @@ class PictureCallback(Callback):
 
 
 def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray]:
-    """Reconstructions and filters, of images, or texts written again, and the codes of test examples."""
+    """Reconstructions, filters and errors, of images, or texts written again, and the codes of test examples."""
     sheets = {}
     parameter = next(model.parameters())
     if pictures.is_image(data.shape):
@@ -71,11 +87,21 @@ def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray
     filters = pictures.filters(model)
     if filters is not None:
         sheets["filters"] = filters
-    labels = None
-    if "test" in data.labels:
-        labels = np.asarray(data.labels["test"])[data.chosen("test", SCATTERED).numpy()]
-    sheets["code"] = pictures.code_figure(model, data.examples("test", limit=SCATTERED).to(parameter), labels)
+    limit = _limit(data, SCATTERED)
+    some = data.examples("test", limit=limit).to(parameter)
+    if pictures.is_image(data.shape):
+        sheets["errors"] = error_sheet(model, some, data.shape)
+    sheets["code"] = pictures.code_figure(model, some, _labels(data, limit))
     return sheets
+
+
+def _limit(data: DataModule, most: int) -> int:
+    """How many examples are shown: of large ones fewer."""
+    return max(pictures.EXAMPLES, min(most, 4 * pictures.VALUES // math.prod(data.shape)))
+
+
+def _labels(data: DataModule, limit: int) -> np.ndarray | None:
+    return np.asarray(data.labels["test"])[data.chosen("test", limit).numpy()] if "test" in data.labels else None
 
 
 def keep_picture(directory: Path, name: str, pixels: np.ndarray, shape: tuple[int, ...]) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,20 @@ from aelab.machines.atomic_files import write_whole
 from aelab.models import Autoencoder
 
 EXAMPLES = 12
+VALUES = 2**22  # of examples that go through a model at a time
 TILES = 64
+DRAWN = "codes"  # beside the pictures while a run trains: codes of every shown epoch
 DARK_FOLDER = "dark"  # beside the pictures: those that look otherwise on dark paper
 
 
 def is_image(shape: tuple[int, ...]) -> bool:
     """Whether an example of this shape can be shown: [1 or 3, height, width]."""
     return len(shape) == 3 and shape[0] in (1, 3)
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """``function`` of examples ``[N, D]``, of large ones some at a time."""
+    return torch.cat([function(some) for some in x.split(max(16, VALUES // x.shape[1]))])
 
 
 def tiles(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
@@ -76,7 +84,7 @@ def code_figure(model: Autoencoder, x: Tensor, labels: np.ndarray | None) -> np.
     """Codes of examples ``[N, D]``: a scatter of the code (its two first principal axes beyond two values),
     coloured by label, or a histogram of a code of one value. ``[H, W, 4]`` uint8, on no paper."""
     with inked():
-        return _code_figure(model.encode(x).double().cpu(), labels)
+        return _code_figure(in_chunks(model.encode, x).double().cpu(), labels)
 
 
 def _code_figure(code: Tensor, labels: np.ndarray | None) -> np.ndarray:

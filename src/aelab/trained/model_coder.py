@@ -17,6 +17,7 @@ from aelab.objectives.observed import is_partly
 from aelab.trained.sequence_coder import SequenceCoder
 
 CHUNK = 4096  # examples that are encoded at once
+VALUES = 2**22  # of them, where examples are large
 UNLIKELY = (
     "its model has no log p(x); use model=vae with an error that is a likelihood (bernoulli, gaussian, poisson, "
     "negative_binomial), or with error=squared and a weight above 0"
@@ -68,6 +69,16 @@ class ModelCoder(SequenceCoder):
         return 0.0 if is_partly(self.model.error) or isinstance(self.model, MaskedAutoencoder) else None
 
     @property
+    def gives_mass(self) -> bool:
+        """Whether ``log_weights`` are of probabilities, not of densities: the error is a likelihood of whole values."""
+        likely = isinstance(self.model, NormalCode) and self.model.has_likelihood
+        return likely and any(getattr(self.model.error, fact, False) for fact in ("whole", "mass"))
+
+    def snapped(self, code: np.ndarray) -> np.ndarray:
+        """Codes ``[N, H]`` that nobody has encoded, of quantised ones the nearest that there are."""
+        return self._chunked(self.model.snapped, code) if isinstance(self.model, QuantizedCode) else code
+
+    @property
     def entries(self) -> int:
         """How many codewords there are to choose from."""
         return self._quantised().entries
@@ -95,4 +106,5 @@ class ModelCoder(SequenceCoder):
     @torch.no_grad()
     def _chunked(self, function: Callable[[Tensor], Tensor], x: np.ndarray, size: int = CHUNK) -> np.ndarray:
         values = torch.from_numpy(np.ascontiguousarray(x, dtype=self.precision))
+        size = max(16, min(size, VALUES // max(self.model.network.input_size, values.shape[-1])))
         return torch.cat([function(part.to(self.model.device)).cpu() for part in values.split(size)]).numpy()

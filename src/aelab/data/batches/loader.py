@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
 
 import torch
@@ -12,18 +12,22 @@ from aelab.data.preprocessing import unit
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
+Change = Callable[[Tensor, Tensor, int | Sequence[int], int], Tensor] | None
+
 
 class EpochOrder:
     """Shuffles rows anew each epoch: one permutation from (seed, epoch).
 
     ``rows``: long ``[n]``, or ``[K, n]`` with K seeds for K replicas, each with an order of its own;
     replica k visits its rows exactly as a lone run with ``rows[k]`` and ``seeds[k]`` does.
+    ``change``: what becomes of examples, given also their rows, the seed and the epoch (see Augmentation).
     Lightning calls ``set_epoch`` because a loader shows this object as its ``sampler``.
     """
 
-    def __init__(self, rows: Tensor, seed: int | Sequence[int]) -> None:
+    def __init__(self, rows: Tensor, seed: int | Sequence[int], change: Change = None) -> None:
         self.rows = rows
         self.seed = seed
+        self.change = change
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -35,6 +39,10 @@ class EpochOrder:
             return self._shuffled(self.rows, self.seed)
         assert not isinstance(self.seed, int)
         return torch.stack([self._shuffled(r, s) for r, s in zip(self.rows, self.seed, strict=True)])
+
+    def changed(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Examples ``[..., B, D]`` that are these ``rows``, as they are trained on in this epoch."""
+        return x if self.change is None else self.change(x, rows, self.seed, self.epoch)
 
     def _shuffled(self, rows: Tensor, seed: int) -> Tensor:
         return rows[torch.randperm(len(rows), generator=seeded_generator(seed, self.epoch))]
@@ -156,7 +164,8 @@ class ResidentLoader(Batches):
 
     def __iter__(self) -> Iterator[Tensor]:
         for rows in super().__iter__():
-            yield unit(self.values[rows])
+            x = unit(self.values[rows])
+            yield self.sampler.changed(x, rows) if isinstance(self.sampler, EpochOrder) else x
 
 
 class Grouped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,13 +18,17 @@ DEEP = re.compile(r"(I|RGB|RGBA|RGBX|RGBa|CMYK);16[BLN]?")
 BITS = 258  # the tag of a TIFF that has the bits of each channel
 
 
+GREY = ("1", "L", "I")  # how modes of Pillow begin that have no colours
+
+
 class Header(NamedTuple):
     """``pages``: how many pictures the file holds. ``deep``: whether a channel has 16 bits. ``transparent``: whether
-    something may show through."""
+    something may show through. ``grey``: whether it has no colours."""
 
     pages: int = 1
     deep: bool = False
     transparent: bool = False
+    grey: bool = False
 
 
 def header(path: Path) -> Header:
@@ -33,9 +37,19 @@ def header(path: Path) -> Header:
         return Header()
     try:
         with opened(path) as image:
-            return Header(int(getattr(image, "n_frames", 1)), is_deep(image), image.has_transparency_data)
+            pages = int(getattr(image, "n_frames", 1))
+            return Header(pages, is_deep(image), image.has_transparency_data, image.mode[:1] in GREY)
     except Exception:  # decoders raise whatever a damaged file leads them to
         return Header()
+
+
+def mixed(headers: Sequence[Header]) -> list[str]:
+    """A line where some pictures are grey and some have colours."""
+    grey = sum(head.grey for head in headers)
+    if grey in (0, len(headers)):
+        return []
+    colour = len(headers) - grey
+    return [f"{grey} pictures are grey and {colour} have colours; all are read as colour, data.grayscale=true: as grey"]
 
 
 @contextmanager

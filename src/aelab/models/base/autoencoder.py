@@ -138,6 +138,11 @@ class Autoencoder(Learner):
         return self.error.beside(forward.output, forward.x)
 
     @property
+    def pads(self) -> bool:
+        """Whether its codes may share a stack with larger ones; the values of a map's places would not keep theirs."""
+        return self.paddable and self.network.code_places == 1
+
+    @property
     def has_likelihood(self) -> bool:
         """Whether ``log p(x)`` is defined and can be estimated."""
         return False

@@ -17,7 +17,8 @@ class MaskedAutoencoder(Autoencoder):
     """The encoder sees x with a ``share`` of its values set to 0; the error is of what is hidden, ``D / hidden`` times
     its sum, so that it is on the scale of all values (He et al. 2022; of tables ReMasker, Du et al. 2024).
 
-    ``patch``: hide squares of so many pixels each way, in all channels; null for single values, cells of a table.
+    ``patch``: hide squares of so many pixels each way, in all channels; null for single values, cells of a table. An
+    encoder of patches of that size (``network=vit``) is given the visible ones alone, others see hidden values as 0.
     Every example has equally many hidden, drawn anew in each step; where some are not known anyway the others count for
     them, so that the mean over masks is the error of what is observed. Validation and test tell the ordinary error of
     whole examples, and ``masked_error``, that of what masks hide that are always the same, by which weights are chosen.
@@ -32,10 +33,20 @@ class MaskedAutoencoder(Autoencoder):
         self.masks = Masks(self.network.shape, share, patch)
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
-        return self._infer(x, self.masks(uniform(self._room(x), generator))) if self.training else super().infer(x)
+        return self._infer(x, uniform(self._room(x), generator)) if self.training else super().infer(x)
 
-    def _infer(self, x: Tensor, mask: Tensor) -> Encoding:
-        return Encoding(super().infer(x.masked_fill(mask, 0)).code, {"hidden": mask})
+    def _infer(self, x: Tensor, draws: Tensor) -> Encoding:
+        mask, seen = self.masks.split(draws)
+        alone = self.network.visible(x, seen) if self._sees_patches else None
+        if alone is None:
+            return Encoding(super().infer(x.masked_fill(mask, 0)).code, {"hidden": mask})
+        code = self.code_activation(alone)
+        return Encoding(code if self.code_mask is None else code * self.code_mask, {"hidden": mask})
+
+    @property
+    def _sees_patches(self) -> bool:
+        """Whether the network's patches are those that are hidden, so that it can do without these."""
+        return self.masks.patch is not None and self.masks.patch == getattr(self.network, "patch", None)
 
     def _room(self, x: Tensor) -> Tensor:
         return next(self.parameters()).new_empty(*x.shape[:-1], self.masks.count)
@@ -50,7 +61,7 @@ class MaskedAutoencoder(Autoencoder):
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         if self.training:
             return {}
-        encoding = self._infer(forward.seen, self.masks(fixed_uniform(self._room(forward.x))))
+        encoding = self._infer(forward.seen, fixed_uniform(self._room(forward.x)))
         again = forward._replace(encoding=encoding, output=self.output(encoding.code, forward.x))
         return {"masked_error": self.cost(again).mean(-1)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -36,6 +36,15 @@ class ScalarQuantizedAutoencoder(QuantizedCode):
         self.levels = levels * self.words[1]
         self.group = len(levels)
         self.entries = math.prod(levels)
+
+    @staticmethod
+    def group_size(settings: Mapping[str, Any]) -> int:
+        return len(settings["levels"])
+
+    def snapped(self, code: Tensor) -> Tensor:
+        halves = constants([level // 2 for level in self.levels], torch.int64, code.device)
+        most = constants([level - level // 2 - 1 for level in self.levels], torch.int64, code.device)
+        return torch.minimum(torch.maximum((code * halves).round(), -halves), most) / halves
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         found = to_levels(self.network.encode(x), self.levels)

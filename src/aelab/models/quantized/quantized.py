@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -33,9 +34,14 @@ class QuantizedCode(Autoencoder):
                 "model.code_activation=identity"
             )
 
+    @staticmethod
+    def group_size(settings: Mapping[str, Any]) -> int:
+        """The values of one codeword, by a config's settings."""
+        raise NotImplementedError
+
     def _check_groups(self, setting: str, size: int, repair: str) -> None:
         """UserError where a code is not whole groups of so many values, which ``setting`` asked for."""
-        code_size = self.network.code_size
+        code_size = self.network.code_size // self.network.code_places
         if code_size % size:
             raise UserError(
                 f"{setting} network.code_size={code_size}: a code is whole groups of {size} values; use "
@@ -45,6 +51,10 @@ class QuantizedCode(Autoencoder):
     def indices(self, x: Tensor) -> Tensor:
         """Which codewords inputs ``[..., B, D]`` have, long ``[..., B, S, G]``."""
         return self.infer(self.filled(x)).parts["indices"]
+
+    def snapped(self, code: Tensor) -> Tensor:
+        """The nearest codes ``[..., B, H]`` that are made of codewords, of any values of that shape."""
+        raise NotImplementedError
 
     def beside(self, forward: Forward) -> dict[str, Tensor]:
         taken = forward.encoding.parts["indices"].transpose(-3, -2).flatten(-2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from torch import Tensor
@@ -47,12 +48,23 @@ class VectorQuantizedAutoencoder(QuantizedCode):
         self.by_means = start == "kmeans"
         self.codebooks = Codebooks((stages, entries, size), update == "gradient", decay, dead_after)
 
+    @staticmethod
+    def group_size(settings: Mapping[str, Any]) -> int:
+        return int(settings["size"])
+
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
         z = self.network.encode(x)
         quantized = self.codebooks(self._groups(z))
-        found = quantized.chosen.detach().sum(-2).unflatten(-2, (z.shape[-2], -1)).flatten(-2)
+        found = self._whole(quantized, z)
         indices = quantized.indices.unflatten(-2, (z.shape[-2], -1)).mT
         return Encoding(straight_through(z, found), {"before_quantizing": z, "indices": indices})
+
+    def snapped(self, code: Tensor) -> Tensor:
+        return self._whole(self.codebooks(self._groups(code)), code)
+
+    def _whole(self, quantized: Quantized, like: Tensor) -> Tensor:
+        """Codewords as codes ``[..., B, H]``."""
+        return quantized.chosen.detach().sum(-2).unflatten(-2, (like.shape[-2], -1)).flatten(-2)
 
     def _quantized(self, encoding: Encoding) -> Quantized:
         """What ``infer`` chose, with the gradients of the codewords."""

@@ -11,7 +11,6 @@ from aelab.errors import UserError
 from aelab.models.base.autoencoder import Forward
 from aelab.models.base.learner import Encoding
 from aelab.models.base.warmup import WarmedUp
-from aelab.networks.layers import Affine
 from aelab.objectives.divergence import normal_kl
 from aelab.objectives.likelihood import has_density, nats
 from aelab.objectives.randomness import Generators, fixed_normal, normal
@@ -41,7 +40,7 @@ class NormalCode(WarmedUp):
                 f"model.code_activation={self.code_activation_name}: a mean may be any number; use "
                 "model.code_activation=identity"
             )
-        self.log_variance = Affine(self.network.features_size, self.network.code_size)
+        self.log_variance = self.network.head()
         torch.nn.init.zeros_(self.log_variance.bias)
 
     def infer(self, x: Tensor, generator: Generators = None) -> Encoding:
