@@ -28,8 +28,11 @@ demo: $(STAMP)  ## train six variants on real digits, compare them, name the rep
 test: $(STAMP)  ## all but the long checks, 10 to 17 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
-test-slow: $(STAMP)  ## the long checks, half an hour and more on 2 cores, and those that need a GPU where there is one
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "(slow or gpu) and not slurm and not ray"
+# Kills, deadlines and bounds of memory are tried with real processes, which other work on the machine can upset: what fails is
+# tried once more, alone. What fails twice fails.
+SLOW := (slow or gpu) and not slurm and not ray
+test-slow: $(STAMP)  ## the long checks, half an hour on 2 cores, and those that need a GPU where there is one
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(SLOW)" || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "$(SLOW)"
 
 test-slurm: $(STAMP)  ## on a real SLURM; as root one of this machine is started, where SLURM is installed
 	sh tests/support/one_machine_slurm.sh

@@ -92,6 +92,7 @@ def test_all_of_it_runs_dry_and_leaves_the_kept_figures_alone(tmp_path: Path) ->
         for network in ("mlp 64-32-8, batch 4", "mlp 784-256-64, batch 4", "conv 64-8-16, batch 4")
         for count in (1, 2)
     }
-    assert len(result["stacks"]) == 3 * 2 * 3 and len(result["errors"]) == 3
+    assert len(result["stacks"]) == 3 * 2 * 3
+    assert [row["way"] for row in result["errors"]] == ["cpu, 32-true", "cpu, bf16-mixed"]
     assert [row["way"] for row in result["sweeps"]] == ["hydra/launcher=stacked", "hydra/launcher=workers"]
     assert "not the figures of a GPU" in Path(said[-1]).with_name("gpu.md").read_text()

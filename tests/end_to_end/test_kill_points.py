@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).parents[1] / "support" / "kill_points.py"
 @pytest.mark.slow
 def test_a_kill_before_any_change_to_a_file_costs_nothing(tmp_path: Path) -> None:
     """``python tests/support/kill_points.py FOLDER 1`` tries every change there is, in ten minutes."""
-    command = [sys.executable, str(SCRIPT), str(tmp_path), "0.15"]
+    command = [sys.executable, str(SCRIPT), str(tmp_path), "0.1"]
     done = subprocess.run(command, env={**os.environ, "WANDB_SILENT": "true"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "told.json").read_text())

@@ -28,7 +28,7 @@ from aelab.errors import UserError
 from aelab.fitting.run import run
 from aelab.trained.evaluate import evaluate
 
-RUNS = 25
+FEW, MANY = 25, 100
 """Runs that are compared at once."""
 
 ODD: list[Any] = [
@@ -157,10 +157,10 @@ def examples(number: int) -> Callable[[Any], Any]:
     return settings(max_examples=number, suppress_health_check=quiet, **always)
 
 
-def check_compared(trained: list[Path], folder: Path, seed: int, what: str, capsys: Any) -> int:
+def check_compared(trained: list[Path], folder: Path, seed: int, what: str, capsys: Any, count: int = FEW) -> int:
     draw, names = random.Random(seed), []
-    for index in range(RUNS):
-        names.append(planted(trained, folder / f"r{index:02}", draw, what).name)
+    for index in range(count):
+        names.append(planted(trained, folder / f"r{index:03}", draw, what).name)
     opened = sum(check_loads(folder / name) for name in names)
     assert main([str(folder)]) == 0
     assert main([str(folder), "--status"]) == 0
@@ -188,14 +188,14 @@ def test_a_thousand_mutated_runs(
 ) -> None:
     opened = []
 
-    @examples(1000 // RUNS)
+    @examples(1000 // MANY)
     @given(seed=st.integers(0, 2**32))
     def check(seed: int) -> None:
-        opened.append(check_compared(trained, tmp_path_factory.mktemp("mutated"), seed, what, capsys))
+        opened.append(check_compared(trained, tmp_path_factory.mktemp("mutated"), seed, what, capsys, MANY))
 
     check()
     with capsys.disabled():
-        print(f"{what}: {RUNS * len(opened)} runs, {sum(opened)} of them opened")
+        print(f"{what}: {MANY * len(opened)} runs, {sum(opened)} of them opened")
 
 
 JSON = st.recursive(
