@@ -28,9 +28,9 @@ GALLERY = Path(__file__).parent / "gallery"
 PICTURES = GALLERY / "pictures"
 LIMIT = 60  # seconds that an example may take on two cores
 TITLES = (
-    ("Begin", ("first_model", "own_variant")),
-    ("What a variant learns", ("filters", "latent_maps", "vq_codes", "dictionary_features")),
-    ("What a code is good for", ("anomalies", "one_class", "denoising_photograph", "imputation")),
+    ("Begin", ("first_model", "pca_and_nonlinear", "tradeoff", "own_variant")),
+    ("What a variant learns", ("filters", "latent_maps", "samples", "vq_codes", "dictionary_features")),
+    ("What a code is good for", ("retrieval", "anomalies", "one_class", "denoising_photograph", "imputation")),
     ("Use it", ("export_and_score",)),
 )
 

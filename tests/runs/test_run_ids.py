@@ -8,6 +8,8 @@ from pathlib import Path
 
 import hydra
 import pytest
+from former import as_before, with_scheduler
+from omegaconf import DictConfig
 
 from aelab.config.objects import conf_dir
 from aelab.runs.identity import register_resolver, run_id
@@ -27,7 +29,14 @@ def choices(*groups: str) -> Iterator[str]:
 def names(*groups: str) -> dict[str, str]:
     register_resolver()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return {choice: run_id(hydra.compose("train", choice.split())) for choice in choices(*groups)}
+        return {choice: run_id(composed(choice)) for choice in choices(*groups)}
+
+
+def composed(choice: str) -> DictConfig:
+    """A recipe says all that it needs; whatever else is chosen stands beside the defaults of 0.2."""
+    if choice.startswith("experiment="):
+        return hydra.compose("train", [choice])
+    return as_before(hydra.compose("train", with_scheduler(choice.split())))
 
 
 @pytest.mark.parametrize(

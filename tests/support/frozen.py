@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from former import as_before, with_scheduler
 from PIL import Image
 from tiny_runs import compose_tiny
 
@@ -105,7 +106,7 @@ def measured(name: str, folder: Path, run: Callable[..., Any]) -> dict[str, Any]
     """The metrics of a scenario, and of its settings where it has several."""
     overrides = [part.format(folder=folder) if "{folder}" in part else part for part in SCENARIOS[name]]
     place = folder / name.replace("=", "-").replace(" ", "-")
-    run(compose_tiny(place, "trainer.precision=64-true", *overrides), [])
+    run(as_before(compose_tiny(place, *with_scheduler(["trainer.precision=64-true", *overrides]))), [])
     [manifest] = (json.loads(path.read_text()) for path in place.glob("runs/*/manifest.json"))
     settings = (manifest.get("replicas") or {}).get("settings") or []
     return {"metrics": manifest["metrics"], "settings": [setting["metrics"] for setting in settings]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -57,7 +58,7 @@ def gains(config: DictConfig) -> bool:
     if config.trainer.accelerator != "cpu":
         return True
     data = build_data(config)
-    model = build_member(Member(config), data)
+    model = build_member(Member(copy.deepcopy(config)), data)  # which puts into its config what is left to the data
     return pays(flops_of_step(model.network.multiplications(), data.batch_size), config.trainer.accelerator)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import signal
@@ -59,6 +60,7 @@ def run(config: DictConfig, overrides: list[str], wait: bool = False) -> float:
     if name == UNNAMED:
         check(config, overrides)
     directory = Path(config.paths.outputs) / config.sweep / name
+    config = copy.deepcopy(config)  # what is left to the data is put into it, and the caller's names this run
     interruption = Interruption()
     try:
         with interruptible(interruption):

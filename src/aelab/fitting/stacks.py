@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import traceback
 from collections.abc import Iterator, Sequence
@@ -101,6 +102,7 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
     over = must_start_over(directory, config.force)
     if done and done.get("status") == "complete" and not over:
         return None
+    config = copy.deepcopy(config)  # what is left to the data is put into it, and the caller's names this run
     check(config, typed)  # what is refused has not begun
     replication = Replication(config, directory) if config.replicas.name != "none" else None
     if replication and len(replication.chunks) > 1:
