@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 
 SMALL = ("adbench", "arrays", "digits", "mnist5k", "movies", "table")  # data sets whose batches were of 128
+NETWORKS = ("mlp", "linear", "conv", "centred_mlp")  # whose codes were of 32 values
 
 
 def with_scheduler(overrides: Sequence[str]) -> list[str]:
@@ -21,7 +22,7 @@ def as_before(config: DictConfig) -> DictConfig:
         config.optimizer.lr = 1e-3
     if config.data.name in SMALL and config.data.batch_size == 32:
         config.data.batch_size = 128
-    if config.network.get("code_size", 0) is None:
+    if config.network.name in NETWORKS and config.network.code_size is None:
         config.network.code_size = 32
     if config.network.get("output_activation", "") is None:
         config.network.output_activation = "identity"
