@@ -6,6 +6,7 @@ from aelab.networks.mlp import MLP
 from aelab.networks.network import Linearization, Network
 from aelab.networks.one_hot import OneHotMLP
 from aelab.networks.recurrent import Recurrent
+from aelab.networks.seq2seq import Seq2Seq
 from aelab.networks.sequence import SequenceNetwork
 from aelab.networks.transformer import Transformer
 
@@ -17,6 +18,7 @@ __all__ = [
     "Network",
     "OneHotMLP",
     "Recurrent",
+    "Seq2Seq",
     "SequenceNetwork",
     "Transformer",
 ]
