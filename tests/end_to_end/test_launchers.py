@@ -75,8 +75,9 @@ def test_signals_stop_a_sweep_and_it_goes_on(
     epochs = 0
     for signum in (first, signal.SIGINT):
         process = subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=heeding,
+        )  # fmt: skip
         deadline = time.monotonic() + 90
         while (
             len(at := under_way(tmp_path)) < count or written(tmp_path) <= epochs + 1
@@ -98,6 +99,11 @@ def test_signals_stop_a_sweep_and_it_goes_on(
         assert {manifest["error"]["message"] for manifest in manifests} == {f"received {heard}"}
         assert written(tmp_path) > epochs, "the second time goes on where the first one stopped"
         epochs = written(tmp_path)
+
+
+def heeding() -> None:
+    """Under ``nohup``, which tests may be run under too, a process would ignore a terminal's end, as it should."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def test_a_signal_to_one_worker_stops_its_run_alone(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_a_run_on_texts_knows_its_vocabulary_and_what_stands_beside_it(trained: 
     assert metrics["test/bigram_error"] < metrics["test/unigram_error"]
     assert {"test/exact_match", "test/rate", "test/active_units", "test/exact_match_low"} <= set(metrics)
     assert not {"test/mse", "test/fvu", "test/pca_error"} & set(metrics)
+    assert (trained / "pictures" / "texts.png").is_file()
     opened = aelab.load_run(trained)
     assert opened.preprocessing.vocabulary is not None
     assert len(opened.preprocessing.vocabulary) == manifest["config"]["network"]["symbols"]
@@ -153,7 +154,9 @@ def test_replicas_of_texts_are_split(network: str, tmp_path: Path) -> None:
         else (*SMALL, "network=one_hot", "network.hidden=[16]", "network.code_size=8")
     )
     config = compose_texts(tmp_path, *of, "replicas=bootstrap", "replicas.count=3")
-    metrics = manifest_in(trained_in(config))["metrics"]
+    directory = trained_in(config)
+    metrics = manifest_in(directory)["metrics"]
+    assert {"texts.png", "by_position.png", "code.png"} <= {path.name for path in (directory / "pictures").iterdir()}
     assert metrics["test/bias2"] + metrics["test/variance"] == pytest.approx(metrics["test/error"], rel=1e-6)
     assert metrics["test/variance"] > 0 and "test/exact_match" in metrics
 

@@ -17,6 +17,7 @@ from stand_in_wandb import StandInServer
 from wandb_log import read_log
 
 from aelab.runs.history_file import read_rows
+from aelab.tracking.naming import columns
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,7 @@ def is_whole(history: list[dict[str, Any]], directory: Path) -> None:
 
 
 def is_mirrored(run: Run, manifest: dict[str, Any]) -> None:
-    assert run.values() == manifest["config"]
+    assert run.values() == columns(manifest["config"])
     assert {name: run.summary[name] for name in manifest["metrics"]} == manifest["metrics"]
     assert run.exit_code == 0
 
@@ -93,7 +94,7 @@ def test_the_files_of_the_last_attempt_hold_the_whole_run(killed: Killed, mode: 
     [file] = folder.glob("*.wandb")
     log = read_log(file)
     is_whole(log.history, killed.directory(mode))
-    assert {key: value for key, value in log.config.items() if key != "_wandb"} == manifest["config"]
+    assert {key: value for key, value in log.config.items() if key != "_wandb"} == columns(manifest["config"])
     assert {name: log.summary[name] for name in manifest["metrics"]} == manifest["metrics"]
     for row in log.history:
         if "pictures/reconstructions" in row:

@@ -59,7 +59,7 @@ def sweeps(device: str, dry: bool, rounds: int) -> Iterator[Row]:
 
     def run(name: str) -> float:
         with memory_of_others(device, rows[name]):
-            seconds, errors[name] = _command("-m", f"hydra/launcher={name}", *common)
+            seconds, errors[name] = _command(f"hydra/launcher={name}", *common, flags=("-m",))
         return seconds
 
     seconds = in_turn({"stacked": lambda: run("stacked"), "workers": lambda: run("workers")}, rounds)
@@ -72,12 +72,12 @@ def sweeps(device: str, dry: bool, rounds: int) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def _command(*arguments: str) -> tuple[float, list[float]]:
+def _command(*arguments: str, flags: tuple[str, ...] = ()) -> tuple[float, list[float]]:
     """Seconds of ``train``, and the test errors of its runs by seed. Raises RuntimeError with what it said last."""
     import time
 
     with tempfile.TemporaryDirectory() as folder:
-        line = [sys.executable, "-m", "aelab", *NET, *arguments, f"paths.outputs='{folder}'"]
+        line = [sys.executable, "-m", "aelab", "train", *flags, *NET, *arguments, f"paths.outputs='{folder}'"]
         began = time.perf_counter()
         done = subprocess.run(line, capture_output=True, text=True, cwd=folder, timeout=LONGEST)
         seconds = time.perf_counter() - began

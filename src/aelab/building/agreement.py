@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -104,8 +105,11 @@ def check_output(config: DictConfig, model: Autoencoder, data: DataModule) -> No
         )
 
 
-def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, model: Autoencoder) -> None:
-    """UserError for the first evaluation, by name, that a model cannot answer whatever it learns."""
+def check_questions(
+    questions: Mapping[str, Evaluation], config: DictConfig, model: Autoencoder, data: DataModule | None = None
+) -> None:
+    """UserError for the first evaluation, by name, that a model cannot answer whatever it learns, or that ``data`` have
+    not the texts for."""
     symbols = model.error.kind == "symbols"
     network = f"network={config.network.name}"
     without = {
@@ -124,6 +128,12 @@ def check_questions(questions: Mapping[str, Evaluation], config: DictConfig, mod
             raise UserError(
                 f"evaluation={name} {lack}; leave it out, or ask what a code answers alone, like evaluation=code_health"
             )
+        if data is not None and hasattr(question, "check_texts"):
+            vocabulary = data.preprocessing.vocabulary
+            for part in PARTS:
+                rows = np.asarray(data.origin(part)["row"])
+                texts = vocabulary.texts(data.values[part].cpu().numpy()) if vocabulary else None
+                question.check_texts(data.name, part, texts, rows)
 
 
 def _errors_of(event: int) -> str:

@@ -79,6 +79,18 @@ class DrugDiscovery:
         self.coder: Any = None
         self.known: dict[str, Any] = {}
 
+    def check_texts(self, name: str, part: str, texts: Sequence[str] | None, rows: np.ndarray) -> None:
+        """UserError where the texts of a part are no molecules. ``rows``: in which they stand, from 0."""
+        require_rdkit()
+        if texts is None:
+            raise UserError(f"data={name}: this evaluation needs molecules; use data=smiles")
+        for row, text in zip(rows, texts, strict=True):
+            if molecule(text) is None:
+                raise UserError(
+                    f"data={name}: line {int(row) + 1} ({part} part), {text}: no molecule that rdkit can read; mend "
+                    "it, or leave it out"
+                )
+
     def facts(self, data: Examples) -> dict[str, Any]:
         return {"drawn": self.count, "asked": len(self._some(data, "test", self.asked)[0])}
 
@@ -179,17 +191,10 @@ class DrugDiscovery:
 
     def _some(self, data: Examples, part: str, count: int) -> tuple[np.ndarray, list[str]]:
         """Examples of a part, always the same, and their SMILES; UserError for one that is no molecule."""
-        require_rdkit()
         x = getattr(data, part).x
         rows = np.sort(np.random.default_rng(data.seed).permutation(len(x))[:count])
         texts = _spelled(data, x[rows])
-        for row, text in zip(rows, texts, strict=True):
-            if molecule(text) is None:
-                line = int(data.rows[part][row]) + 1
-                raise UserError(
-                    f"data={data.name}: line {line} ({part} part), {text}: no molecule that rdkit can read; mend it or "
-                    "leave it out, and train again"
-                )
+        self.check_texts(data.name, part, texts, data.rows[part][rows])
         return x[rows], texts
 
     def _molecules(self, data: Examples, part: str) -> Known:

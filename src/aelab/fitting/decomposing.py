@@ -21,6 +21,7 @@ from aelab.runs import pictures
 from aelab.runs.keyed_pictures import headed_tiles, heat_map
 from aelab.runs.per_example import Contributions
 from aelab.runs.picture_callback import model_pictures
+from aelab.runs.text_pictures import by_position
 
 SHOWN_EXAMPLES = 6
 SHOWN_REPLICAS = 8
@@ -104,9 +105,13 @@ def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str
     shape = replication.data.shape
     members = [m for m in range(replication.count) if fitted.keep[m]]
     sheets = model_pictures(replication.lone(fitted, members[0]), replication.data)
-    if not pictures.is_image(shape):
+    texts = replication.data.preprocessing.vocabulary is not None
+    if not pictures.is_image(shape) and not texts:
         return sheets
     result = decompositions(replication, fitted)[0]
+    if texts:
+        maps_by_place = (result.bias2_map.cpu().numpy(), result.variance_map.cpu().numpy())
+        return sheets | {"by_position": by_position(*maps_by_place)}
     x = replication.data.examples("test")
     error = fitted.models[0].error
     shown = members[:SHOWN_REPLICAS]

@@ -49,7 +49,7 @@ def prepare(config: DictConfig, directory: Path, typed: Sequence[str], fresh: bo
     gallery = PictureCallback(directory, data, config.callbacks.pictures_every)
     fit = Fit([Member(config)], data, BestCheckpoint(directory), directory, [gallery])
     check_output(config, fit.model, data)
-    check_questions(questions, config, fit.model)
+    check_questions(questions, config, fit.model, data)
     if pretrained:
         check_pretraining(config, fit.model.network)
     warn_of_copying(config, data)

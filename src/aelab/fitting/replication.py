@@ -97,7 +97,7 @@ class Replication:
         model = self._build(0)
         check_optimizer(self.config, model)
         check_output(self.config, model, self.data)
-        check_questions(questions, self.config, model)
+        check_questions(questions, self.config, model, self.data)
         self._check_draws(model)
         joined_steps(self.config, self.data)
         build_trainer(self.config, None)

@@ -110,7 +110,7 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
     like = build_member(members[0], data)
     check_optimizer(config, like)
     check_output(config, like, data)
-    check_questions(questions_of(config.get("evaluation")), config, like)
+    check_questions(questions_of(config.get("evaluation")), config, like, data)
     if not pays(flops_of_step(like.network.multiplications(), data.batch_size), config.trainer.accelerator):
         return None
     found = Companion(number, config, typed, directory, data, members, replication, like)

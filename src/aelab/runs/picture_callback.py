@@ -14,6 +14,7 @@ from aelab.models import Autoencoder
 from aelab.runs import pictures
 from aelab.runs.follower import Follower
 from aelab.runs.pictures import epoch_pictures
+from aelab.runs.text_pictures import SHOWN, texts_again
 
 SCATTERED = 1000
 
@@ -58,12 +59,15 @@ class PictureCallback(Callback):
 
 
 def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray]:
-    """Reconstructions and filters, of images, and the codes of test examples."""
+    """Reconstructions and filters, of images, or texts written again, and the codes of test examples."""
     sheets = {}
     parameter = next(model.parameters())
     if pictures.is_image(data.shape):
         shown = data.examples("test", limit=pictures.EXAMPLES).to(parameter)
         sheets["reconstructions"] = pictures.reconstructions(model, shown, data.shape)
+    if data.preprocessing.vocabulary is not None:
+        shown = data.examples("test", limit=SHOWN).to(parameter.device)
+        sheets["texts"] = texts_again(model, shown, data.preprocessing.vocabulary)
     filters = pictures.filters(model)
     if filters is not None:
         sheets["filters"] = filters

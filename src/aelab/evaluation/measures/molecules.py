@@ -87,12 +87,13 @@ def generated_scores(texts: Sequence[str], known: Collection[str]) -> list[Score
     valid = [text for text in every if text is not None]
     different = sorted(set(valid))
     novel = [text not in known for text in different]
-    return [
+    shares = [
         accuracy_score("valid", np.array([text is not None for text in every])),
         Score("unique", len(different) / len(valid) if valid else 0.0, share=True),
         accuracy_score("novel", np.array(novel)) if novel else Score("novel", 0.0, share=True),
         Score("diversity", _diversity(valid), share=True),
     ]
+    return [score._replace(parts=()) for score in shares]  # of drawn strings, which are nobody else's
 
 
 def _diversity(valid: Sequence[str]) -> float:

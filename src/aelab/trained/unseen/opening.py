@@ -13,6 +13,7 @@ from aelab.data.image_folder import ImageFolder
 from aelab.data.tables.format import FORMAT_KEYS
 from aelab.errors import UserError
 from aelab.trained.run import Run
+from aelab.trained.texts import check_scored
 from aelab.trained.unseen.arrays import UnseenArrays
 from aelab.trained.unseen.pictures import UnseenPictures
 from aelab.trained.unseen.protocol import Unseen, named
@@ -25,6 +26,7 @@ def open_unseen(run: Run, path: Path, typed: Mapping[str, Any]) -> Unseen:
     ``typed``: keys of data that the user names instead of the run's. Raises UserError where there is nothing, or
     nothing of the kind that the run was trained on.
     """
+    check_scored(run.preprocessing, run.directory)
     if not path.exists():
         raise UserError(f"path={path}: nothing is there (seen from {Path.cwd()}); name a file or folder to score")
     if not path.is_file() and not path.is_dir():
