@@ -6,17 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aelab.data.files.user_files import user_path
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import SYMBOLS
 from aelab.data.source import Source
-from aelab.data.text.drawn_sentences import drawn_sentences
-from aelab.data.text.pairs import HELP, Pairs, help_pairs, read_pairs
+from aelab.data.text.found_pairs import check_languages, found_pairs
 from aelab.data.text.pieces import Pieces
 from aelab.data.text.vocabulary import TextError, Vocabulary
 from aelab.errors import UserError
-
-DRAWN = 4_000
 
 
 class ParallelText(DataModule):
@@ -46,10 +42,7 @@ class ParallelText(DataModule):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        if len(languages) != 2 or len(set(languages)) != 2 or not all(name.isalnum() for name in languages):
-            raise UserError(f"data.languages={list(languages)}: two different names; use data.languages=[en,fr]")
-        if words is not None and words < 3:
-            raise UserError(f"data.words={words}: must be at least 3, or null for all")
+        check_languages(languages, words)
         self.source = source
         self.languages = tuple(languages)
         self.words = words
@@ -58,9 +51,7 @@ class ParallelText(DataModule):
         self.positions = positions
 
     def read(self) -> Source:
-        pairs, where = self._pairs()
-        if len(pairs.first) < 2:
-            raise UserError(f"data={self.name}: {len(pairs.first)} pair(s) of sentences; at least 2 are needed")
+        pairs, where = found_pairs(self.name, self.path, self.source, self.languages, self.words, self.split_seed)
         sides = zip(self.languages, (pairs.first, pairs.second), strict=True)
         texts = [f"<{language}>{text}" for language, side in sides for text in side]
         places = np.tile(pairs.places, 2)
@@ -81,18 +72,6 @@ class ParallelText(DataModule):
             vocabulary=vocabulary,
             groups=np.tile(pairs.groups, 2),
         )
-
-    def _pairs(self) -> tuple[Pairs, str]:
-        if self.path is not None:
-            path = user_path(self.name, self.path, "a file with source<TAB>target a line, or a folder of help pages")
-            if path.is_dir():
-                return help_pairs(path, self.languages, self.words), f"data.path={path}: pair"
-            return read_pairs(path), f"data.path={path}: line"
-        if self.source == "drawn":
-            first, second = drawn_sentences(DRAWN, self.split_seed)
-            places = np.arange(1, len(first) + 1)
-            return Pairs(first, second, places, places), "data.source=drawn: pair"
-        return help_pairs(HELP, self.languages, self.words), "libreoffice: pair"
 
     def _vocabulary(self, texts: list[str]) -> Vocabulary:
         drawn = self.path is None and self.source == "drawn"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ class MachineTranslation:
     ``word_by_word``, IBM's model 1 learned from them.
     """
 
-    needs = ("texts",)
+    needs = ("texts", "writes")
 
     def __init__(
         self,
@@ -86,6 +86,19 @@ class MachineTranslation:
         self.total = total
         self.known: dict[int, dict[str, dict[str, tuple[Taught, Judged]]]] = {}
         self.examples: list[str] = []
+
+    def check_texts(self, name: str, part: str, texts: Sequence[str] | None, rows: np.ndarray) -> None:
+        """UserError where a part has not two pairs of sentences, ``rows`` being that of each, or sacrebleu is not
+        here."""
+        signatures()
+        pairs = len(rows) - len(np.unique(rows))
+        if texts is None or not all(text.startswith("<") for text in texts):
+            raise UserError(f"data={name}: this evaluation needs sentences of two languages; use data=parallel_text")
+        if pairs < 2:
+            raise UserError(
+                f"data={name}: {pairs} pair(s) of sentences in the {part} part, and 2 are needed; use "
+                f"data.train_size=null, or more of data.{part}_fraction"
+            )
 
     def facts(self, data: Examples) -> dict[str, Any]:
         parts = {part: len(_pairs_of(data, part).source) for part in ("train", "val", "test")}
@@ -124,18 +137,13 @@ class MachineTranslation:
         taught = self._taught(coder, data)
         counts = [len(rows) for rows in self._chosen(data).values()]
         beside = self.baselines(data, coder.code_size)
-        return {"pairs": figure_pixels(lambda axes: _curves(axes, counts, taught, beside), 6.5, 4.5)}
+        return {"pairs": figure_pixels(lambda axes: _curves(axes, counts, taught, beside), 8, 4.5)}
 
     # --- parts ---
 
     def _taught(self, coder: Any, data: Examples) -> dict[str, dict[str, tuple[Taught, Judged]]]:
         """By number of pairs and by way; once for each coder."""
         if id(coder) not in self.known:
-            if not getattr(coder, "writes", False) or coder.model.quantized:
-                raise UserError(
-                    "needs a network that writes one symbol after the other, and codes that are no codewords; use "
-                    "network=transformer or network=recurrent, and model=denoising"
-                )
             fresh = copy.deepcopy(coder.model)
             draw_anew(fresh, fresh.network, data.seed + 1)
             starts = {"pretrained": (coder.model, self.steps), "scratch": (fresh, self.steps)}
@@ -177,19 +185,15 @@ class MachineTranslation:
 
 
 def _pairs_of(data: Examples, part: str) -> PairsOf:
-    """UserError where there are not two at least."""
+    """Of the two languages of a part, the first of whose examples are of the source; UserError where there are not
+    two."""
     examples = getattr(data, part)
     languages = None if examples.labels is None else list(dict.fromkeys(examples.labels))
     rows = data.rows.get(part)
     if languages is None or rows is None or len(languages) != 2:
         raise UserError(f"data={data.name}: the {part} part has no pairs of sentences; use data=parallel_text")
     first, second = (np.flatnonzero(examples.labels == language) for language in languages)
-    both, of_first, of_second = np.intersect1d(rows[first], rows[second], return_indices=True)
-    if len(both) < 2:
-        raise UserError(
-            f"data={data.name}: {len(both)} pair(s) of sentences in the {part} part, and 2 are needed; use "
-            f"data.train_size=null, or more of data.{part}_fraction"
-        )
+    _, of_first, of_second = np.intersect1d(rows[first], rows[second], return_indices=True)
     x, y = examples.x[first[of_first]], examples.x[second[of_second]]
     return PairsOf(x, y, _bare(data, x), _bare(data, y))
 
@@ -220,4 +224,4 @@ def _curves(
         axes.set_xscale("log")
         axes.set_xticks(counts, [str(count) for count in counts])
         axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))

@@ -154,7 +154,8 @@ class Block(nn.Module):
         allowed: Tensor | None = None,
         sequence: Tensor | None = None,
     ) -> Tensor:
-        """``seen``, ``allowed``: of the own sequence and of the memory what may be attended to. ``sequence``: the whole one, where x is but its last vector."""
+        """``seen``, ``allowed``: of the own sequence and of the memory what may be attended to. ``sequence``: the whole
+        one, where x is but its last vector."""
         others = self.norms[0](x if sequence is None else sequence)
         x = x + self.own(others[:, -x.shape[1] :], others, seen)
         if self.code is not None and memory is not None:

@@ -100,9 +100,9 @@ def _paragraphs(folder: Path, language: str) -> dict[tuple[str, str], str]:
     if base is None:
         package = f"libreoffice-help-{code.lower()}"
         raise UserError(
-            f"data=parallel_text: no help pages in {folder / code}; run: apt-get download {package} && dpkg-deb -x "
-            f"{package}_*.deb help && ..., and name them with data.path=help, or apt install {package}; or name your "
-            "own pairs with data.path=my.tsv, or try data.source=drawn"
+            f"data=parallel_text: no help pages in {folder / code}; run: apt install {package}, or unpack it by "
+            "dpkg-deb -x into a folder that data.path names, or name your own pairs with data.path=my.tsv, or try "
+            "data.source=drawn"
         )
     found = {}
     for file in sorted((base / "text").rglob("*.html")):
