@@ -112,5 +112,5 @@ def test_help_pages_are_paired_by_paragraph_and_divided_by_page(tmp_path: Path) 
 
 
 def test_without_the_pages_it_is_said_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"apt install libreoffice-help-en-us; .* data.source=drawn"):
+    with pytest.raises(UserError, match=r"apt install libreoffice-help-en-us, or .* data.source=drawn"):
         ParallelText(path=str(tmp_path)).setup()

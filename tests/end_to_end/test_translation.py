@@ -20,7 +20,7 @@ from aelab.runs.identity import register_resolver
 TINY = (
     "experiment=translation",
     "data.source=drawn",
-    "data.train_size=400",
+    "data.train_size=2400",
     "network.width=16",
     "network.layers=1",
     "trainer.max_epochs=1",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from aelab.errors import UserError
-from aelab.evaluation.baselines.translating import Taught, teach, translate
 from aelab.evaluation.baselines.word_by_word import Memory, WordByWord
 from aelab.evaluation.images.sheets import figure_pixels
 from aelab.evaluation.measures.translations import Judged, chrf, judged, signatures
 from aelab.evaluation.protocol import Coder, Examples, Score
-from aelab.networks.drawn_anew import draw_anew
 
 WAYS = {"pretrained": "", "scratch": "scratch_", "longer": "longer_scratch_"}
 SHOWN = {
@@ -84,7 +81,7 @@ class MachineTranslation:
         self.val_asked = val_asked
         self.beam = beam
         self.total = total
-        self.known: dict[int, dict[str, dict[str, tuple[Taught, Judged]]]] = {}
+        self.known: dict[int, dict[str, dict[str, tuple[Any, Judged]]]] = {}
         self.examples: list[str] = []
 
     def check_texts(self, name: str, part: str, texts: Sequence[str] | None, rows: np.ndarray) -> None:
@@ -111,7 +108,7 @@ class MachineTranslation:
             for way, (taught, result) in ways.items():
                 found += [score._replace(metric=WAYS[way] + score.metric) for score in result.scores(name)]
                 if self.beam:
-                    by_beam = judged(self._written(taught.model, test, data, self.beam), test.target_texts)
+                    by_beam = judged(self._written(coder, taught.model, test, data, self.beam), test.target_texts)
                     found += [
                         score._replace(metric=WAYS[way] + score.metric) for score in by_beam.scores(f"beam_{name}")
                     ]
@@ -141,34 +138,33 @@ class MachineTranslation:
 
     # --- parts ---
 
-    def _taught(self, coder: Any, data: Examples) -> dict[str, dict[str, tuple[Taught, Judged]]]:
+    def _taught(self, coder: Any, data: Examples) -> dict[str, dict[str, tuple[Any, Judged]]]:
         """By number of pairs and by way; once for each coder."""
         if id(coder) not in self.known:
-            fresh = copy.deepcopy(coder.model)
-            draw_anew(fresh, fresh.network, data.seed + 1)
+            fresh = coder.drawn_anew(data.seed + 1)
             starts = {"pretrained": (coder.model, self.steps), "scratch": (fresh, self.steps)}
             if self.total:
                 starts["longer"] = (fresh, self.steps + coder.steps)
             train, test = _pairs_of(data, "train"), self._some(data, "test", self.asked)
             self.known[id(coder)] = {
-                name: {way: self._of(start, train, rows, test, data) for way, start in starts.items()}
+                name: {way: self._of(coder, start, train, rows, test, data) for way, start in starts.items()}
                 for name, rows in self._chosen(data).items()
             }
         return self.known[id(coder)]
 
     def _of(
-        self, start: tuple[Any, int], train: PairsOf, rows: np.ndarray, test: PairsOf, data: Examples
-    ) -> tuple[Taught, Judged]:
+        self, coder: Any, start: tuple[Any, int], train: PairsOf, rows: np.ndarray, test: PairsOf, data: Examples
+    ) -> tuple[Any, Judged]:
         val = self._some(data, "val", self.val_asked)
-        taught = teach(
+        taught = coder.teach(
             start[0], train.source[rows], train.target[rows], start[1], max(1, self.every * start[1] // self.steps),
             self.lr, self.batch_size, data.seed,
-            lambda model: chrf(self._written(model, val, data), val.target_texts),
+            lambda model: chrf(self._written(coder, model, val, data), val.target_texts),
         )  # fmt: skip
-        return taught, judged(self._written(taught.model, test, data), test.target_texts)
+        return taught, judged(self._written(coder, taught.model, test, data), test.target_texts)
 
-    def _written(self, model: Any, pairs: PairsOf, data: Examples, width: int | None = None) -> list[str]:
-        return _bare(data, translate(model, pairs.source, int(pairs.target[0, 0]), width))
+    def _written(self, coder: Any, model: Any, pairs: PairsOf, data: Examples, width: int | None = None) -> list[str]:
+        return _bare(data, coder.translate(model, pairs.source, int(pairs.target[0, 0]), width))
 
     def _chosen(self, data: Examples) -> dict[str, np.ndarray]:
         """Rows of the training pairs by their number; a smaller choice is part of a larger one."""
@@ -207,7 +203,7 @@ def _bare(data: Examples, sequences: np.ndarray) -> list[str]:
 def _curves(
     axes: Any,
     counts: list[int],
-    taught: Mapping[str, Mapping[str, tuple[Taught, Judged]]],
+    taught: Mapping[str, Mapping[str, tuple[Any, Judged]]],
     beside: Mapping[str, list[Score]],
 ) -> None:
     for way, color in zip(WAYS, COLORS, strict=True):
