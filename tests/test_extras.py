@@ -34,6 +34,8 @@ EXTRAS = {
     "skimage": "images",
     "pillow_heif": "heic",
     "rdkit": "molecules",
+    "sentencepiece": "text",
+    "sacrebleu": "text",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",

@@ -16,7 +16,7 @@ from aelab.data.preprocessing import SYMBOLS
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Evaluation
 from aelab.models import Autoencoder
-from aelab.networks import Network
+from aelab.networks import Network, SequenceNetwork
 from aelab.objectives import ERRORS, Error
 from aelab.objectives.observed import filled, is_partly
 
@@ -127,6 +127,9 @@ def check_questions(
     without = {
         "numbers": symbols and f"error={model.error.name}: compares values as numbers, and these are symbols",
         "texts": not symbols and f"error={model.error.name}: asks for texts, and these are numbers",
+        "writes": (model.quantized or not isinstance(model.network, SequenceNetwork))
+        and f"{network} model={config.model.name}: asks for symbols written one after the other, and for codes that "
+        "are no codewords, like those of network=seq2seq model=denoising",
         "filters": model.network.filters() is None and f"{network}: draws the first layer, and this one has no filters",
         "likelihood": not model.has_likelihood
         and f"model={config.model.name} error={model.error.name}: asks for log p(x), and the error is no likelihood of "

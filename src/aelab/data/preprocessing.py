@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aelab.data.extent import Extent, extent_of
 from aelab.data.tables.columns import Columns
+from aelab.data.text.pieces import recorded_vocabulary
 from aelab.data.text.vocabulary import Vocabulary
 from aelab.errors import UserError
 
@@ -200,7 +201,7 @@ class Preprocessing(nn.Module):
         white = plain.get("white")
         if white is not None and not (type(white) is int and 0 < white < 2**16):
             raise ValueError("white of 16 bits is a whole number from 1 to 65535")
-        vocabulary = Vocabulary.of_plain(plain["vocabulary"]) if "vocabulary" in plain else None
+        vocabulary = recorded_vocabulary(plain["vocabulary"]) if "vocabulary" in plain else None
         threshold, gaps = (plain.get(name) is True for name in ("threshold", "gaps"))
         found = Preprocessing(plain["kind"], columns, plain["raw"], white, threshold, vocabulary, gaps)
         for name in MEASURED:

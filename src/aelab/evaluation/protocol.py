@@ -123,9 +123,10 @@ class Evaluation(Protocol):
     name, which are kept in the run) may be there, too. So may ``needs``, what a run must have to be asked, which is
     checked before it is trained: ``numbers`` (values that are no symbols), ``filters`` (a first layer that can be
     drawn), ``jacobian`` (a code that can be differentiated), ``likelihood`` (a model with log p(x)), ``codewords`` (a
-    code that is made of some), ``texts`` (symbols that stand for text). ``check_texts`` is asked of the parts' texts
-    before training, too. With ``of_network`` what stands beside it depends on the run's network. ``takes_gaps``:
-    whether it can be asked of data of which some values are not known.
+    code that is made of some), ``texts`` (symbols that stand for text), ``writes`` (a network that writes one symbol
+    after the other). ``check_texts`` is asked of the parts' texts before training, too. With ``of_network`` what stands
+    beside it depends on the run's network. ``takes_gaps``: whether it can be asked of data of which some values are not
+    known.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

@@ -7,6 +7,7 @@ from aelab.networks.network import Linearization, Network
 from aelab.networks.one_hot import OneHotMLP
 from aelab.networks.recurrent import Recurrent
 from aelab.networks.resnet import ResNet
+from aelab.networks.seq2seq import Seq2Seq
 from aelab.networks.sequence import SequenceNetwork
 from aelab.networks.transformer import Transformer
 from aelab.networks.vit import ViT
@@ -20,6 +21,7 @@ __all__ = [
     "OneHotMLP",
     "Recurrent",
     "ResNet",
+    "Seq2Seq",
     "SequenceNetwork",
     "Transformer",
     "ViT",

@@ -50,6 +50,9 @@ class SequenceNetwork(Network):
         """Logits ``[B, T, V]`` of what follows each symbol of ``past`` ``[B, T]``."""
         raise NotImplementedError
 
+    def draw_parameters(self) -> None:
+        """Draw anew, in place, the parameters that belong to none of PyTorch's layers; none do by default."""
+
     def cut(self, x: Tensor) -> Tensor:
         return cut(x)
 

@@ -55,45 +55,60 @@ class Transformer(SequenceNetwork):
         self.decoder_layers = nn.ModuleList([Affine(code_size, queries * width), Affine(width, self.symbols)])
         self.decoder_biases = nn.ParameterList()
 
-    def features(self, x: Tensor) -> Tensor:
+    def draw_parameters(self) -> None:
+        nn.init.normal_(self.places, std=0.02)
+        nn.init.normal_(self.asking, std=self.width**-0.5)
+
+    def read(self, x: Tensor) -> Tensor:
+        """What the encoder gives at every position of sequences ``[B, T]``, ``[B, T, W]``."""
         x = x.long()
-        seen = (x != PADDING)[:, None, None, :]
-        seen = seen | ~seen.any(-1, keepdim=True)  # of nothing but padding something has to be read
         sequence = self.table(x) + self.places[0, : x.shape[-1]]
         for block in self.readers:
-            sequence = block(sequence, seen)
-        memory = self.norms[0](sequence)
+            sequence = block(sequence, self._seen(x))
+        found: Tensor = self.norms[0](sequence)
+        return found
+
+    @staticmethod
+    def _seen(x: Tensor) -> Tensor:
+        seen = (x != PADDING)[:, None, None, :]
+        return seen | ~seen.any(-1, keepdim=True)  # of nothing but padding something has to be read
+
+    def features(self, x: Tensor) -> Tensor:
+        memory = self.read(x)
         asking = self.asking.expand(len(x), -1, -1)
-        found: Tensor = self.norms[1](asking + self.asked(asking, memory, seen))
+        found: Tensor = self.norms[1](asking + self.asked(asking, memory, self._seen(x)))
         return found.flatten(-2)
 
     def begin(self, code: Tensor) -> State:
-        memory = self._memory(code)
+        memory, seen = self.memory(code)
         nothing = memory.new_empty(len(code), 0, self.width)
-        return (memory, *(nothing for _ in self.writers))
+        mask = torch.ones(len(code), 0, device=code.device) if seen is None else seen
+        return (memory, mask, *(nothing for _ in self.writers))
 
     def step(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
-        memory, *past = state  # of every block its inputs so far, which the next symbol attends to
+        memory, mask, *past = state  # of every block its inputs so far, which the next symbol attends to
+        seen = mask if mask.shape[-1] else None
         place = past[0].shape[1]
         sequence = (self.table(symbols) + self.places[1, place]).unsqueeze(1)
         grown = []
         for block, before in zip(self.writers, past, strict=True):
             grown.append(torch.cat([before, sequence], 1))
-            sequence = block(sequence, None, memory, grown[-1])
-        return self._logits(sequence).squeeze(1), (memory, *grown)
+            sequence = block(sequence, None, memory, seen, grown[-1])
+        return self._logits(sequence).squeeze(1), (memory, mask, *grown)
 
     def logits(self, code: Tensor, past: Tensor) -> Tensor:
-        memory = self._memory(code)
+        memory, seen = self.memory(code)
         length = past.shape[-1]
         before = torch.ones(length, length, dtype=torch.bool, device=past.device).tril()
         sequence = self.table(past) + self.places[1, :length]
         for block in self.writers:
-            sequence = block(sequence, before, memory)
+            sequence = block(sequence, before, memory, seen)
         return self._logits(sequence)
 
-    def _memory(self, code: Tensor) -> Tensor:
+    def memory(self, code: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The vectors ``[B, S, W]`` that the decoder attends to, and which of them it may, None for all."""
         found: Tensor = self.decoder_layers[0](code)
-        return found.unflatten(-1, (self.queries, self.width))
+        return found.unflatten(-1, (self.queries, self.width)), None
 
     def _logits(self, sequence: Tensor) -> Tensor:
         found: Tensor = self.decoder_layers[1](self.norms[2](sequence).flatten(0, 1))
@@ -132,12 +147,18 @@ class Block(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if is_decoder else 2))
 
     def forward(
-        self, x: Tensor, seen: Tensor | None, memory: Tensor | None = None, sequence: Tensor | None = None
+        self,
+        x: Tensor,
+        seen: Tensor | None,
+        memory: Tensor | None = None,
+        allowed: Tensor | None = None,
+        sequence: Tensor | None = None,
     ) -> Tensor:
-        """``sequence``: the whole one, where x is but its last vector."""
+        """``seen``, ``allowed``: of the own sequence and of the memory what may be attended to. ``sequence``: the whole
+        one, where x is but its last vector."""
         others = self.norms[0](x if sequence is None else sequence)
         x = x + self.own(others[:, -x.shape[1] :], others, seen)
         if self.code is not None and memory is not None:
-            x = x + self.code(self.norms[1](x), memory, None)
+            x = x + self.code(self.norms[1](x), memory, allowed)
         found: Tensor = x + self.layers(self.norms[-1](x))
         return found

@@ -6,7 +6,14 @@ give K results.
 
 from typing import Any
 
-from aelab.objectives.corruption import GaussianNoise, MaskingNoise, NoCorruption, SaltAndPepper, TokenNoise
+from aelab.objectives.corruption import (
+    GaussianNoise,
+    HiddenView,
+    MaskingNoise,
+    NoCorruption,
+    SaltAndPepper,
+    TokenNoise,
+)
 from aelab.objectives.discretized import DiscretizedLogistic
 from aelab.objectives.errors import AbsoluteError, Categorical, CrossEntropy, Error, SquaredError
 from aelab.objectives.likelihoods import Bernoulli, Gaussian, NegativeBinomial, Poisson
@@ -38,6 +45,7 @@ __all__ = [
     "Error",
     "Gaussian",
     "GaussianNoise",
+    "HiddenView",
     "MaskingNoise",
     "NegativeBinomial",
     "NoCorruption",

@@ -103,3 +103,24 @@ class TokenNoise:
         last = 3.0 * count + self.shuffle
         order = places.masked_fill(dropped | (symbols == PADDING), last).argsort(stable=True, dim=-1)
         return symbols.masked_fill(dropped, PADDING).gather(-1, order).to(x.dtype)
+
+
+class HiddenView:
+    """Examples are two views of one thing, the first half of the values and the second: one of them, either equally
+    likely, becomes 0 with ``probability`` (Chandar et al. 2014; Ngiam et al. 2011). The target is both."""
+
+    varying = ("probability",)
+
+    def __init__(self, probability: float | Tensor = 0.9) -> None:
+        _check_probability("corruption.probability", probability)
+        self.probability = probability
+
+    def __call__(self, x: Tensor, generator: Generators = None) -> Tensor:
+        if x.shape[-1] % 2:
+            raise UserError(
+                f"corruption=views: examples of {x.shape[-1]} values have no two halves; use data=parallel_bags"
+            )
+        u = uniform(x[..., :1], generator)
+        half = per_replica(self.probability, u) / 2
+        first, second = x.chunk(2, -1)
+        return torch.cat([first * (u >= half), second * (u < 1 - half)], -1)

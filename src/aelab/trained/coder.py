@@ -15,6 +15,7 @@ from aelab.data.preprocessing import SYMBOLS
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder
+from aelab.runs.history_file import read_rows
 from aelab.runs.identity import recorded
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.run import Run, load_run
@@ -27,11 +28,12 @@ class TrainedCoder(ModelCoder):
 
     ``target_activation``: the mean activation its penalty aims at; ``weight_decay``: the L2 penalty's weight of each
     code unit ``[H]``; ``noise``: the standard deviation of the Gaussian noise it was trained with; each None where
-    there is none.
+    there is none. ``steps``: of the optimiser, that training took.
     """
 
-    def __init__(self, model: Autoencoder, name: str) -> None:
+    def __init__(self, model: Autoencoder, name: str, steps: int = 0) -> None:
         super().__init__(model, name)
+        self.steps = steps
         self.activation: str = model.code_activation_name
         self.target_activation = model.aimed_activation()
         decay = model.decay_of_units()
@@ -68,14 +70,18 @@ def trained_coders(run: Run) -> list[list[TrainedCoder]]:
     on_gpu = run.manifest["config"]["trainer"].get("accelerator") != "cpu" and torch.cuda.is_available()
     device = "cuda" if on_gpu else "cpu"
     record = run.manifest.get("replicas")
+    steps = max((int(row.get("step", -1)) + 1 for row in read_rows(directory / "metrics.jsonl")), default=0)
     if not isinstance(record, dict):
-        return [[TrainedCoder(run.model.to(device), str(directory))]]
+        return [[TrainedCoder(run.model.to(device), str(directory), steps)]]
     settings = max(1, len(record.get("settings") or []))
     count = record["count"]
     diverged = set(record.get("diverged") or [])
     kept = [[m for m in range(s * count, (s + 1) * count) if m not in diverged] for s in range(settings)]
     return [
-        [TrainedCoder(load_run(directory, device, replica).model, f"{directory} replica {replica}") for replica in some]
+        [
+            TrainedCoder(load_run(directory, device, replica).model, f"{directory} replica {replica}", steps)
+            for replica in some
+        ]
         for some in kept
     ]
 

@@ -6,9 +6,10 @@ import copy
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aelab.networks import SequenceNetwork
+from aelab.networks.drawn_anew import draw_anew
 from aelab.networks.generation import drawn, write
 from aelab.objectives import Categorical
 from aelab.objectives.symbols import PADDING
@@ -22,14 +23,7 @@ class DecoderAlone:
 
     def __init__(self, network: SequenceNetwork, seed: int) -> None:
         self.network = copy.deepcopy(network)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            for module in self.network.modules():
-                if isinstance(module, (nn.LSTM, nn.Embedding, nn.Linear, nn.LayerNorm)):
-                    module.reset_parameters()
-            for layer in (*self.network.encoder_layers, *self.network.decoder_layers):
-                torch.nn.init.kaiming_uniform_(layer.weight, a=5**0.5)
-                torch.nn.init.zeros_(layer.bias)
+        draw_anew(self.network, self.network, seed)
         self.error = Categorical(padding=PADDING)
         self.seed = seed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -12,9 +13,11 @@ from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.models.variational.normal_code import NormalCode
 from aelab.networks import SequenceNetwork
+from aelab.networks.drawn_anew import draw_anew
 from aelab.networks.generation import beam, drawn, write
 from aelab.objectives.randomness import NOISE, seeded_generator
 from aelab.trained.decoder_alone import DecoderAlone
+from aelab.trained.translating import teach, translate
 
 CHUNK = 1024  # sequences that are written at once
 
@@ -81,6 +84,16 @@ class SequenceCoder:
         names = ("error", "wrong", "symbols", "rate")
         values = self._each(of, x)
         return dict(zip(names, values.T, strict=False))
+
+    teach = staticmethod(teach)
+    translate = staticmethod(translate)
+
+    def drawn_anew(self, seed: int) -> Autoencoder:
+        """A copy of its model, which writes one symbol after the other, with weights drawn anew."""
+        model = copy.deepcopy(self.model)
+        assert isinstance(model.network, SequenceNetwork)
+        draw_anew(model, model.network, seed)
+        return model
 
     def decoder_alone(self, seed: int) -> DecoderAlone | None:
         """Its decoder without a code, untrained; None where the network has none that could stand alone."""

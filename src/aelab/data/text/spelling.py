@@ -8,8 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-LONG = {"characters": None, "atoms": re.compile(r"\[[^\]\n]+\]|Br|Cl|Si|Se|@@|%\d\d")}
-"""Ways to spell, with what is one symbol although it has several characters. ``atoms``: of SMILES."""
+LONG = {
+    "characters": None,
+    "atoms": re.compile(r"\[[^\]\n]+\]|Br|Cl|Si|Se|@@|%\d\d"),
+    "words": re.compile(r"(?m)^<[\w-]+>| ?\w+| ?[^\w\s]"),
+}
+"""Ways to spell, with what is one symbol although it has several characters. ``atoms``: of SMILES; ``words``: each with
+the space before it, and the language that a sentence begins with, <en>."""
 SPELLINGS = tuple(LONG)
 PRIVATE = 0xF0000  # code points that stand for nothing, each of which stands for one of the long symbols within here
 
