@@ -72,8 +72,8 @@ def test_bags_are_divided_by_line_and_know_their_words() -> None:
         "second_words": 12,
     }
     assert set(np.unique(data.examples("train").numpy())) == {0, 1}
-    with pytest.raises(UserError, match="data.size=1: words"):
+    with pytest.raises(UserError, match=r"data\.size=1: words"):
         ParallelBags(size=1)
-    with pytest.raises(UserError, match="examples are no two views; use data=parallel_bags"):
+    with pytest.raises(UserError, match=r"examples are no two views; use data=parallel_bags"):
         part = Part(np.ones((3, 4), np.float32), None)
         TwoViews().baselines(Examples(part, part, part, (4,), "digits"), 2)

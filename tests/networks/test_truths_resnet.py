@@ -205,4 +205,4 @@ def test_bad_settings_are_told_in_one_line(shape: tuple[int, ...], settings: dic
 
 
 def test_other_networks_have_codes_without_places() -> None:
-    assert Network.places({}, (1, 8, 8)) == 1
+    assert Network.places_of_code({}, (1, 8, 8)) == 1

@@ -52,7 +52,7 @@ def settle(config: DictConfig, data: DataModule) -> None:
 def values_of_code(config: DictConfig, shape: Sequence[int]) -> int:
     """The values of a whole code of an example of that shape, of a map those of all its places."""
     network: Any = resolve("network", config.network._target_, conf_dir())
-    return int(config.network.code_size) * int(network.places(config.network, shape))
+    return int(config.network.code_size) * int(network.places_of_code(config.network, shape))
 
 
 def default_code_size(values: int) -> int:

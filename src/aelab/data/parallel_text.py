@@ -47,7 +47,7 @@ class ParallelText(DataModule):
         self.languages = tuple(languages)
         self.words = words
         self.representation = representation
-        self.pieces = pieces
+        self.vocabulary_size = pieces
         self.positions = positions
 
     def read(self) -> Source:
@@ -76,4 +76,4 @@ class ParallelText(DataModule):
     def _vocabulary(self, texts: list[str]) -> Vocabulary:
         drawn = self.path is None and self.source == "drawn"
         way = self.representation or ("words" if drawn else "pieces")
-        return Vocabulary.of(texts, way) if way == "words" else Pieces.learned(texts, self.pieces)
+        return Vocabulary.of(texts, way) if way == "words" else Pieces.learned(texts, self.vocabulary_size)

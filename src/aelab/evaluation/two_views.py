@@ -43,8 +43,8 @@ class TwoViews:
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         train, val, test = data.train.x, self._some(data, "val"), self._some(data, "test")
-        halves = np.split(train, 2, 1)
-        fits = [Canonical(*halves, code_size, ridge) for ridge in RIDGES]
+        first, second = np.split(train, 2, 1)
+        fits = [Canonical(first, second, code_size, ridge) for ridge in RIDGES]
         best = max(fits, key=lambda fit: _forth(fit.alike(val)))
         return {
             "cca": _scores(best.alike(test)),
@@ -119,8 +119,8 @@ def _by_words(data: Examples, test: np.ndarray, back: bool = False) -> np.ndarra
     order = (1, 0) if back else (0, 1)
     words = [data.truth[("first_words", "second_words")[side]] for side in order]
     train, asked = ([np.split(x, 2, 1)[side] for side in order] for x in (data.train.x, test))
-    texts = [[" ".join(known[row > 0]) for row in bags] for known, bags in zip(words, train, strict=True)]
-    model = WordByWord(*texts)
+    given, said = ([" ".join(known[row > 0]) for row in bags] for known, bags in zip(words, train, strict=True))
+    model = WordByWord(given, said)
     places = [{word: place for place, word in enumerate(known)} for known in words]
     table = np.zeros((len(words[0]), len(words[1])))
     for e, f, p in zip(model.sources, model.targets, model.probabilities, strict=True):

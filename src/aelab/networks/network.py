@@ -84,7 +84,7 @@ class Network(nn.Module):
         return ()
 
     @classmethod
-    def places(cls, settings: Mapping[str, Any], shape: Sequence[int]) -> int:
+    def places_of_code(cls, settings: Mapping[str, Any], shape: Sequence[int]) -> int:
         """At how many places of a code ``network.code_size`` counts the values, by a config's settings."""
         return 1
 

@@ -82,7 +82,7 @@ class ResNet(Network):
         return Placewise(channels, self.code_shape[0], self.code_places)
 
     @classmethod
-    def places(cls, settings: Mapping[str, Any], shape: Sequence[int]) -> int:
+    def places_of_code(cls, settings: Mapping[str, Any], shape: Sequence[int]) -> int:
         widths = settings["widths"]
         _check(shape, widths, settings["blocks"], settings["attention"])
         return (shape[1] >> (len(widths) - 1)) * (shape[2] >> (len(widths) - 1)) if settings["code_map"] else 1

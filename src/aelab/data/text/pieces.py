@@ -68,9 +68,9 @@ class Pieces(Vocabulary):
             row = int(lengths.argmax())
             raise TextError(row, f"has {lengths[row]} symbols, and there are {positions - 1} places for them")
         ids = np.full((len(rows), positions), PADDING, np.int32)
-        for sequence, row in zip(ids, rows, strict=True):
-            sequence[: len(row)] = row
-            sequence[len(row)] = END
+        for sequence, numbers in zip(ids, rows, strict=True):
+            sequence[: len(numbers)] = numbers
+            sequence[len(numbers)] = END
         return ids
 
     def _numbers(self, row: int, text: str) -> list[int]:
