@@ -17,15 +17,15 @@ run = aelab.train(
         "model.weight=0.5",
         "error=bernoulli",
         "data.binarize=dynamic",
-        "network.hidden=[512,256]",
+        "network.hidden=[256]",
         "network.code_size=16",
         "network.output_activation=identity",
-        "trainer.max_epochs=40",
+        "trainer.max_epochs=20",
         "callbacks.pictures_every=0",
         "logger=none",
     ]
 )
-{name: round(run.manifest["metrics"][name], 1) for name in ("test/error", "test/kl", "test/loss")}
+{name: round(value, 1) for name, value in run.manifest["metrics"].items() if name in ("test/error", "test/elbo")}
 
 # %%
 # New digits, decoded from codes drawn from the prior N(0, I).
