@@ -124,13 +124,14 @@ class Largest:
 CHOICES = {
     "a variant": ("model._target_=theirs.models.Centred", "model.name=centred", "+model.weight=0.1"),
     "a network": ("network._target_=theirs.networks.Plain", "network.name=plain", "network.hidden=[]",
-                  "~network.activation", "~network.tied", "~network.output_activation"),
+                  "~network.activation", "~network.tied",
+                  "network.output_activation=identity", "~network.output_activation"),
     "an error": ("error._target_=theirs.errors.Halved", "error.name=halved"),
     "a data set": ("data._target_=theirs.data.Waves", "data.name=waves"),
     "an evaluation": ("+evaluation.largest={_target_: theirs.evaluation.Largest, name: largest}",),
 }  # fmt: skip
 
-LINEAR = [part for part in CHOICES["a network"] if part != "~network.output_activation"]
+LINEAR = [part for part in CHOICES["a network"] if "output_activation" not in part]
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ from aelab.replicas.stacking import stack
 from aelab.trained.evaluate import evaluate
 
 LETTERS = ("network._target_=symbol_parts.Letters", "network.name=letters", "~network.hidden", "~network.activation",
-           "~network.tied", "~network.output_activation")  # fmt: skip
+           "~network.tied", "network.output_activation=identity", "~network.output_activation")  # fmt: skip
 WORDS = ("data._target_=symbol_parts.Words", "data.name=words", "data.batch_size=32")
 SYMBOLS = ("error=categorical", *LETTERS, *WORDS)
 EVALUATIONS = sorted(path.stem for path in (conf_dir() / "evaluation").glob("*.yaml"))
@@ -160,7 +160,7 @@ def test_networks_of_numbers_are_refused(network: str, variant: str) -> None:
             (*LETTERS, *WORDS),
             "an error of numbers, and the data are symbols; use error=categorical",
         ),
-        ((*SYMBOLS, "corruption=gaussian"), "error=categorical corruption=gaussian: .* use corruption=masking"),
+        ((*SYMBOLS, "corruption=gaussian"), "error=categorical corruption=gaussian: .* use corruption=tokens"),
         ((*SYMBOLS, "+network.symbols=3"), r"the decoder gives \[6, 3\] logits .* 6 symbols from 0 to 3; .*\[6, 4\]"),
         ((*SYMBOLS, "error.padding=-1"), "error.padding=-1: symbols count from 0; use error.padding=0, or null"),
         ((*SYMBOLS, "error.padding=a"), "error.padding=a"),

@@ -68,7 +68,7 @@ def question(name: str) -> Evaluation:
     if name in ("denoising", "image_processing"):
         pytest.importorskip("skimage")
     config = compose_tiny(Path("nowhere"), f"evaluation={name}").evaluation[name]
-    for key, less in {"max_epochs": 2, "rounds": 10, "iterations": 20, "examples": 10}.items():
+    for key, less in {"max_epochs": 2, "rounds": 10, "iterations": 20, "examples": 100}.items():
         if key in config:
             OmegaConf.update(config, key, less)
     found: Evaluation = instantiate("evaluation", config)

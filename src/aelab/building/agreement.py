@@ -89,9 +89,10 @@ def check_noise(config: DictConfig, error: Error, corruption: Any) -> None:
             f"error={error.name} corruption={config.corruption.name}: moves symbols, and the data are {error.kind}; "
             "use corruption=masking or corruption=gaussian"
         )
-    if error.kind == "symbols" and getattr(corruption, "std", None) is not None:
+    of_numbers = getattr(corruption, "kind", None) == "numbers" or getattr(corruption, "std", None) is not None
+    if error.kind == "symbols" and of_numbers:
         raise UserError(
-            f"error={error.name} corruption={config.corruption.name}: a symbol plus noise is no symbol; use "
+            f"error={error.name} corruption={config.corruption.name}: changes numbers, and symbols are none; use "
             "corruption=tokens or corruption=none"
         )
 

@@ -109,6 +109,7 @@ class HiddenView:
     """Examples are two views of one thing, the first half of the values and the second: one of them, either equally
     likely, becomes 0 with ``probability`` (Chandar et al. 2014; Ngiam et al. 2011). The target is both."""
 
+    kind = "numbers"
     varying = ("probability",)
 
     def __init__(self, probability: float | Tensor = 0.9) -> None:
