@@ -31,7 +31,7 @@ def test_what_would_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     run = aelab.train(list(TINY), sweep="planned", network={"code_size": 2})
     before = files(tmp_path)
     capsys.readouterr()
-    assert plan(["-m", *WORDS, "optimizer.lr=0.001,-1", "plan=true"]) == 1
+    assert plan(["-m", *WORDS, "optimizer.lr=0.003,-1", "plan=true"]) == 1
     text = capsys.readouterr().out
     assert "8 runs: 3 to do, 1 done, 4 refused" in text and re.search(rf"done +{run.directory}", text)
     assert "optimizer.lr=-1: must be a number above 0" in text and "a stack of 3 runs" in text

@@ -12,7 +12,7 @@ from commands import GROUPS, QUICK, Command, left
 UNKNOWN = "unknown key; .* takes no such value; leave it out"
 CASES = {
     # types
-    "network.code_size=abc": "network.code_size=abc: must be int; the default is network.code_size=32",
+    "network.code_size=abc": "network.code_size=abc: must be int; the default is network.code_size=null",
     "network.code_size=0": "network.code_size=0: must be at least 1",
     "network.code_size=true": "network.code_size=true: must be int",
     "network.hidden=abc": r"network.hidden=abc: must be a list of int; the default is network.hidden=\[256\]",
@@ -23,7 +23,7 @@ CASES = {
     "network.activation=rulu": "network.activation=rulu: unknown activation; choose one of .*relu",
     "network.tied=3": "network.tied=3: must be bool",
     "data.batch_size=0": "data.batch_size=0: must be at least 1",
-    "data.batch_size=1.5": "data.batch_size=1.5: must be int; the default is data.batch_size=128",
+    "data.batch_size=1.5": "data.batch_size=1.5: must be int; the default is data.batch_size=32",
     "data.batch_size=true": "data.batch_size=true: must be int",
     "data.train_size=abc": "data.train_size=abc: must be int or null",
     "data.train_size=100000": "data.train_size=100000: must be from 1 to 1293",

@@ -225,5 +225,5 @@ def test_lightning_is_given_no_more_than_plain_values(override: str, compose: Co
 
 
 def test_a_mixed_precision_optimizer_that_clips_is_not_fused(compose: Composer) -> None:
-    config = compose("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1.0")
+    config = compose("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=1.0", "scheduler=none")
     assert build_model(config, (1, 8, 8)).configure_optimizers().defaults["fused"] is False

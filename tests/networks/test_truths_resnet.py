@@ -171,7 +171,7 @@ def test_the_variant_chooses_the_kind_of_code(variant: str, size: int, code_map:
     config = composed(variant).copy()
     config.network = load("network", "resnet")
     data: Any = type("Data", (), {"shape": SHAPE, "standardize": False})()
-    data.preprocessing = type("Kind", (), {"kind": "pixels"})()
+    data.preprocessing = type("Kind", (), {"kind": "pixels", "vocabulary": None})()
     settle(config, data)
     assert (config.network.code_size, config.network.code_map) == (size, code_map)
     assert values_of_code(config, SHAPE) == size * (4 if code_map else 1)

@@ -77,7 +77,7 @@ def test_what_is_hidden_does_not_reach_the_code() -> None:
     other = torch.where(hidden, torch.rand_like(x), x)
     assert_close(model.infer(other, seeded_generator(0, 0)).code, encoding.code, **EXACT)
     seen = (~hidden).unflatten(-1, (2, 4, 2, 4)).transpose(-3, -2).flatten(-2).any(-1).flatten(1)
-    order = seen.double().argsort(1, descending=True, stable=True)[:, : int(seen[0].sum())]
+    order = seen.double().argsort(dim=1, descending=True, stable=True)[:, : int(seen[0].sum())]
     assert_close(model.network.visible(x, order), encoding.code, **EXACT)
     everything = torch.arange(4).expand(6, 4)
     assert_close(model.network.visible(x, everything), model.network.encode(x), **EXACT)
@@ -96,7 +96,7 @@ def test_masks_of_other_patches_are_seen_as_zeros() -> None:
         ({"patch": 3}, r"network.patch=3: pictures of 8 x 8 pixels are not whole patches; .* 1, 2, 4, 8, like .*=2"),
         ({"width": 10, "heads": 4}, "network.width=10 network.heads=4: a token is whole heads; use network.width=12"),
         ({"blocks": 0}, "network.blocks=0 network.heads=4: must be 1 or more"),
-        ({"shape": (64,)}, r"network=vit: needs images .* \\[64\\]; use network=mlp"),
+        ({"shape": (64,)}, r"network=vit: needs images .* \[64\]; use network=mlp"),
     ],
 )
 def test_bad_settings_are_told_in_one_line(settings: dict[str, Any], told: str) -> None:

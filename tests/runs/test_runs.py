@@ -124,7 +124,6 @@ def test_claim_ends_with_its_owner(tmp_path: Path) -> None:
         "sweep=another",
         "force=true",
         "callbacks.pictures_every=7",
-        "network.output_activation=identity",
     ],
 )
 def test_identity_without_what_cannot_change_the_result(compose: Composer, same: str) -> None:

@@ -118,7 +118,8 @@ def check_ranges(config: Mapping[str, Any]) -> None:
     for key, value in flat(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{key}={value}: must be a finite number; leave {key} out for its default")
-    for key, allowed in RANGES.items():
+    for key in sorted(RANGES, key=lambda key: not key.startswith("trainer.")):  # which scheduler.T_max follows
+        allowed = RANGES[key]
         value = _found(config, key)
         if value is not _ABSENT and not allowed.allows(value):
             raise UserError(f"{key}={shown(value)}: must be {allowed.must}, like {key}={allowed.fix}")
