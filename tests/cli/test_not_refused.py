@@ -49,7 +49,7 @@ def test_choices_are_not_refused(group: str) -> None:
 def test_variables_of_ones_own_and_ends_of_other_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     for words in (
         ["+width=8", "network.hidden=['${width}']"],
-        ["trainer.max_epochs=-1", "+trainer.max_time=00:01:00:00"],
+        ["trainer.max_epochs=-1", "+trainer.max_time=00:01:00:00", "scheduler=none"],
         ["trainer.max_epochs=0"],
         ["+trainer.fast_dev_run=true", "trainer.check_val_every_n_epoch=9"],
         ["+paper={title: x}"],

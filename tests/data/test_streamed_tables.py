@@ -33,8 +33,14 @@ def test_a_streamed_table_is_the_table(
 ) -> None:
     monkeypatch.setattr("aelab.data.streamed_table.CHUNK", 160)  # 8 rows of 5 columns
     path = str(Path(table_with_gaps(tmp_path)).with_suffix(suffix))
-    settings = {"path": path, "label": "kind", "missing": missing, "standardize": standardize, "train_size": 40,
-                "batch_size": 16}
+    settings = {
+        "path": path,
+        "label": "kind",
+        "missing": missing,
+        "standardize": standardize,
+        "train_size": 40,
+        "batch_size": 16,
+    }
     whole, streamed = (ready(name, tmp_path, **settings) for name in ("table", "streamed_table"))
     assert whole.describe()["sizes"] == streamed.describe()["sizes"]
     for part in PARTS:

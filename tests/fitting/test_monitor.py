@@ -55,7 +55,8 @@ def test_early_stopping_watches_it(tmp_path: Path) -> None:
     lengths = {}
     for metric in ("val/error", "val/loss"):
         stopping = ("callbacks=early_stopping", "callbacks.early_stopping=2", f"monitor={metric}")
-        config = compose_tiny(tmp_path, *CROSSING, "trainer.max_epochs=15", "scheduler=none", *stopping)
+        config = compose_tiny(tmp_path, *CROSSING, "trainer.max_epochs=15", "scheduler=none", "optimizer.lr=1e-3",
+                              "data.batch_size=128", *stopping)  # fmt: skip
         run(config, [])
         lengths[metric] = len(read_rows(directory_of(config) / "metrics.jsonl"))
     assert lengths["val/error"] < lengths["val/loss"]

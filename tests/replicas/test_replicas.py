@@ -189,7 +189,10 @@ def test_plans_assign_what_they_say() -> None:
     ("overrides", "message"),
     [
         (("replicas=bootstrap", "replicas.count=1"), "replicas.count=1: one model has no variance"),
-        (("replicas=disjoint", "replicas.count=100", "data.batch_size=128"), "data.batch_size=128: each replica has only"),
+        (
+            ("replicas=disjoint", "replicas.count=100", "data.batch_size=128"),
+            "data.batch_size=128: each replica has only",
+        ),
         (("replicas=nested", "replicas.initializations=1"), "replicas.initializations=1: a nested plan"),
         (("replicas=fresh",), "data=digits: not generated"),
         (("replicas=bootstrap", "replicas.mode=stacked", "scheduler=plateau"), "replicas.mode=stacked"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import environment  # noqa: F401  (before torch; scripts that tests start have no conftest)
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig
 
 from aelab.config.objects import conf_dir
 from aelab.runs.identity import register_resolver
@@ -27,9 +28,13 @@ Composer = Callable[..., DictConfig]
 def compose_tiny(outputs: Path, *overrides: str) -> DictConfig:
     """The config of a run of a second that lands under ``outputs``; later overrides win."""
     register_resolver()
-    tiny = list(TINY)
-    for network in [override.partition("=")[2] for override in overrides if override.startswith("network=")]:
-        if "hidden" not in OmegaConf.load(conf_dir() / "network" / f"{network}.yaml"):
-            tiny = [override for override in TINY if "hidden" not in override]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return hydra.compose("train", [*tiny, f"paths.outputs='{outputs}'", *overrides])
+        words = [*TINY, f"paths.outputs='{outputs}'", *overrides]
+        try:
+            return hydra.compose("train", words)
+        except ConfigCompositionException as error:
+            if "Could not override 'network." not in str(error):
+                raise
+            chosen = hydra.compose("train", [word for word in words if not word.startswith("network.")]).network
+            lacking = [f"network.{key}=" for key in ("hidden", "code_size") if key not in chosen]
+            return hydra.compose("train", [word for word in words if not word.startswith(tuple(lacking))])

@@ -53,6 +53,11 @@ def check(config: DictConfig, typed: Sequence[str] = ()) -> None:
             raise UserError(f"evaluation.{name}={shown(values)}: unknown key, which nothing makes use of; leave it out")
         _check_group(f"evaluation.{name}", values, typed)
     _check_length(plain["trainer"])
+    if plain["scheduler"].get("T_max", 0) in (None, -1):
+        raise UserError(
+            f"scheduler={plain['scheduler']['name']} trainer.max_epochs={shown(plain['trainer']['max_epochs'])}: the rate "
+            "falls until the last epoch, and there is none; use scheduler=none, or give scheduler.T_max a number"
+        )
     check_devices(plain["trainer"])
 
 

@@ -118,10 +118,10 @@ def check_ranges(config: Mapping[str, Any]) -> None:
     for key, value in flat(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{key}={value}: must be a finite number; leave {key} out for its default")
-    for key in sorted(RANGES, key=lambda key: not key.startswith("trainer.")):  # which scheduler.T_max follows
-        allowed = RANGES[key]
+    for key, allowed in RANGES.items():
         value = _found(config, key)
-        if value is not _ABSENT and not allowed.allows(value):
+        follows = key == "scheduler.T_max" and value == _found(config, "trainer.max_epochs")  # of which more is said
+        if value is not _ABSENT and not follows and not allowed.allows(value):
             raise UserError(f"{key}={shown(value)}: must be {allowed.must}, like {key}={allowed.fix}")
 
 

@@ -99,6 +99,9 @@ def averaged(results: Sequence[Decomposition], prefix: str = "test/") -> dict[st
     return means
 
 
+CURVES = ("val/bias2", "val/variance", "val/variance_data", "val/variance_init")
+
+
 class Curves(Callback):
     """Logs ``val/bias2`` and ``val/variance`` whenever the stack in training is validated.
 
@@ -111,6 +114,8 @@ class Curves(Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Autoencoder)
         count = len(pl_module.seed) if isinstance(pl_module.seed, list) else 1
+        for name in CURVES:  # Lightning keeps what an epoch before logged, and there may be nothing to log now
+            trainer.callback_metrics.pop(name, None)
         for name, value in curves_of(trainer, pl_module, [range(count)], [self.data_sets])[0].items():
             pl_module.log(name, value)
 
