@@ -23,7 +23,9 @@ CASES = {
     "network.activation=rulu": "network.activation=rulu: unknown activation; choose one of .*relu",
     "network.tied=3": "network.tied=3: must be bool",
     "data.batch_size=0": "data.batch_size=0: must be at least 1",
-    "trainer.max_epochs=-1 trainer.max_time=00:01:00:00": "scheduler=cosine trainer.max_epochs=-1: the rate falls until the last epoch",
+    "trainer.max_epochs=-1 trainer.max_time=00:01:00:00": (
+        "scheduler=cosine trainer.max_epochs=-1: the rate falls until the last epoch"
+    ),
     "data.batch_size=1.5": "data.batch_size=1.5: must be int; the default is data.batch_size=32",
     "data.batch_size=true": "data.batch_size=true: must be int",
     "data.train_size=abc": "data.train_size=abc: must be int or null",

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_refused_job_of_a_sweep_costs_only_itself(command: Command) -> None:
     status, said = command("-m", *TINY, "network.code_size=2,abc,3")
-    refused = "network.code_size=abc: must be int; the default is network.code_size=32"
+    refused = "network.code_size=abc: must be int; the default is network.code_size=null"
     assert status == 1 and said == [refused, "refused, 1 of this sweep's jobs:", refused]
     runs = [json.loads(path.read_text()) for path in Path("outputs/runs").glob("*/manifest.json")]
     assert sorted(run["config"]["network"]["code_size"] for run in runs) == [2, 3]

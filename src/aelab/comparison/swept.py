@@ -50,7 +50,7 @@ def _single(value: Any) -> Any:
 def choices(runs: Sequence[Configured]) -> list[dict[str, str]]:
     """What was chosen for each run, as text: its configuration without the seed, places and loggers."""
     keys = {key for run in runs for key in run.config}
-    keys = {key for key in keys if not (_is_no_choice(key) or _is_the_seed(key, runs))}
+    keys = {key for key in keys if not (_is_no_choice(key) or _says_again(key, runs))}
     return [{key: shown(value) for key, value in _own(run, keys)} for run in runs]
 
 
@@ -106,8 +106,11 @@ def _is_no_choice(key: str) -> bool:
     return key in _NOT_CHOICES or key.partition(".")[0] in _WHOLE_GROUPS or key.rpartition(".")[2] in _PLACES
 
 
-def _is_the_seed(key: str, runs: Sequence[Configured]) -> bool:
-    """Keys like data.seed that say the seed again."""
+def _says_again(key: str, runs: Sequence[Configured]) -> bool:
+    """Keys like data.seed that say the seed again, and a schedule's length, which is that of the training."""
+    if key == "scheduler.T_max":
+        lengths = [run.config.get("trainer.max_epochs") for run in runs]
+        return all(run.config.get(key, length) == length for run, length in zip(runs, lengths, strict=True))
     return key.endswith("seed") and all(run.config.get(key, run.seed) == run.seed for run in runs)
 
 

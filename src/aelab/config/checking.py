@@ -46,17 +46,18 @@ def check(config: DictConfig, typed: Sequence[str] = ()) -> None:
     plain = _plain(config)
     check_ranges(plain)
     _check_size(typed)
+    _check_group("trainer", plain["trainer"], typed)
+    _check_length(plain["trainer"])  # before the scheduler, which follows it
     for group in groups():
         _check_group(group, plain[group], typed)
     for name, values in plain["evaluation"].items():
         if not isinstance(values, Mapping):
             raise UserError(f"evaluation.{name}={shown(values)}: unknown key, which nothing makes use of; leave it out")
         _check_group(f"evaluation.{name}", values, typed)
-    _check_length(plain["trainer"])
-    if plain["scheduler"].get("T_max", 0) in (None, -1):
+    if plain["scheduler"].get("T_max") == -1:
         raise UserError(
-            f"scheduler={plain['scheduler']['name']} trainer.max_epochs={shown(plain['trainer']['max_epochs'])}: the rate "
-            "falls until the last epoch, and there is none; use scheduler=none, or give scheduler.T_max a number"
+            f"scheduler={plain['scheduler']['name']} trainer.max_epochs=-1: the rate falls until the last epoch, and "
+            "there is none; use scheduler=none, or give scheduler.T_max a number"
         )
     check_devices(plain["trainer"])
 
