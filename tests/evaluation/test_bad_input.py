@@ -77,6 +77,12 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aelab.evaluation.baselines.own_features.STEPS", 20)
+    monkeypatch.setattr("aelab.evaluation.baselines.imputers.TURNS", 2)
+
+
 def question(name: str) -> Evaluation:
     if name in ("denoising", "image_processing"):
         pytest.importorskip("skimage")
