@@ -29,7 +29,11 @@ def test_parts_are_disjoint_whole_and_labelled(sample: Callable[..., DataModule]
     for part, x in parts.items():
         assert x.dtype == torch.float32 and x.shape == (data.size(part), int(np.prod(data.shape)))
         assert part not in data.labels or len(data.labels[part]) == len(x)
-    train, val, test = (rows_of(parts[part]) for part in PARTS)
+    if name == "movies":  # films of one year and length have the same values
+        train, val, test = (set(data.origin(part)["row"].tolist()) for part in PARTS)
+        assert len(train | val | test) == sum(data.size(part) for part in PARTS)
+    else:
+        train, val, test = (rows_of(parts[part]) for part in PARTS)
     assert not train & val and not train & test and not val & test
     if name in DOWNLOADED:
         assert [data.size(part) for part in PARTS] == [TRAIN * 9 // 10, TRAIN // 10, TEST]

@@ -116,7 +116,8 @@ def test_evaluations_answer_or_say_why_not(trained: DictConfig, compose: Compose
 
 @pytest.mark.parametrize("data", ["table", "streamed_table"])
 def test_replicas_are_decomposed(data: str, tmp_path: Path, compose: Composer) -> None:
-    config = compose(*table(tmp_path), f"data={data}", "replicas=bootstrap", "replicas.count=3", "trainer.max_epochs=3")
+    replicas = ("replicas=bootstrap", "replicas.count=3", "trainer.max_epochs=3")
+    config = compose(*table(tmp_path), f"data={data}", f"paths.data={tmp_path}", *replicas)
     run(config, [])
     metrics = manifest_of(config)["metrics"]
     assert metrics["test/bias2"] + metrics["test/variance"] == pytest.approx(metrics["test/error"], rel=1e-6)

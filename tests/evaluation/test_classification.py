@@ -49,7 +49,8 @@ def test_wald_interval_is_the_papers() -> None:
 def test_one_step_by_hand() -> None:
     """Adam's first step is lr times the sign of the gradient, (softmax(0) - y) x: the class means' differences."""
     data = examples()
-    x, labels = data.train
+    x, labels = data.train.x, data.train.labels
+    assert labels is not None
     y = (labels[:, None] == np.unique(NAMES)).astype(float)
     weight, bias = -np.sign((1 / 3 - y).T @ x), -np.sign((1 / 3 - y).sum(0))
     expected = np.unique(NAMES)[(data.test.x @ weight.T + bias).argmax(1)] != data.test.labels

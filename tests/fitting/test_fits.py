@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hydra
 import pytest
 import torch
 from tiny_runs import Composer, compose_tiny
@@ -11,10 +12,11 @@ from torch import Tensor
 from variants import SHAPE, SIZES, TRAINED, choices
 
 from aelab.building.build import build_data, build_model, monitor_of
+from aelab.config.objects import conf_dir
 from aelab.fitting.run import run
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.history_file import read_rows
-from aelab.runs.identity import run_id
+from aelab.runs.identity import register_resolver, run_id
 
 
 class Fit:
@@ -100,9 +102,10 @@ def test_every_choice_takes_a_step(compose: Composer, group: str, name: str) -> 
 
 
 @pytest.mark.parametrize("name", choices("experiment"))
-def test_every_experiment_composes(compose: Composer, name: str) -> None:
-    config = compose(f"experiment={name}")
-    assert run_id(config)
+def test_every_experiment_composes(name: str) -> None:
+    register_resolver()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        assert run_id(hydra.compose("train", [f"experiment={name}"]))
 
 
 @pytest.mark.parametrize("name", choices("trainer"))

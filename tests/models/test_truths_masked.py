@@ -37,7 +37,8 @@ def test_one_mask_and_a_linear_network_give_the_conditional_mean(monkeypatch: py
     ).trace()
     model = masked("network=linear", "network.hidden=[]", "network.code_size=4")
     mask = torch.zeros(6, dtype=torch.bool).index_fill(0, torch.tensor(hidden), True)
-    monkeypatch.setattr(Masks, "__call__", lambda _, draws: mask.expand(len(draws), -1))
+    kept = torch.tensor(seen)
+    monkeypatch.setattr(Masks, "split", lambda _, draws: (mask.expand(len(draws), -1), kept.expand(len(draws), -1)))
     optimizer = torch.optim.LBFGS(
         model.parameters(), max_iter=400, line_search_fn="strong_wolfe", tolerance_change=1e-14
     )

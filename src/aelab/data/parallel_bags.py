@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.feature_extraction.text import CountVectorizer
 
 from aelab.data.module import DataModule
 from aelab.data.preprocessing import NUMBERS
@@ -42,6 +41,8 @@ class ParallelBags(DataModule):
         self.vocabularies: tuple[np.ndarray, ...] = ()
 
     def read(self) -> Source:
+        from sklearn.feature_extraction.text import CountVectorizer
+
         pairs, _ = found_pairs(self.name, self.path, self.source, self.languages, self.words, self.split_seed)
         sides = pairs.first, pairs.second
         counts = [CountVectorizer(binary=True, token_pattern=r"\w+").fit(side) for side in sides]

@@ -157,7 +157,8 @@ def _measure(
         own = rows(_method(record), scores) + [row for other in beside for row in rows(other, [beside[other]])]
         of = {} if setting is None else {"setting": index, "values": setting["values"]}
         if len(coders) > 1 and hasattr(question, "across"):
-            own += rows(_method(record), [question.across(coders, data)])
+            together = rows(_method(record), [question.across(coders, data)])
+            own += [row | {"replicas": len(coders)} for row in together]
         found += [row | of for row in own]
         apart += [row | of for row in differences(scores, beside)]
     if any(one.examples for one in kept):

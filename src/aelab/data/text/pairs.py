@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from aelab.data.files.user_files import unreadable
 from aelab.errors import UserError
@@ -60,6 +58,9 @@ def read_pairs(path: Path) -> Pairs:
 
 def shared(first: Sequence[str], second: Sequence[str]) -> np.ndarray:
     """Groups ``[N]`` of pairs: two that share a sentence are of one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     one, other = (np.unique(np.array(side, dtype=object), return_inverse=True)[1] for side in (first, second))
     start = int(one.max(initial=-1)) + 1
     count = start + int(other.max(initial=-1)) + 1

@@ -29,9 +29,10 @@ def mixture_draws(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def pixel_mixture_draws(x: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Examples ``[count, D]``, float32, of a mixture of ten Gaussians without correlations, fitted to x ``[N, D]``."""
+    """Examples ``[count, D]``, float32, of a mixture of ten Gaussians without correlations, or of fewer, fitted to x
+    ``[N, D]``."""
     some = x[np.random.default_rng(seed).permutation(len(x))[:MOST]]
-    return _drawn(some, min(COMPONENTS, len(some)), "diag", count, seed)
+    return _drawn(some, min(COMPONENTS, len(np.unique(some, axis=0))), "diag", count, seed)
 
 
 def _drawn(x: np.ndarray, components: int, covariance: str, count: int, seed: int) -> np.ndarray:
