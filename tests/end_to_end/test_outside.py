@@ -199,7 +199,7 @@ def test_every_evaluation_of_a_network_without_abilities_answers_or_says_why_not
     run(config, [])
     for name in EVALUATIONS:
         wanted = compose_tiny(tmp_path, f"evaluation={name}").evaluation
-        for key, less in {"max_epochs": 2, "rounds": 10, "iterations": 20, "examples": 10}.items():
+        for key, less in {"max_epochs": 2, "rounds": 10, "iterations": 20, "examples": 100}.items():
             if key in wanted[name]:
                 wanted[name][key] = less
         if name not in OF_PLAIN:

@@ -270,7 +270,10 @@ TINY = """\
 defaults:
   - override /data: digits
   - override /logger: none
+  - override /scheduler: none
 sweep: tiny
+data: {batch_size: 128}
+optimizer: {lr: 1e-3}
 network: {hidden: [8], code_size: 2}
 trainer: {max_epochs: 1}
 callbacks: {pictures_every: 0}
