@@ -7,6 +7,7 @@ from pathlib import Path
 import hydra
 import pytest
 import torch
+from omegaconf import DictConfig
 from tiny_runs import Composer, compose_tiny
 from torch import Tensor
 from variants import SHAPE, SIZES, TRAINED, choices
@@ -87,10 +88,16 @@ def test_same_seed_same_bytes(fit: Fit, tmp_path: Path) -> None:
 
 # --- every choice of the other groups ---
 
+OF_SYMBOLS = ("one_hot", "recurrent", "seq2seq", "transformer")  # end_to_end/test_texts.py, test_translation.py
+WITHOUT_HIDDEN = {  # networks of pictures with sizes of their own
+    "resnet": ("network.widths=[4,6]", "network.code_size=4"),
+    "vit": ("network.width=8", "network.blocks=1", "network.heads=2", "network.patch=4", "network.code_size=4"),
+}
 STEPPED = [
     (group, name)
     for group in ("network", "optimizer", "scheduler", "initialization", "callbacks")
     for name in choices(group)
+    if name not in (*OF_SYMBOLS, *WITHOUT_HIDDEN)
 ]
 
 
@@ -99,11 +106,23 @@ def test_every_choice_takes_a_step(compose: Composer, group: str, name: str) -> 
     assert 0 < run(compose(f"{group}={name}", "trainer.max_epochs=1"), []) < float("inf")
 
 
-@pytest.mark.parametrize("name", choices("experiment"))
-def test_every_experiment_composes(name: str) -> None:
+def composed(*overrides: str) -> DictConfig:
+    """Without the sizes of tiny runs, which not every network has."""
     register_resolver()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        assert run_id(hydra.compose("train", [f"experiment={name}"]))
+        return hydra.compose("train", list(overrides))
+
+
+@pytest.mark.parametrize("name", WITHOUT_HIDDEN)
+def test_networks_with_sizes_of_their_own_take_a_step(tmp_path: Path, name: str) -> None:
+    quick = ("data=digits", "trainer.max_epochs=1", "logger=none", "callbacks.pictures_every=0")
+    config = composed(f"network={name}", *WITHOUT_HIDDEN[name], *quick, f"paths.outputs='{tmp_path}'")
+    assert 0 < run(config, []) < float("inf")
+
+
+@pytest.mark.parametrize("name", choices("experiment"))
+def test_every_experiment_composes(name: str) -> None:
+    assert run_id(composed(f"experiment={name}"))
 
 
 @pytest.mark.parametrize("name", choices("trainer"))
