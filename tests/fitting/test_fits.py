@@ -93,7 +93,6 @@ STEPPED = [
     (group, name)
     for group in ("network", "optimizer", "scheduler", "initialization", "callbacks")
     for name in choices(group)
-    if name not in (*OF_SYMBOLS, *WITHOUT_HIDDEN)
 ]
 
 
