@@ -209,7 +209,7 @@ def test_evaluations_ask_codes_of_symbols_or_say_why_not(name: str, trained: Dic
     if name == "machine_translation":
         told = "evaluation=machine_translation network=letters .*: asks for symbols written one after the other"
     if name == "drug_discovery":
-        told = "evaluation=drug_discovery: data=symbol_parts: this evaluation needs molecules; use data=smiles"
+        told = "data=symbol_parts: this evaluation needs molecules; use data=smiles"
     with pytest.raises(UserError, match=told) as caught:
         evaluate(directory_of(trained), wanted)
     assert "\n" not in str(caught.value)
