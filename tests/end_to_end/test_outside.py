@@ -189,6 +189,10 @@ OF_PLAIN = {  # what a network without abilities cannot answer, or data=digits c
     "codewords": "evaluation=codewords model=.*: asks for codewords",
     "collapse": r"evaluation=collapse model=.*: asks for log p\(x\)",
     "anomaly_detection": "evaluation=anomaly_detection: data=digits: the test part has no anomalies",
+    "disentanglement": "evaluation=disentanglement: data=digits: asks for the factors that examples are made of",
+    "two_views": "evaluation=two_views: .*use data=parallel_bags",
+    "drug_discovery": "evaluation=drug_discovery .*asks for texts",
+    "machine_translation": "evaluation=machine_translation .*asks for texts",
 }
 
 
@@ -200,7 +204,7 @@ def test_every_evaluation_of_a_network_without_abilities_answers_or_says_why_not
     for name in EVALUATIONS:
         wanted = compose_tiny(tmp_path, f"evaluation={name}").evaluation
         for key, less in {"max_epochs": 2, "rounds": 10, "iterations": 20, "examples": 100}.items():
-            if key in wanted[name]:
+            if isinstance(wanted[name].get(key), int):
                 wanted[name][key] = less
         if name not in OF_PLAIN:
             assert evaluate(directory_of(config), wanted), name
