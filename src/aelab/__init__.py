@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from aelab.api.sweeping import compare, sweep
     from aelab.api.training import train
     from aelab.errors import UserError
-    from aelab.trained.run import Run, load_run
+    from aelab.trained.loading import load_run
+    from aelab.trained.run import Run
 
 __all__ = ["Comparison", "Run", "UserError", "__version__", "compare", "compose", "load_run", "sweep", "train"]
 __version__ = "0.2.0"
@@ -26,7 +27,7 @@ _PLACES = {  # imported on use: torch costs seconds that `--help` need not pay
     "UserError": "aelab.errors",
     "compare": "aelab.api.sweeping",
     "compose": "aelab.api.composition",
-    "load_run": "aelab.trained.run",
+    "load_run": "aelab.trained.loading",
     "sweep": "aelab.api.sweeping",
     "train": "aelab.api.training",
 }

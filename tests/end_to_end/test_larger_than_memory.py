@@ -79,7 +79,7 @@ SCORED = """
 import resource, sys
 import pandas, pyarrow.parquet, sklearn.neighbors, PIL.Image
 from pathlib import Path
-from aelab.trained.run import load_run
+from aelab.trained.loading import load_run
 from aelab.trained.score import score
 run, path = load_run(sys.argv[2]), Path(sys.argv[3])
 taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

@@ -40,7 +40,7 @@ from aelab.runs.history_file import read_rows
 from aelab.trained.code_file import write_codes
 from aelab.trained.evaluate import evaluate_later
 from aelab.trained.export import export
-from aelab.trained.run import load_run
+from aelab.trained.loading import load_run
 
 EVENTS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC

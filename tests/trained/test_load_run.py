@@ -218,7 +218,7 @@ def test_hostile_checkpoint_does_not_run(compose: Composer, tmp_path: Path) -> N
         "pytorch_lightning.utilities.migration.utils.pl_legacy_patch",
         "aelab.models.Autoencoder.load_from_checkpoint",
         "aelab.data.DataModule.load_from_checkpoint",
-        "aelab.trained.run.load_run",
+        "aelab.trained.loading.load_run",
         "aelab_evil.Model",
         "aelab.models.Missing",
         "aelab.models",

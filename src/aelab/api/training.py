@@ -37,7 +37,7 @@ def train(overrides: Sequence[str] = (), /, **keys: Any) -> Run:
     Raises UserError, one line, where the config cannot be meant or the run failed; KeyboardInterrupt where it was
     stopped.
     """
-    from aelab.trained.run import load_run
+    from aelab.trained.loading import load_run
 
     words = words_of(overrides, keys)
     config = composed(words)

@@ -32,7 +32,7 @@ def _export(config: DictConfig) -> None:
     from aelab.machines.quiet import quiet
     from aelab.trained.code_file import write_codes
     from aelab.trained.export import SUFFIXES, export
-    from aelab.trained.run import load_run
+    from aelab.trained.loading import load_run
 
     quiet()
     path = None if config.path is None else Path(str(config.path)).expanduser()

@@ -36,7 +36,7 @@ def _score(config: DictConfig) -> None:
         raise UserError(f"threshold={shown(config.threshold)}: must be a number, or null for the run's own")
     typed = _typed(config.data)
     from aelab.machines.quiet import quiet
-    from aelab.trained.run import load_run
+    from aelab.trained.loading import load_run
     from aelab.trained.score import score
 
     quiet()

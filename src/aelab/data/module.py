@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from aelab.data.batches.loader import Change, EpochOrder, Grouped, ResidentLoader
 from aelab.data.batches.pieces import Pieces, tensors_of
+from aelab.data.batches.served import Served
 from aelab.data.batches.splits import fingerprint, given_by_groups, split_rows
 from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
@@ -29,8 +27,8 @@ PARTS = ("train", "val", "test")
 PLACES = ("path", "cache")  # settings that name the user's files, which a run finds from any directory
 
 
-class DataModule(pl.LightningDataModule):
-    """Splits a data set, keeps it resident and serves batches ``[B, D]`` of flat examples.
+class DataModule(Served):
+    """Splits a data set, keeps it resident and serves batches ``[B, D]`` of flat examples (see Served).
 
     ``batch_size``: global batch size. ``val_fraction``: share of the training examples kept for selection.
     ``test_fraction``: share held out for the test where the data set has no official test set.
@@ -46,7 +44,6 @@ class DataModule(pl.LightningDataModule):
     ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
     """
 
-    evaluation_batch_size = 1024
     resident = True  # whether the values stay in memory; streamed batches come one at a time
     fetches = True  # whether files that are lacking may be written
     stratified = False  # whether every part gets its share of every class
@@ -83,8 +80,6 @@ class DataModule(pl.LightningDataModule):
         self.one_class = one_class
         self.binarize = binarize
         self.values: dict[str, Tensor] = {}
-        self.order: EpochOrder | None = None
-        self.batches_per_step = 1
         self.labels: dict[str, np.ndarray] = {}
         self.origins: dict[str, Mapping[str, np.ndarray]] = {}
         self.pictures: dict[str, dict[str, np.ndarray]] = {}
@@ -104,8 +99,8 @@ class DataModule(pl.LightningDataModule):
         self.shape = tuple(source.x.shape[1:])
         raw: dict[str, np.ndarray] = {}
         official = source.test_x is not None
-        how = (self.val_fraction, 0 if official else self.test_fraction, self.split_seed)
-        self.given = self.given if source.groups is None else given_by_groups(source.groups, *how)
+        if source.groups is not None:
+            self.given = given_by_groups(source.groups, *self._shares(official))
         split = self._split(len(source.x), source.labels, official_test=official)
         for part, some in source.divided(split):
             raw[part] = np.ascontiguousarray(some.x.reshape(len(some.x), -1))
@@ -118,7 +113,8 @@ class DataModule(pl.LightningDataModule):
         self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
         for part in list(raw):
             self.values[part] = stored(raw.pop(part), self.preprocessing)
-        self.values = binarized_parts(self.values, self.binarize, self.split_seed) if self.binarize else self.values
+        if self.binarize:
+            self.values = binarized_parts(self.values, self.binarize, self.split_seed)
 
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""
@@ -139,8 +135,11 @@ class DataModule(pl.LightningDataModule):
             extent = self.preprocessing.extent or extent_of(chunks())
             self.say(*flat_values(extent, columns.names if columns else None, self.standardize))
 
+    def _shares(self, official_test: bool) -> tuple[float, float, int]:
+        return self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed
+
     def _split(self, count: int, labels: np.ndarray | None, official_test: bool = False) -> dict[str, np.ndarray]:
-        how = (self.val_fraction, 0 if official_test else self.test_fraction, self.split_seed)
+        how = self._shares(official_test)
         known = labels if self.stratified else None
         rows = split_rows(count, how, self.train_size, self.given, known, self.one_class, labels, self.name)
         return dict(zip(PARTS, rows, strict=True))
@@ -148,10 +147,6 @@ class DataModule(pl.LightningDataModule):
     def origin(self, part: str) -> Mapping[str, np.ndarray]:
         """Where the examples of a part were read, arrays ``[n]`` by name (see Source)."""
         return self.origins[part]
-
-    def size(self, part: str) -> int:
-        """Number of examples of ``train``, ``val`` or ``test``."""
-        return len(self.values[part])
 
     def chosen(self, part: str, limit: int | None = None) -> Tensor:
         """Rows of a part, long ``[n]``: all in order, or ``limit`` of them, always the same choice."""
@@ -195,25 +190,6 @@ class DataModule(pl.LightningDataModule):
         """16 hex digits that name the content of a part."""
         return fingerprint(self.values[part].cpu().numpy(), self.preprocessing.digest())
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        first = batch[0] if isinstance(batch, list) else batch
-        return batch if first.device == device else super().transfer_batch_to_device(batch, device, dataloader_idx)
-
-    def train_dataloader(self) -> Any:
-        order = self.order or EpochOrder(torch.arange(self.size("train")), self.seed)
-        part = next((part for part in ("fresh", "grey") if part in self.values), "train")
-        loader = self._loader(part, order, self.batch_size)
-        return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
-
-    def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int, change: Change = None) -> Self:
-        """The same values, to train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds.
-
-        ``batches_per_step``: that Lightning is given at a time. ``change``: of what is trained on (see EpochOrder).
-        """
-        view = copy.copy(self)
-        view.order, view.batches_per_step = EpochOrder(rows, seed, change), batches_per_step
-        return view
-
     def generate(self, count: int, seed: int) -> Tensor:
         """New examples ``[count, D]`` from the generator of a generated data set."""
         raise UserError(f"data={self.name}: not generated, so new data cannot be drawn; use another plan of replicas")
@@ -226,27 +202,3 @@ class DataModule(pl.LightningDataModule):
         """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
         fresh = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
         self.values["fresh"] = stored(fresh.numpy(), self.preprocessing)
-
-    def val_dataloader(self) -> Any:
-        return self._in_order("val")
-
-    def test_dataloader(self) -> Any:
-        """Test, then validation and training parts: the trained weights are measured on all three."""
-        return [self._in_order(part) for part in ("test", "val", "train")]
-
-    def batches(self, part: str, device: torch.device, rows: Tensor | None = None) -> Iterator[Tensor]:
-        """A part, or these ``rows`` of it, in order, as the model sees it: floats ``[B, D]`` on a device."""
-        return (self.on_after_batch_transfer(batch.to(device), 0) for batch in self._in_order(part, rows))
-
-    def _in_order(self, part: str, rows: Tensor | None = None) -> Any:
-        rows = torch.arange(self.size(part)) if rows is None else rows
-        return self._loader(part, rows, self.evaluation_batch_size)
-
-    def _loader(self, part: str, order: EpochOrder | Tensor, batch_size: int) -> Any:
-        """Batches of a part on the training device, this process's share of each."""
-        trainer = self.trainer
-        if trainer is None:
-            return ResidentLoader(self.values[part], batch_size, order)
-        device = trainer.strategy.root_device
-        self.values[part] = self.values[part].to(device)
-        return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)

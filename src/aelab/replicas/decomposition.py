@@ -32,9 +32,10 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
-from aelab.objectives import ERRORS, Error
-from aelab.objectives.bregman import LARGEST, BregmanError, spread
+from aelab.objectives import Error
+from aelab.objectives.bregman import spread
 from aelab.objectives.observed import filled, is_partly, observed_weights
+from aelab.replicas.checked import check_shapes, check_target, finite_replicas, in_double, splitting
 from aelab.replicas.design import design
 from aelab.replicas.result import Decomposition, PerExample
 from aelab.replicas.uncertainty import jackknife, leave_one_out, log_jackknife, standard_error
@@ -65,8 +66,8 @@ def decompose(
     """
     predictions = torch.as_tensor(predictions)
     target = torch.as_tensor(target)
-    _check_shapes(predictions, target, _splitting(error).event)
-    keep = _finite(predictions) if drop_diverged else None
+    check_shapes(predictions, target, splitting(error).event)
+    keep = finite_replicas(predictions) if drop_diverged else None
     decomposer = Decomposer(error, len(predictions), groups, keep)
     decomposer.update(predictions, target)
     return decomposer.result()
@@ -92,7 +93,7 @@ class Decomposer:
         groups: Sequence[Hashable] | Tensor | None = None,
         keep: Sequence[bool] | Tensor | None = None,
     ) -> None:
-        self._error = _splitting(error)
+        self._error = splitting(error)
         self._partly = is_partly(error)
         self._error_name = error if isinstance(error, str) else error.name
         self._count = count_replicas
@@ -115,9 +116,9 @@ class Decomposer:
         event = predictions.shape[predictions.ndim - self._error.event :]
         size = max(1, CHUNK_VALUES // predictions[:, 0].numel())
         for start in range(0, len(target), size):
-            t = _double(target[start : start + size])
+            t = in_double(target[start : start + size])
             t = t.reshape(len(t), -1)
-            z = _double(predictions[self._units.flatten(), start : start + size])
+            z = in_double(predictions[self._units.flatten(), start : start + size])
             z = z.reshape(*self._units.shape, *t.shape, *event)
             weights = observed_weights(t) if self._partly else None
             t = t if weights is None else filled(t)
@@ -199,53 +200,13 @@ class Decomposer:
         self._maps = self._maps + torch.stack([bias2.sum(0), variance.sum(0)])
 
     def _check(self, predictions: Tensor, target: Tensor) -> None:
-        _check_shapes(predictions, target, self._error.event)
+        check_shapes(predictions, target, self._error.event)
         if len(predictions) != self._count:
             raise ValueError(f"predictions of {len(predictions)} replicas, expected {self._count}")
         if self._shape not in (None, target.shape[1:]):
             raise ValueError(f"examples of shape {[*target.shape[1:]]}, before {[*(self._shape or ())]}")
-        lowest, highest = self._error.target_range
-        if self._partly and target.flatten(1).isnan().all(-1).any():
-            raise ValueError("an example has no observed value")
-        low, high = (extreme.item() for extreme in (filled(target) if self._partly else target).aminmax())
-        fits = lowest <= low <= high <= highest  # not if they are nan
-        wanted = "finite" if highest >= LARGEST else f"in [{lowest:g}, {highest:g}]"
-        if self._error.event:
-            fits = fits and high < predictions.shape[-1] and bool((target == target.round()).all())
-            wanted = f"whole numbers in [0, {predictions.shape[-1] - 1}]"
-        if not fits:
-            raise ValueError(f"the target must be {wanted}, but its values lie between {low} and {high}")
-        finite = _finite(predictions).tolist()
+        check_target(self._error, predictions, target, self._partly)
+        finite = finite_replicas(predictions).tolist()
         for replica in sorted(self._units.flatten().tolist()):
             if not finite[replica]:
                 raise ValueError(f"the predictions of replica {replica} are not finite: drop it as diverged")
-
-
-def _splitting(error: str | Error) -> BregmanError:
-    """How an error splits; ValueError where it is unknown, or where that is not known."""
-    if isinstance(error, str) and error not in ERRORS:
-        raise ValueError(f"unknown error {error!r}: choose one of {', '.join(ERRORS)}")
-    known = ERRORS[error] if isinstance(error, str) else error
-    if known.decomposition is None:
-        raise ValueError(f"error={known.name}: it is not known how this error splits into bias and variance")
-    return known.decomposition
-
-
-def _check_shapes(predictions: Tensor, target: Tensor, event: int) -> None:
-    shapes = f"predictions {[*predictions.shape]}, target {[*target.shape]}"
-    if predictions.ndim < 2 + event or predictions.shape[1 : predictions.ndim - event] != target.shape:
-        behind = " and one axis, the vocabulary, behind them" if event else ""
-        raise ValueError(f"predictions need one axis, the replicas, before those of the target{behind}: {shapes}")
-    if not predictions.numel():
-        raise ValueError(f"no examples: {shapes}")
-
-
-def _finite(predictions: Tensor) -> Tensor:
-    """Which replicas [K] predict finite numbers throughout."""
-    extremes = (torch.stack(each.aminmax()) for each in predictions)  # nan if one is; takes no memory
-    return torch.stack([(each.abs() <= LARGEST).all() for each in extremes])
-
-
-def _double(values: Tensor) -> Tensor:
-    """In double precision, on the same device unless that (Apple's) has none."""
-    return values.to("cpu" if values.device.type == "mps" else values.device, torch.float64)

@@ -17,8 +17,9 @@ from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder
 from aelab.runs.history_file import read_rows
 from aelab.runs.identity import recorded
+from aelab.trained.loading import load_run
 from aelab.trained.model_coder import ModelCoder
-from aelab.trained.run import Run, load_run
+from aelab.trained.run import Run
 
 VALUES = 2**28  # of one part that are held in memory, 1 GiB; a larger part is sampled
 

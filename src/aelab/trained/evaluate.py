@@ -29,7 +29,7 @@ from aelab.trained.answers import print_answers
 from aelab.trained.beside import scores_beside
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
 from aelab.trained.contributions import contributions_of
-from aelab.trained.run import load_run
+from aelab.trained.loading import load_run
 from aelab.trained.scoring import keep_scoring
 
 

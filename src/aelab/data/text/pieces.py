@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aelab.data.text.vocabulary import TextError, Vocabulary
+from aelab.data.text.vocabulary import TextError, Vocabulary, ended
 from aelab.errors import UserError
 from aelab.objectives.symbols import BEGIN, END, PADDING, SPECIALS, UNKNOWN
 
@@ -61,17 +61,8 @@ class Pieces(Vocabulary):
 
     def ids(self, texts: Sequence[str], positions: int | None = None) -> np.ndarray:
         rows = [self._numbers(row, text) for row, text in enumerate(texts)]
-        lengths = np.array([len(row) for row in rows])
-        longest = int(lengths.max(initial=0)) + 1
-        positions = longest if positions is None else positions
-        if longest > positions:
-            row = int(lengths.argmax())
-            raise TextError(row, f"has {lengths[row]} symbols, and there are {positions - 1} places for them")
-        ids = np.full((len(rows), positions), PADDING, np.int32)
-        for sequence, numbers in zip(ids, rows, strict=True):
-            sequence[: len(numbers)] = numbers
-            sequence[len(numbers)] = END
-        return ids
+        lengths = np.array([len(row) for row in rows], int)
+        return ended(np.array([number for row in rows for number in row], np.int32), lengths, positions)
 
     def _numbers(self, row: int, text: str) -> list[int]:
         tag = TAG.match(text)

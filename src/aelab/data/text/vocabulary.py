@@ -61,15 +61,7 @@ class Vocabulary:
             odd = found.symbols[found.places[place]]
             some = " ".join(self.symbols[len(SPECIALS) :][:40])
             raise TextError(row, f"column {column}: unknown symbol {odd!r}; known are {some}")
-        longest = int(lengths.max(initial=0)) + 1
-        positions = longest if positions is None else positions
-        if longest > positions:
-            row = int(lengths.argmax())
-            raise TextError(row, f"has {lengths[row]} symbols, and there are {positions - 1} places for them")
-        ids = np.full((len(texts), positions), PADDING, np.int32)
-        ids[np.arange(positions) < lengths[:, None]] = flat
-        ids[np.arange(len(ids)), lengths] = END
-        return ids
+        return ended(flat, lengths, positions)
 
     def texts(self, ids: np.ndarray) -> list[str]:
         """Sequences ``[N, T]`` as texts: what stands before the symbol that ends each, special ones left out."""
@@ -96,6 +88,20 @@ class Vocabulary:
         if plain["way"] not in SPELLINGS:
             raise ValueError(f"no way to spell: {plain['way']}")
         return Vocabulary(symbols, plain["way"])
+
+
+def ended(flat: np.ndarray, lengths: np.ndarray, positions: int | None) -> np.ndarray:
+    """Symbols of texts, one behind the other, as sequences ``[N, positions]`` that end and are padded; TextError where
+    one of these ``lengths`` is too long."""
+    longest = int(lengths.max(initial=0)) + 1
+    positions = longest if positions is None else positions
+    if longest > positions:
+        row = int(lengths.argmax())
+        raise TextError(row, f"has {lengths[row]} symbols, and there are {positions - 1} places for them")
+    ids = np.full((len(lengths), positions), PADDING, np.int32)
+    ids[np.arange(positions) < lengths[:, None]] = flat
+    ids[np.arange(len(ids)), lengths] = END
+    return ids
 
 
 def refuse(error: TextError, where: Iterable[str] | str) -> UserError:

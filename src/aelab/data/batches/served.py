@@ -1,0 +1,75 @@
+"""Values of the parts served as batches: in training order, or one after the other."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Self
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from aelab.data.batches.loader import Change, EpochOrder, Grouped, ResidentLoader
+
+
+class Served(pl.LightningDataModule):
+    """The part of a data module that Lightning and measurements ask for batches ``[B, D]``.
+
+    ``values``: of each part ``[n, D]``. ``batch_size``: of training, in all processes. ``seed``: of the order.
+    ``order``: of what is trained on; None: the training part. ``batches_per_step``: that Lightning gets at once.
+    """
+
+    evaluation_batch_size = 1024
+    batch_size: int
+    seed: int
+    values: dict[str, Tensor]
+    order: EpochOrder | None = None
+    batches_per_step = 1
+
+    def size(self, part: str) -> int:
+        """Number of examples of ``train``, ``val`` or ``test``."""
+        return len(self.values[part])
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        first = batch[0] if isinstance(batch, list) else batch
+        return batch if first.device == device else super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def train_dataloader(self) -> Any:
+        order = self.order or EpochOrder(torch.arange(self.size("train")), self.seed)
+        part = next((part for part in ("fresh", "grey") if part in self.values), "train")
+        loader = self._loader(part, order, self.batch_size)
+        return loader if self.batches_per_step == 1 else Grouped(loader, self.batches_per_step)
+
+    def view(self, rows: Tensor, seed: int | list[int], batches_per_step: int, change: Change = None) -> Self:
+        """The same values, to train on these rows of the training part: ``[n]`` and a seed, or ``[K, n]`` and K seeds.
+
+        ``batches_per_step``: that Lightning is given at a time. ``change``: of what is trained on (see EpochOrder).
+        """
+        view = copy.copy(self)
+        view.order, view.batches_per_step = EpochOrder(rows, seed, change), batches_per_step
+        return view
+
+    def val_dataloader(self) -> Any:
+        return self._in_order("val")
+
+    def test_dataloader(self) -> Any:
+        """Test, then validation and training parts: the trained weights are measured on all three."""
+        return [self._in_order(part) for part in ("test", "val", "train")]
+
+    def batches(self, part: str, device: torch.device, rows: Tensor | None = None) -> Iterator[Tensor]:
+        """A part, or these ``rows`` of it, in order, as the model sees it: floats ``[B, D]`` on a device."""
+        return (self.on_after_batch_transfer(batch.to(device), 0) for batch in self._in_order(part, rows))
+
+    def _in_order(self, part: str, rows: Tensor | None = None) -> Any:
+        rows = torch.arange(self.size(part)) if rows is None else rows
+        return self._loader(part, rows, self.evaluation_batch_size)
+
+    def _loader(self, part: str, order: EpochOrder | Tensor, batch_size: int) -> Any:
+        """Batches of a part on the training device, this process's share of each."""
+        trainer = self.trainer
+        if trainer is None:
+            return ResidentLoader(self.values[part], batch_size, order)
+        device = trainer.strategy.root_device
+        self.values[part] = self.values[part].to(device)
+        return ResidentLoader(self.values[part], batch_size, order, trainer.global_rank, trainer.world_size)
