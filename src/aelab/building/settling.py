@@ -27,8 +27,8 @@ def settle(config: DictConfig, data: DataModule) -> None:
 
     A code is a map where it is quantised. Its size: of a map one codeword a place, else half of the values of an
     example, at most 32, since one as wide as a table's columns would copy them. The output: a sigmoid for the squared
-    error of pictures of 256 values or more, which lie between 0 and 1, unless the network starts as PCA, which a
-    sigmoid would undo; else it is left as it is. On smaller pictures a sigmoid was worse by validation.
+    error of pictures of 256 values or more, which lie between 0 and 1; else it is left as it is. On smaller pictures a
+    sigmoid was worse by validation.
     """
     network = config.network
     vocabulary = data.preprocessing.vocabulary
@@ -45,7 +45,7 @@ def settle(config: DictConfig, data: DataModule) -> None:
     if network.get("output_activation", "") is None:
         error = instantiate("error", config.error)
         pixels = data.preprocessing.kind == PIXELS and not data.standardize and math.prod(data.shape) >= BOUNDED
-        bounded = pixels and error.is_squared and not error.logits and config.initialization.name != "pca"
+        bounded = pixels and error.is_squared and not error.logits
         network.output_activation = "sigmoid" if bounded else "identity"
 
 
