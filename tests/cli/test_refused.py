@@ -65,6 +65,8 @@ CASES = {
     "optimizer=cg scheduler=none optimizer.tolerance=-1": "optimizer.tolerance=-1: must be a number of 0 or more",
     "optimizer=lbfgs optimizer.line_search_fn=abc": "optimizer.line_search_fn=abc: must be strong_wolfe or null",
     "scheduler=plateau scheduler.factor=2": "scheduler.factor=2: must be between 0 and 1",
+    "scheduler.T_max=0": "scheduler.T_max=0: must be a whole number of at least 1",
+    "scheduler.T_max=1.5": "scheduler.T_max=1.5: must be",
     "pretraining=rbm pretraining.steps=0 network.activation=sigmoid": "layer 1 of 2: pretraining.steps=0: must be",
     # the trainer
     "trainer.max_epochs=-1": "trainer.max_epochs=-1: would never end; give a number, like trainer.max_epochs=30",

@@ -79,7 +79,7 @@ RANGES = {
     "pretraining.gaussian_lr": _positive(0.001),
     "pretraining.std": _positive(0.1),
     "pretraining.momentum_epochs": _whole_from(0, 5),
-    "scheduler.T_max": _whole_from(0, "'${trainer.max_epochs}'"),
+    "scheduler.T_max": _whole_from(1, "'${trainer.max_epochs}'"),
     "scheduler.factor": Range(lambda value: _number(value) and 0 < value < 1, "between 0 and 1", "0.5"),
     "scheduler.patience": _whole_from(0, 5),
     "trainer.gradient_clip_val": _not_negative("null", null=True),
