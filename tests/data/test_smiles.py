@@ -125,6 +125,9 @@ def test_own_files(name: str, lines: list[str], tmp_path: Path) -> None:
         ("a.smi", ["CC", "CCCCCC", "CO"], {"positions": 4}, "line 2 has 6 symbols, .* 3 places .* data.positions=7"),
         ("a.json", ["CC"], {}, "not one of .csv, .tsv, .smi"),
         ("a.smi", [], {}, "holds no texts"),
+        ("a.smi", ["CC", "Cxy", "CO"], {}, "line 2 column 2: 'x' is no symbol of SMILES; .*representation=characters"),
+        ("a.smi", ["CC", "CCO", "日本"], {}, "line 3 column 1: '日' is no symbol of SMILES"),
+        ("a.smi", ["CC", "C[nH", "CO"], {}, "line 2 column 2: '\\[' is no symbol"),
         ("a.csv.gz", None, {}, "cannot be read"),
     ],
 )
@@ -139,6 +142,22 @@ def test_files_that_cannot_be_read_are_one_line(
     with pytest.raises(UserError, match=told) as caught:
         Smiles(path=str(path), **settings).setup()  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.smi", "a.csv.gz"])
+def test_a_line_that_is_no_utf_8_is_named(name: str, tmp_path: Path) -> None:
+    raw = b"SMILES\nCC\nCO\nC\xe9\nCN\n"
+    (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    with pytest.raises(UserError, match=r"line 4 is not UTF-8 \(byte 0xe9\); save the file as UTF-8"):
+        Smiles(path=str(tmp_path / name)).setup()
+
+
+def test_any_text_is_taken_by_characters(tmp_path: Path) -> None:
+    data = Smiles(
+        path=str(written(tmp_path / "a.txt", *(f"GATTACA{n}" for n in range(20)))), representation="characters"
+    )
+    data.setup()
+    assert data.values["train"].dtype == torch.int32
 
 
 def test_without_the_package_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

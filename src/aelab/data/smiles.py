@@ -14,6 +14,7 @@ from aelab.data.preprocessing import SYMBOLS
 from aelab.data.source import Source
 from aelab.data.text.drawn_molecules import drawn_molecules
 from aelab.data.text.lines import Lines, read_lines
+from aelab.data.text.smiles_symbols import check_smiles
 from aelab.data.text.vocabulary import TextError, Vocabulary, refuse
 from aelab.errors import UserError
 
@@ -108,11 +109,15 @@ class Smiles(DataModule):
 
     def _ids(self, vocabulary: Vocabulary, lines: Lines, where: str, positions: int | None) -> np.ndarray:
         try:
+            if self.representation == "atoms" and positions is None:  # the first of two calls
+                check_smiles(lines.texts)
             return vocabulary.ids(lines.texts, positions)
         except TextError as error:
             fix = ""
             if "places" in error.reason:
                 fix = f"; use data.positions={max(map(len, lines.texts)) + 1} or null, or leave it out"
+            elif "no symbol of SMILES" in error.reason:
+                fix = "; mend it, or take any text with data.representation=characters"
             elif "empty" in error.reason:
                 fix = "; leave it out"
             raise UserError(f"{where} {lines.lines[error.row]} {error.reason}{fix}") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from aelab.data.files.user_files import pick, unreadable
+from aelab.data.text.text_file import read_text
 from aelab.errors import UserError
-from aelab.machines.regular_files import open_regular
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 PLAIN = (".smi", ".smiles", ".txt")
@@ -44,23 +44,19 @@ def read_lines(path: Path, column: str | None, label: str | None) -> Lines:
     if kind not in SEPARATORS and kind not in PLAIN:
         known = ", ".join((*SEPARATORS, *PLAIN))
         raise UserError(f"data.path={path}: not one of {known}, plain or with .gz; save one text a line as .smi")
+    text = io.StringIO(read_text(path), newline="")
     try:
-        with open_regular(path) as file:
-            raw = gzip.GzipFile(fileobj=file) if suffixes[-1] == ".gz" else file
-            text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-            found = _table(path, text, SEPARATORS[kind], column, label) if kind in SEPARATORS else _plain(text, label)
-    except UserError:
-        raise
-    except Exception as error:
+        found = _table(path, text, SEPARATORS[kind], column, label) if kind in SEPARATORS else _plain(text, label)
+    except csv.Error as error:
         raise unreadable(path, error) from error
     if not found.texts:
         raise UserError(f"data.path={path}: holds no texts; name a file with one a line")
     return found
 
 
-def _plain(file: io.TextIOWrapper, label: str | None) -> Lines:
+def _plain(file: io.StringIO, label: str | None) -> Lines:
     texts, places, names = [], [], []
-    content = file.read().splitlines()
+    content = re.split(r"\r\n|\r|\n", file.read())
     while content and not content[-1].strip():  # what an editor leaves at the end
         content.pop()
     for number, line in enumerate(content, 1):
@@ -73,7 +69,7 @@ def _plain(file: io.TextIOWrapper, label: str | None) -> Lines:
     return Lines(texts, np.array(places, np.int64), np.array(names) if label else None)
 
 
-def _table(path: Path, file: io.TextIOWrapper, separator: str, column: str | None, label: str | None) -> Lines:
+def _table(path: Path, file: io.StringIO, separator: str, column: str | None, label: str | None) -> Lines:
     rows = csv.reader(file, delimiter=separator)
     header = next(rows, None) or []
     names = [name.strip() for name in header]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import html
 import re
 from collections.abc import Sequence
@@ -11,9 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aelab.data.files.user_files import unreadable
+from aelab.data.text.text_file import read_text
 from aelab.errors import UserError
-from aelab.machines.regular_files import open_regular
 
 HELP = Path("/usr/share/libreoffice/help")  # where Debian's packages put it
 FOLDERS = {"en": "en-US"}
@@ -37,12 +35,7 @@ def read_pairs(path: Path) -> Pairs:
 
     Raises UserError where the file cannot be read, or a line has not two sentences.
     """
-    try:
-        with open_regular(path) as file:
-            raw = file.read()
-        content = (gzip.decompress(raw) if path.suffix.lower() == ".gz" else raw).decode("utf-8-sig").split("\n")
-    except Exception as error:
-        raise unreadable(path, error) from error
+    content = read_text(path).split("\n")
     while content and not content[-1].strip():  # what an editor leaves at the end
         content.pop()
     first, second = [], []
