@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aelab.comparison.against import Beside, paired_differences
 from aelab.comparison.groups import Comparison, Group, t_interval
 from aelab.comparison.paired import QUANTITIES
+from aelab.comparison.wording import shown
 from aelab.errors import UserError
+from aelab.runs.record import is_number
 
 LEVELS = ("test/error", "test/bias2", "test/variance", "test/pca_error", "test/pca_bias2", "test/pca_variance")
 
@@ -34,10 +36,10 @@ class Setting(NamedTuple):
 
 
 def over_pools(comparison: Comparison, against: str, pool: str = "data.split_seed") -> list[Setting]:
-    """Every setting, in the order of the runs, with its differences to ``against`` (as ``compare`` takes it).
+    """Every setting, by its swept values, with its differences to ``against`` (as ``compare`` takes it).
 
-    ``pool``: the swept key that draws the training and test examples anew. Differences are taken within a pool, where
-    both settings share examples, rows and seeds.
+    ``pool``: the swept key that draws the training examples anew. Differences are taken within a pool, where both
+    settings share examples, rows and seeds.
 
     Raises UserError where ``pool`` was not swept or nothing fits ``against``.
     """
@@ -47,9 +49,14 @@ def over_pools(comparison: Comparison, against: str, pool: str = "data.split_see
     keys = [key for key in comparison.keys if key != pool]
     by_group = {id(one.group): one for each in paired_differences(comparison, against) for one in each.found}
     members: dict[str, list[Group]] = {}
-    for group in comparison.groups:
+    for group in sorted(comparison.groups, key=lambda one: [_place(one.value(key)) for key in keys]):
         members.setdefault(group.label(keys), []).append(group)
     return [_setting(label, groups, [by_group.get(id(group)) for group in groups]) for label, groups in members.items()]
+
+
+def _place(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, before text by its letters."""
+    return (False, float(value), "") if is_number(value) else (True, 0.0, shown(value))
 
 
 def _setting(label: str, groups: Sequence[Group], beside: Sequence[Beside | None]) -> Setting:

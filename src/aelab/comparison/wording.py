@@ -7,6 +7,7 @@ from typing import Any
 from aelab.errors import plain
 
 ABSENT = "—"
+NOTHING = 1e-20  # what squares of rounding errors leave where there is nothing
 
 
 def plain_lines(text: str) -> str:
@@ -41,12 +42,14 @@ def number(value: float | None) -> str:
     """Four significant figures."""
     if value is None:
         return ABSENT
+    if abs(value) < NOTHING:
+        return "0"
     return f"{value:.4g}" if not math.isfinite(value) or abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def estimate(mean: float | None, half: float | None) -> str:
     """`10.13 ± 0.31`: as many digits as the interval warrants."""
-    if mean is None or half is None or not math.isfinite(half) or not 0 < half < 1e4:
+    if mean is None or half is None or not math.isfinite(half) or not NOTHING < half < 1e4:
         return number(mean)
     digits = _digits(half)
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
@@ -57,7 +60,7 @@ def with_ends(mean: float | None, low: float | None, high: float | None) -> str:
     if mean is None or low is None or high is None or not math.isfinite(high - low):
         return number(mean)
     half = (high - low) / 2
-    if abs(high + low - 2 * mean) <= 0.02 * half or not 0 < half < 1e4:
+    if abs(high + low - 2 * mean) <= 0.02 * half or not NOTHING < half < 1e4:
         return estimate(mean, half)
     digits = _digits(half)
     return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
