@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from aelab.data.preprocessing import NUMBERS, PIXELS, Preprocessing
 from aelab.data.tables.columns import Columns
 from aelab.data.text.vocabulary import Vocabulary
-from aelab.errors import UserError
+from aelab.errors import UserError, plain
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,24 @@ class Source:
                 raise UserError(
                     f"data={name}: {which}{len(x)} example(s) of {size} value(s); at least 2 of 1 are needed"
                 )
-            check_finite(x, name, not self.fill_missing and not self.gaps, which=which)
+            names = self.columns.names if self.columns is not None else ()
+            check_finite(x, name, not self.fill_missing and not self.gaps, which=which, columns=names)
         return self
 
 
-def check_finite(x: np.ndarray, name: str, nan_too: bool, first: int = 0, which: str = "") -> None:
-    """Raise UserError for infinite values, or NaN where ``nan_too``; ``first``: number of the first example."""
+def check_finite(
+    x: np.ndarray, name: str, nan_too: bool, first: int = 0, which: str = "", columns: Sequence[str] = ()
+) -> None:
+    """Raise UserError for infinite values, or NaN where ``nan_too``; ``first``: number of the first example.
+    ``columns``: names of the values of an example, where they have any."""
     if x.dtype.kind != "f":
         return
     with np.errstate(over="ignore"):
         x = x.astype(np.float32, copy=False)
     if (flags := ~np.isfinite(x) if nan_too else np.isinf(x)).any():
-        row = first + int(np.argwhere(flags)[0][0])
+        place = np.argwhere(flags)[0]
+        column = f", column {plain(columns[place[1]])}" if len(columns) else ""
         raise UserError(
             f"data={name}: {which}NaN or infinite values in float32, {int(flags.sum())} of them, the "
-            f"first in example {row} (counted from 0); repair or remove such examples"
+            f"first in example {first + int(place[0])} (counted from 0){column}; repair or remove such examples"
         )

@@ -114,7 +114,8 @@ class StreamedTable(Table):
                 continue
             self._check_rows(frame, table, wanted)
             x = found.values(frame)
-            check_finite(x, self.name, nan_too=not self.fills and not self.masks, first=first)
+            nan_too = not self.fills and not self.masks
+            check_finite(x, self.name, nan_too, first, columns=found.names)
             first += len(x)
             yield x, beside.values(frame)
         if first < 2:
