@@ -142,3 +142,13 @@ def test_what_is_complete_held_or_of_another_kind_is_left(tmp_path: Path) -> Non
         assert list(fitted_together(configs)) == [[1, 2, 3]]
     assert not (tmp_path / "runs" / run_id(configs[1][0]) / "checkpoints").exists()
     assert all((tmp_path / "runs" / run_id(config) / "checkpoints").is_dir() for config, _ in configs[2:4])
+
+
+@pytest.mark.parametrize("optimizer", ["ASGD", "Rprop"])
+def test_rates_of_optimizers_whose_step_is_not_in_proportion_do_not_differ_in_a_stack(
+    optimizer: str, tmp_path: Path
+) -> None:
+    own = ("optimizer=sgd", f"optimizer._target_=torch.optim.{optimizer}", "~optimizer.momentum", "~optimizer.fused")
+    own = (*own, *(("~optimizer.weight_decay",) if optimizer == "Rprop" else ()), *DOUBLE)
+    jobs = [(*own, f"optimizer.lr={lr}", f"seed={seed}") for lr in (0.01, 0.001) for seed in (1, 2)]
+    assert list(fitted_together([(compose_tiny(tmp_path, *job), []) for job in jobs])) == [[0, 1], [2, 3]]

@@ -26,7 +26,8 @@ from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error
 from aelab.replicas.best import BestWeights
-from aelab.replicas.rates import with_rates
+from aelab.replicas.chunking import lowers_on_plateau
+from aelab.replicas.rates import give_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.fit_files import FitFiles, files_of_run
@@ -103,8 +104,7 @@ class Fit:
             return self.lone[0]
         model = stack(self.lone)
         rates = [member.config.optimizer.get("lr") for member in self.members]
-        if len(set(rates)) > 1:
-            model.make_optimizer = with_rates(model.make_optimizer, rates)
+        give_rates(model, rates, lowers_on_plateau(self.members[0].config))
         return model
 
     def _view(self, data: DataModule, steps: int) -> DataModule:

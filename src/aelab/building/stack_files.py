@@ -12,7 +12,8 @@ import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint
 from torch import Tensor
 
-from aelab.building.shares import Share, cut, join, sound
+from aelab.building.shares import Share, cut, going, join
+from aelab.building.stack_stopping import StackStopping
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
@@ -25,15 +26,19 @@ from aelab.runs.picture_callback import keep_picture
 from aelab.runs.pictures import epoch_pictures
 
 
-def files_of_stack(directory: Path, shares: Sequence[Share], parts: Sequence[dict[str, Any]]) -> FitFiles:
+def files_of_stack(
+    directory: Path, shares: Sequence[Share], parts: Sequence[dict[str, Any]], patience: int | None = None
+) -> FitFiles:
     """Those of the runs whose members make a stack, in their order.
 
     ``directory``: the sweep's, in which nothing is written. ``parts``: the runs' checkpoints where they go on.
+    ``patience``: of early stopping.
     """
     place = directory / f"{len(shares)} runs in a stack"
     last = place / "checkpoints" / LAST if parts else None
-    callbacks: list[Callback] = [StackHistory(shares), LastCheckpoint(place)]
-    return FitFiles(place, callbacks, StackCheckpointIO(shares, parts), lambda: last)
+    stopping = [] if patience is None else [StackStopping(shares, patience, place / "checkpoints" / LAST)]
+    callbacks: list[Callback] = [StackHistory(shares), *stopping, LastCheckpoint(place)]
+    return FitFiles(place, callbacks, StackCheckpointIO(shares, parts), lambda: last, ends_early=False)
 
 
 class StackCheckpointIO(AtomicCheckpointIO):
@@ -44,7 +49,8 @@ class StackCheckpointIO(AtomicCheckpointIO):
         self.parts = parts
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        for share in sound(self.shares):
+        ending = [share for share in self.shares if share.ends]
+        for share in ending or going(self.shares):
             with share.risking_itself():
                 part = cut(checkpoint, share)
                 if share.alone:
@@ -102,7 +108,7 @@ class StackHistory(Checkpoint):
         assert isinstance(pl_module, Autoencoder)
         place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         for share, history, curves in zip(self.shares, self.histories, self.curves, strict=True):
-            if share.lost:
+            if share.lost or share.stopped:
                 continue
             values = pl_module.latest | pl_module.noted
             own = {name: _of(share, value) for name, value in values.items()} | curves
@@ -112,7 +118,7 @@ class StackHistory(Checkpoint):
                 continue
             with share.risking_itself():
                 history.append(place | {name: value.nanmean().float().item() for name, value in own.items()})
-        if not sound(self.shares):
+        if not going(self.shares):
             trainer.should_stop = True
 
 
@@ -143,7 +149,7 @@ class StackPictures(Callback):
         shown = self.shown.to(next(pl_module.parameters()))
         outputs = pl_module.reconstruct(shown)
         pl_module.train(training)
-        for share in sound(self.shares):
+        for share in going(self.shares):
             with share.risking_itself():
                 sheet = pictures.pairs(shown, outputs[share.start], self.data.shape)
                 path = keep_picture(share.directory, "reconstructions", sheet, self.data.shape)

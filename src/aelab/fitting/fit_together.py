@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -27,7 +28,7 @@ from aelab.machines.devices import devices_of_its_own
 from aelab.machines.interruption import Interrupted, Interruption, interruptible
 from aelab.replicas.best import BestWeights
 from aelab.runs.best_checkpoint import BestCheckpoint
-from aelab.runs.checkpoints import last_intact, load_checkpoint
+from aelab.runs.checkpoints import LAST, last_intact, load_checkpoint
 from aelab.runs.claim import claim
 from aelab.runs.identity import resolved
 from aelab.runs.manifest import Manifest, read_manifest, this_process
@@ -98,21 +99,20 @@ def _is_free(companion: Companion, claims: ExitStack) -> bool:
 
 def _fit(stack: Sequence[Companion], manifests: list[Manifest]) -> None:
     """Train runs that are claimed, each to be found where its training ended."""
-    first = stack[0]
-    shares = _shares(stack)
-    members = [member for companion in stack for member in companion.members]
+    models = sum(len(companion.members) for companion in stack)
     for companion in stack:
         manifest = Manifest(companion.directory, companion.directory.name, resolved(companion.config), companion.typed)
-        manifest.update(stacked={"runs": len(stack), "models": len(members), "by": this_process()})
+        manifest.update(stacked={"runs": len(stack), "models": models, "by": this_process()})
         manifests.append(manifest)
-    parts = [companion.checkpoint for companion in stack if companion.checkpoint is not None]
-    files = files_of_stack(first.directory.parent, shares, parts)
-    callbacks: list[Callback] = [StackPictures(shares, first.data, first.config.callbacks.pictures_every)]
-    best = BestWeights()
     began = time.monotonic()
+    lost: set[Path] = set()
     try:
-        fit = Fit(members, first.data, best, callbacks=callbacks, files=files)
-        fit.run()
+        going = list(stack)
+        while len(going) > 1:
+            shares = _shares(going)
+            _fit_once(going, shares)
+            lost |= {share.directory for share in shares if share.lost}
+            going = _left(going, shares)
     except (Interrupted, KeyboardInterrupt) as error:
         for manifest in manifests:
             close(manifest, "interrupted", error)
@@ -123,10 +123,35 @@ def _fit(stack: Sequence[Companion], manifests: list[Manifest]) -> None:
                 manifest.update(stacked=None)
         raise
     seconds = time.monotonic() - began
-    for manifest, share in zip(manifests, shares, strict=True):
-        if not share.lost:
+    for manifest, companion in zip(manifests, stack, strict=True):
+        if companion.directory not in lost:
             manifest.update(timings={"stack_s": round(seconds / len(stack), 3)})
-    print(f"{len(stack)} runs in one stack, {len(members)} models: {seconds:.1f} s", flush=True)
+    print(f"{len(stack)} runs in one stack, {models} models: {seconds:.1f} s", flush=True)
+
+
+def _fit_once(stack: Sequence[Companion], shares: Sequence[Share]) -> None:
+    """Train until all runs of a stack are done, or half of them have stopped early."""
+    first = stack[0]
+    members = [member for companion in stack for member in companion.members]
+    parts = [companion.checkpoint for companion in stack if companion.checkpoint is not None]
+    files = files_of_stack(first.directory.parent, shares, parts, first.config.callbacks.early_stopping)
+    callbacks: list[Callback] = [StackPictures(shares, first.data, first.config.callbacks.pictures_every)]
+    best = BestWeights([share.alone for share in shares for _ in range(share.start, share.stop)])
+    Fit(members, first.data, best, callbacks=callbacks, files=files).run()
+
+
+def _left(stack: Sequence[Companion], shares: Sequence[Share]) -> list[Companion]:
+    """Runs that go on where others of their stack have stopped early, from their last state."""
+    if not any(share.stopped for share in shares):
+        return []
+    found = []
+    for companion, share in zip(stack, shares, strict=True):
+        if share.lost or share.stopped:
+            continue
+        companion.checkpoint = load_checkpoint(companion.directory / "checkpoints" / LAST)
+        if companion.checkpoint["epoch"] + 1 < companion.config.trainer.max_epochs:
+            found.append(companion)
+    return found
 
 
 def _shares(stack: Sequence[Companion]) -> list[Share]:

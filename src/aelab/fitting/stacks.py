@@ -25,6 +25,7 @@ from aelab.machines.quiet import quiet
 from aelab.models import Autoencoder
 from aelab.replicas.chunking import flops_of_step, pays, runs_of_stacks
 from aelab.runs.checkpoints import last_intact, load_checkpoint
+from aelab.runs.early_stopping import has_stopped
 from aelab.runs.identity import directory_name
 from aelab.runs.manifest import read_manifest
 from aelab.runs.start_over import must_start_over
@@ -119,6 +120,6 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
     last = None if over else last_intact(directory)
     if last is not None:
         found.checkpoint = load_checkpoint(last)
-        if found.checkpoint["epoch"] + 1 >= config.trainer.max_epochs:
+        if found.checkpoint["epoch"] + 1 >= config.trainer.max_epochs or has_stopped(found.checkpoint):
             return None
     return found
