@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aelab.data.module import DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
@@ -38,11 +39,12 @@ class Share:
     """A run's members of a stack: those from ``start`` to ``stop``.
 
     ``alone``: whether the run is one model, whose values have no leading axis in its own checkpoints. ``like``: one of
-    its models, for the shapes without padding. ``rate``: its learning rate over the largest of the stack. ``best``: the
-    value of the monitor whose weights lie in ``best.ckpt``. ``data_sets``: of a nested plan's members.
-    ``follows_variance``: whether bias and variance are recorded by epoch. ``in_wandb``: whether it is shown in W&B.
-    ``lost``: diverged, or not to be written to any more; it is left as it was. ``stopped``: come to its end early; its
-    members stay in the stack and are nobody's any more. ``ends``: about to be, once its last state is written.
+    its models, for the shapes without padding. ``data``: what it trains on. ``rate``: its learning rate over the
+    largest of the stack. ``best``: the value of the monitor whose weights lie in ``best.ckpt``. ``data_sets``: of a
+    nested plan's members. ``follows_variance``: whether bias and variance are recorded by epoch. ``in_wandb``: whether
+    it is shown in W&B. ``lost``: diverged, or not to be written to any more; it is left as it was. ``stopped``: come to
+    its end early; its members stay in the stack and are nobody's any more. ``ends``: about to be, once its last state
+    is written.
     """
 
     directory: Path
@@ -50,6 +52,7 @@ class Share:
     stop: int
     alone: bool
     like: Autoencoder
+    data: DataModule
     rate: float = 1.0
     best: float = math.inf
     data_sets: list[int] | None = None
@@ -107,7 +110,10 @@ def cut(whole: Checkpoint, share: Share) -> Checkpoint:
         for group in (group for optimizer in optimizers for group in optimizer["param_groups"]):
             group["lr"] = rate
     known = {*ALIKE, "state_dict", "optimizer_states", "lr_schedulers", "callbacks", KEY}
-    part = {key: value for key, value in whole.items() if key in ALIKE or key not in known}  # and the preprocessing
+    part = {key: value for key, value in whole.items() if key in ALIKE or key not in known}  # and what else there is
+    part[type(share.data).__name__] = (
+        share.data.state_dict()
+    )  # its preprocessing, which may be another than the first's
     part |= {
         "state_dict": share.state(whole["state_dict"]),
         "optimizer_states": optimizers,
@@ -142,7 +148,8 @@ def join(parts: Sequence[Checkpoint], best: Sequence[Mapping[str, Tensor]], shar
     states = [_best_state(part, weights, share) for part, weights, share in zip(parts, best, shares, strict=True)]
     errors = torch.cat([error.double().reshape(-1) for error, _ in states])
     best_weights = {"errors": errors, "state": _joined([s for _, s in states], shares)}
-    whole["callbacks"] = {BestWeights().state_key: best_weights, STOPPING: _stopping(parts, shares)}
+    stopping = _stopping(parts, shares)
+    whole["callbacks"] = {BestWeights().state_key: best_weights} | ({STOPPING: stopping} if stopping else {})
     if KEY in whole:
         under_way = [part[KEY][0] for part in parts]
         values = [one["means"]["values"] for one in under_way]

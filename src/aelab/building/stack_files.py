@@ -97,11 +97,15 @@ class StackHistory(Checkpoint):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Autoencoder)
-        followed = [number for number, share in enumerate(self.shares) if share.follows_variance]
-        if followed:
+        for data in distinct(self.shares):
+            of_it = [number for number, share in enumerate(self.shares) if share.data is data]
+            followed = [number for number in of_it if self.shares[number].follows_variance]
+            if not followed:
+                continue
             groups = [list(range(self.shares[n].start, self.shares[n].stop)) for n in followed]
             sets = [self.shares[n].data_sets for n in followed]
-            for number, values in zip(followed, curves_of(trainer, pl_module, groups, sets), strict=True):
+            batches = data.batches("val", pl_module.device)
+            for number, values in zip(followed, curves_of(batches, pl_module, groups, sets), strict=True):
                 self.curves[number] = values
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -122,6 +126,11 @@ class StackHistory(Checkpoint):
             trainer.should_stop = True
 
 
+def distinct(shares: Sequence[Share]) -> list[DataModule]:
+    """What runs train on, each once."""
+    return list({id(share.data): share.data for share in shares}.values())
+
+
 def _of(share: Share, value: Tensor) -> Tensor:
     return value[share.start : share.stop] if value.ndim else value
 
@@ -132,27 +141,30 @@ class StackPictures(Callback):
     ``every``: epochs between them.
     """
 
-    def __init__(self, shares: Sequence[Share], data: DataModule, every: int) -> None:
+    def __init__(self, shares: Sequence[Share], every: int) -> None:
         self.shares = [share for share in shares if share.alone and share.in_wandb]
-        self.data = data
         self.every = every
-        self.shown = data.examples("test", limit=pictures.EXAMPLES)
+        self.shown = {id(share.data): share.data.examples("test", limit=pictures.EXAMPLES) for share in shares}
 
     @torch.no_grad()
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         due = self.shares and self.every and (trainer.current_epoch + 1) % self.every == 0
-        if not due or not pictures.is_image(self.data.shape):
+        if not due or not pictures.is_image(self.shares[0].data.shape):
             return
         assert isinstance(pl_module, Autoencoder)
         training = pl_module.training
         pl_module.eval()
-        shown = self.shown.to(next(pl_module.parameters()))
-        outputs = pl_module.reconstruct(shown)
+        left = going(self.shares)
+        for data in distinct(left):
+            shown = self.shown[id(data)].to(next(pl_module.parameters()))
+            self._keep(trainer.current_epoch, shown, pl_module.reconstruct(shown), [s for s in left if s.data is data])
         pl_module.train(training)
-        for share in going(self.shares):
+
+    def _keep(self, epoch: int, shown: Tensor, outputs: Tensor, shares: Sequence[Share]) -> None:
+        for share in shares:
             with share.risking_itself():
-                sheet = pictures.pairs(shown, outputs[share.start], self.data.shape)
-                path = keep_picture(share.directory, "reconstructions", sheet, self.data.shape)
-                kept = epoch_pictures(share.directory) / f"{path.stem}-{trainer.current_epoch:06d}.png"
+                sheet = pictures.pairs(shown, outputs[share.start], share.data.shape)
+                path = keep_picture(share.directory, "reconstructions", sheet, share.data.shape)
+                kept = epoch_pictures(share.directory) / f"{path.stem}-{epoch:06d}.png"
                 kept.parent.mkdir(exist_ok=True)
                 shutil.copyfile(path, kept)

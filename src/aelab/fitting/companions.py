@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from aelab.building.build import build_data
 from aelab.building.fit import Member, build_member
@@ -19,7 +19,7 @@ from aelab.runs.identity import resolved
 
 # where a run lies, who watches it and what is asked of it later; the plan, of which the stack gets the members
 OUTSIDE = ("paths", "logger", "sweep", "force", "evaluation", "paper", "replicas")
-WITHIN = ("seed", "data.seed", "optimizer.lr")
+WITHIN = ("seed", "data.seed", "data.split_seed", "optimizer.lr")
 
 USUAL = {"min_epochs": None, "min_steps": None, "val_check_interval": 1.0}
 """Of the trainer, what decides when early stopping looks, and whether it may stop."""
@@ -97,6 +97,13 @@ def kind(config: DictConfig) -> str:
     if not _in_proportion(config):
         plain["lr"] = config.optimizer.get("lr")
     plain["default lr"] = config.optimizer.get("lr") is None
+    return json.dumps(plain, sort_keys=True)
+
+
+def source(config: DictConfig) -> str:
+    """What the examples of a run and their parts depend on."""
+    plain: Any = {group: OmegaConf.to_container(config[group], resolve=True) for group in ("data", "error")}
+    plain["data"].pop("seed", None)
     return json.dumps(plain, sort_keys=True)
 
 

@@ -132,10 +132,10 @@ def _fit(stack: Sequence[Companion], manifests: list[Manifest]) -> None:
 def _fit_once(stack: Sequence[Companion], shares: Sequence[Share]) -> None:
     """Train until all runs of a stack are done, or half of them have stopped early."""
     first = stack[0]
-    members = [member for companion in stack for member in companion.members]
+    members = [member._replace(data=companion.data) for companion in stack for member in companion.members]
     parts = [companion.checkpoint for companion in stack if companion.checkpoint is not None]
     files = files_of_stack(first.directory.parent, shares, parts, first.config.callbacks.early_stopping)
-    callbacks: list[Callback] = [StackPictures(shares, first.data, first.config.callbacks.pictures_every)]
+    callbacks: list[Callback] = [StackPictures(shares, first.config.callbacks.pictures_every)]
     best = BestWeights([share.alone for share in shares for _ in range(share.start, share.stop)])
     Fit(members, first.data, best, callbacks=callbacks, files=files).run()
 
@@ -161,7 +161,8 @@ def _shares(stack: Sequence[Companion]) -> list[Share]:
         start = shares[-1].stop if shares else 0
         stop = start + len(companion.members)
         replication = companion.replication
-        share = Share(companion.directory, start, stop, replication is None, companion.like, rate / max(rates))
+        share = Share(companion.directory, start, stop, replication is None, companion.like, companion.data)
+        share.rate = rate / max(rates)
         if replication:
             share.data_sets = replication.assignment.data_sets
             share.follows_variance = replication.assignment.partitions is None
