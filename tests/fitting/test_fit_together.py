@@ -5,53 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeps_twice import DOUBLE, check_equal, sweep
 from tiny_runs import compose_tiny
 from variants import SIZES, VARIANTS
 
-from aelab.building.once import sharing
 from aelab.fitting.fit_together import fitted_together
 from aelab.fitting.run import RunFailed, RunInterrupted, run
 from aelab.runs.checkpoints import LastCheckpoint
 from aelab.runs.claim import claim
-from aelab.runs.history_file import read_rows
 from aelab.runs.identity import run_id
 from aelab.runs.manifest import read_manifest
-
-DOUBLE = ("trainer.precision=64-true", "data.batch_size=64", "trainer.max_epochs=3")
-
-
-def sweep(outputs: Path, jobs: Sequence[Sequence[str]], together: bool) -> dict[str, Path]:
-    """Do the jobs, as the launcher does them; the directories of their runs."""
-    configs = [compose_tiny(outputs, *job) for job in jobs]
-    stacked: list[int] = []
-    if together:
-        with sharing():
-            for numbers in fitted_together([(config, []) for config in configs]):
-                stacked += numbers
-                for number in numbers:
-                    run(configs[number], [])
-    for number in set(range(len(jobs))) - set(stacked):
-        run(configs[number], [])
-    return {run_id(config): outputs / config.sweep / run_id(config) for config in configs}
-
-
-def check_equal(stacked: Path, alone: Path, tolerance: float) -> None:
-    """Metrics, the history, the number of epochs and the checkpoint's place are those of the run alone."""
-    one, other = read_manifest(stacked), read_manifest(alone)
-    assert one and other and one["status"] == other["status"] == "complete"
-    assert one["metrics"].keys() == other["metrics"].keys()
-    for name, value in other["metrics"].items():
-        assert one["metrics"][name] == pytest.approx(value, rel=tolerance, abs=tolerance, nan_ok=True), name
-    rows = [read_rows(path / "metrics.jsonl") for path in (stacked, alone)]
-    assert [row.keys() for row in rows[0]] == [row.keys() for row in rows[1]]
-    for mine, theirs in zip(*rows, strict=True):
-        for name, value in theirs.items():  # written in single precision
-            assert mine[name] == pytest.approx(value, rel=max(tolerance, 2e-7), abs=1e-12, nan_ok=True), name
 
 
 @pytest.mark.parametrize(

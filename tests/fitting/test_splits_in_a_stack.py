@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_fit_together import DOUBLE, check_equal, sweep
-from test_stopping_in_a_stack import check_same_state
+from sweeps_twice import DOUBLE, check_equal, check_same_state, sweep
 from tiny_runs import compose_tiny
 from variants import SIZES, VARIANTS
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from test_fit_together import check_equal, sweep
+from sweeps_twice import check_equal, check_same_state, sweep
 from tiny_runs import compose_tiny
 
 from aelab.building.fit import Fit
@@ -26,38 +24,6 @@ from aelab.runs.manifest import read_manifest
 OWN = ("trainer.precision=64-true", "data.batch_size=32", "data.train_size=200", "trainer.max_epochs=60")
 STOPPING = (*OWN, "callbacks=early_stopping", "callbacks.early_stopping=1", "optimizer.lr=0.05")
 PLATEAU = (*OWN, "trainer.max_epochs=30", "scheduler=plateau", "scheduler.patience=0", "+scheduler.threshold=0.01")
-
-
-def check_same_state(stacked: Path, alone: Path) -> None:
-    """The checkpoints are those of the run alone: weights, optimiser, schedules and what early stopping knows."""
-    for name in ("last.ckpt", "best.ckpt"):
-        mine, theirs = (load_checkpoint(path / "checkpoints" / name) for path in (stacked, alone))
-        if name == "last.ckpt":
-            assert mine["callbacks"].keys() == {key for key in theirs["callbacks"] if theirs["callbacks"][key]} - EPOCH
-        for key in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers", "callbacks"):
-            if key in mine and (name == "last.ckpt" or key in ("epoch", "global_step", "state_dict")):
-                check_close(mine[key], theirs[key], f"{name} {key}")
-
-
-EPOCH = {"last", "history"}
-
-
-def check_close(mine: Any, theirs: Any, where: str) -> None:
-    if isinstance(theirs, Mapping):
-        for key in mine:
-            check_close(mine[key], theirs[key], f"{where} {key}")
-        assert mine.keys() <= theirs.keys(), where
-    elif isinstance(theirs, list | tuple):
-        assert len(mine) == len(theirs), where
-        for number, (one, other) in enumerate(zip(mine, theirs, strict=True)):
-            check_close(one, other, f"{where} {number}")
-    elif isinstance(theirs, torch.Tensor):
-        tolerance = 1e-10 if theirs.dtype == torch.float64 else 3e-7
-        torch.testing.assert_close(mine.to(theirs), theirs, rtol=tolerance, atol=tolerance, msg=where)
-    elif isinstance(theirs, float):
-        assert mine == pytest.approx(theirs, rel=1e-10, nan_ok=True), where
-    elif not isinstance(theirs, str):
-        assert mine == theirs, where
 
 
 def epochs(directory: Path) -> int:

@@ -24,6 +24,7 @@ from aelab.replicas.stacking import padded
 from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.early_stopping import is_early_stopping
 from aelab.runs.epoch_state import KEY
+from aelab.runs.follower import Follower
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,9 @@ class Share:
     its models, for the shapes without padding. ``data``: what it trains on. ``rate``: its learning rate over the
     largest of the stack. ``best``: the value of the monitor whose weights lie in ``best.ckpt``. ``data_sets``: of a
     nested plan's members. ``follows_variance``: whether bias and variance are recorded by epoch. ``in_wandb``: whether
-    it is shown in W&B. ``lost``: diverged, or not to be written to any more; it is left as it was. ``stopped``: come to
-    its end early; its members stay in the stack and are nobody's any more. ``ends``: about to be, once its last state
-    is written.
+    it is shown in W&B, and ``follower``, what shows it there while it trains. ``lost``: diverged, or not to be written
+    to any more; it is left as it was. ``stopped``: the epoch at which it came to its end early; its members stay in the
+    stack and are nobody's any more. ``ends``: about to be, once its last state is written.
     """
 
     directory: Path
@@ -58,8 +59,9 @@ class Share:
     data_sets: list[int] | None = None
     follows_variance: bool = False
     in_wandb: bool = False
+    follower: Follower | None = None
     lost: bool = False
-    stopped: bool = False
+    stopped: int | None = None
     ends: bool = False
 
     @contextmanager
@@ -87,7 +89,7 @@ class Share:
 
 def going(shares: Sequence[Share]) -> list[Share]:
     """Those that are neither lost nor stopped."""
-    return [share for share in shares if not share.lost and not share.stopped]
+    return [share for share in shares if not share.lost and share.stopped is None]
 
 
 def cut(whole: Checkpoint, share: Share) -> Checkpoint:

@@ -80,7 +80,7 @@ class StackHistory(Checkpoint):
 
     def __init__(self, shares: Sequence[Share]) -> None:
         self.shares = shares
-        self.histories = [History(share.directory / "metrics.jsonl") for share in shares]
+        self.histories = [History(share.directory / "metrics.jsonl", share.follower) for share in shares]
         self.curves: list[dict[str, Tensor]] = [{} for _ in shares]
 
     @property
@@ -112,7 +112,7 @@ class StackHistory(Checkpoint):
         assert isinstance(pl_module, Autoencoder)
         place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         for share, history, curves in zip(self.shares, self.histories, self.curves, strict=True):
-            if share.lost or share.stopped:
+            if share.lost or share.stopped is not None:
                 continue
             values = pl_module.latest | pl_module.noted
             own = {name: _of(share, value) for name, value in values.items()} | curves

@@ -59,7 +59,7 @@ class StackStopping(Checkpoint):
         assert isinstance(pl_module, Autoencoder)
         errors = pl_module.monitored(pl_module.latest).detach().float().cpu()  # as a run by itself logs them
         for share, one in zip(self.shares, self.each, strict=True):
-            if not share.lost and not share.stopped:
+            if not share.lost and share.stopped is None:
                 share.ends, one.stopping_reason_message = one._evaluate_stopping_criteria(errors[share.start].clone())
                 if share.ends:
                     one.stopped_epoch = trainer.current_epoch
@@ -68,6 +68,7 @@ class StackStopping(Checkpoint):
             trainer.save_checkpoint(self.path)
         for share in ending:
             share.ends = False
-            share.stopped = not share.lost
+            if not share.lost:
+                share.stopped = trainer.current_epoch
         if ending and 2 * len(going(self.shares)) <= len(self.shares):
             trainer.should_stop = True

@@ -7,6 +7,7 @@ fitted here, or fails here.
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import time
 import traceback
@@ -24,6 +25,7 @@ from aelab.building.stack_files import StackPictures, files_of_stack
 from aelab.errors import DivergedError, UserError
 from aelab.fitting.run import RunInterrupted, close
 from aelab.fitting.stacks import Companion, stacks
+from aelab.fitting.watched import Watched
 from aelab.machines.devices import devices_of_its_own
 from aelab.machines.interruption import Interrupted, Interruption, interruptible
 from aelab.replicas.best import BestWeights
@@ -33,6 +35,7 @@ from aelab.runs.claim import claim
 from aelab.runs.identity import resolved
 from aelab.runs.manifest import Manifest, read_manifest, this_process
 from aelab.runs.start_over import must_start_over, start_over
+from aelab.tracking.handed_on import close_left
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ def fitted_together(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[li
         with ExitStack() as claims:
             if _fitted(stack, claims):
                 yield [companion.number for companion in stack]
+                close_left([companion.directory for companion in stack])
 
 
 def _fitted(stack: list[Companion], claims: ExitStack) -> bool:
@@ -105,48 +109,58 @@ def _fit(stack: Sequence[Companion], manifests: list[Manifest]) -> None:
         manifest.update(stacked={"runs": len(stack), "models": models, "by": this_process()})
         manifests.append(manifest)
     began = time.monotonic()
-    lost: set[Path] = set()
+    ended: dict[Path, int] = {}  # the last epoch of each run that has not left the stack
+    watched = Watched()
     try:
+        watched.open(stack, manifests)
         going = list(stack)
         while len(going) > 1:
-            shares = _shares(going)
-            _fit_once(going, shares)
-            lost |= {share.directory for share in shares if share.lost}
+            shares = _shares(going, watched)
+            ended |= _fit_once(going, shares)
             going = _left(going, shares)
     except (Interrupted, KeyboardInterrupt) as error:
         for manifest in manifests:
             close(manifest, "interrupted", error)
+        watched.close(1, getattr(error, "signum", signal.SIGINT))
         raise
     except Exception:
+        watched.close(1)
         for manifest in manifests:  # what each becomes now, it becomes by itself
             with suppress(OSError, UserError):
                 manifest.update(stacked=None)
         raise
+    watched.hand_on(ended)
     seconds = time.monotonic() - began
     for manifest, companion in zip(manifests, stack, strict=True):
-        if companion.directory not in lost:
+        if companion.directory in ended:
             manifest.update(timings={"stack_s": round(seconds / len(stack), 3)})
     print(f"{len(stack)} runs in one stack, {models} models: {seconds:.1f} s", flush=True)
 
 
-def _fit_once(stack: Sequence[Companion], shares: Sequence[Share]) -> None:
-    """Train until all runs of a stack are done, or half of them have stopped early."""
+def _fit_once(stack: Sequence[Companion], shares: Sequence[Share]) -> dict[Path, int]:
+    """Train until all runs of a stack are done, or half of them have stopped early.
+
+    Returns the last epoch of each run that has not left the stack.
+    """
     first = stack[0]
     members = [member._replace(data=companion.data) for companion in stack for member in companion.members]
     parts = [companion.checkpoint for companion in stack if companion.checkpoint is not None]
     files = files_of_stack(first.directory.parent, shares, parts, first.config.callbacks.early_stopping)
     callbacks: list[Callback] = [StackPictures(shares, first.config.callbacks.pictures_every)]
     best = BestWeights([share.alone for share in shares for _ in range(share.start, share.stop)])
-    Fit(members, first.data, best, callbacks=callbacks, files=files).run()
+    fit = Fit(members, first.data, best, callbacks=callbacks, files=files)
+    fit.run()
+    last = fit.trainer.current_epoch - 1
+    return {share.directory: last if share.stopped is None else share.stopped for share in shares if not share.lost}
 
 
 def _left(stack: Sequence[Companion], shares: Sequence[Share]) -> list[Companion]:
     """Runs that go on where others of their stack have stopped early, from their last state."""
-    if not any(share.stopped for share in shares):
+    if all(share.stopped is None for share in shares):
         return []
     found = []
     for companion, share in zip(stack, shares, strict=True):
-        if share.lost or share.stopped:
+        if share.lost or share.stopped is not None:
             continue
         companion.checkpoint = load_checkpoint(companion.directory / "checkpoints" / LAST)
         if companion.checkpoint["epoch"] + 1 < companion.config.trainer.max_epochs:
@@ -154,7 +168,7 @@ def _left(stack: Sequence[Companion], shares: Sequence[Share]) -> list[Companion
     return found
 
 
-def _shares(stack: Sequence[Companion]) -> list[Share]:
+def _shares(stack: Sequence[Companion], watched: Watched) -> list[Share]:
     rates = [companion.config.optimizer.get("lr") or 1.0 for companion in stack]
     shares: list[Share] = []
     for companion, rate in zip(stack, rates, strict=True):
@@ -169,5 +183,6 @@ def _shares(stack: Sequence[Companion]) -> list[Share]:
         elif companion.checkpoint:
             share.best = companion.checkpoint["callbacks"][BestCheckpoint.STATE_KEY]["best_model_score"].item()
         share.in_wandb = companion.config.logger.name != "none"
+        share.follower = watched.of.get(companion.directory)
         shares.append(share)
     return shares
