@@ -13,6 +13,7 @@ from sweeps_twice import DOUBLE, check_equal, sweep
 from tiny_runs import compose_tiny
 from variants import SIZES, VARIANTS
 
+from aelab.fitting import stacks
 from aelab.fitting.fit_together import fitted_together
 from aelab.fitting.run import RunFailed, RunInterrupted, run
 from aelab.runs.checkpoints import LastCheckpoint
@@ -109,6 +110,20 @@ def test_what_is_complete_held_or_of_another_kind_is_left(tmp_path: Path) -> Non
         assert list(fitted_together(configs)) == [[1, 2, 3]]
     assert not (tmp_path / "runs" / run_id(configs[1][0]) / "checkpoints").exists()
     assert all((tmp_path / "runs" / run_id(config) / "checkpoints").is_dir() for config, _ in configs[2:4])
+
+
+def test_why_runs_are_fitted_one_by_one_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stacks, "_told", set())
+    for model in ("undercomplete", "sparse_l1"):
+        jobs = [(f"model={model}", "optimizer=lbfgs", f"seed={seed}") for seed in (1, 2)]
+        jobs += [("callbacks=early_stopping", "+trainer.min_epochs=2", f"seed={seed}") for seed in (1, 2)]
+        assert not list(fitted_together([(compose_tiny(tmp_path, *job), []) for job in jobs]))
+    assert capsys.readouterr().out.splitlines() == [
+        "one by one, not in a stack: optimizer LBFGS mixes parameters, and so would mix replicas",
+        "one by one, not in a stack: trainer.min_epochs=2 lets early stopping stop one model at a time",
+    ]
 
 
 @pytest.mark.parametrize("optimizer", ["ASGD", "Rprop"])

@@ -34,6 +34,7 @@ from aelab.runs.start_over import must_start_over
 log = logging.getLogger(__name__)
 
 JobOfSweep = tuple[int, DictConfig, list[str]]
+_told: set[str | None] = set()  # why not, as this process has said
 DATA_BYTES = 2e9  # that the data of a stack's runs may take
 
 
@@ -74,8 +75,9 @@ def stacks(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[Compan
             reasons.add(reason)
         except Exception:  # such a run is refused, or fails, where it is run
             log.debug("not fitted together with others:\n%s", traceback.format_exc())
-    for reason in filter(None, sorted(map(str, reasons - {None}))):
+    for reason in sorted(map(str, reasons - {None} - _told)):
         print(f"one by one, not in a stack: {reason}", flush=True)
+    _told.update(reasons)
     for numbers in kinds.values():
         several = _within_memory([(number, *jobs[number]) for number in numbers])
         for some in several:
