@@ -42,6 +42,24 @@ def test_a_sweep_with_a_choice_that_there_is_not_leaves_nothing(command: Command
     assert left() == []
 
 
+@pytest.mark.parametrize(
+    ("launcher", "wrong", "told"),
+    [
+        ("stacked", "n_jobs=two", "must be a whole number of at least 1"),
+        ("stacked", "n_jobs=1.5", "must be a whole number of at least 1"),
+        ("workers", "n_jobs=true", "must be a whole number of at least 1"),
+        ("parallel", "n_jobs=0", "must be a whole number of at least 1"),
+        ("stacked", "stacked=maybe", "must be true or false"),
+        ("stacked", "n_job=2", "unknown key, did you mean hydra.launcher.n_jobs?; --cfg hydra shows them all"),
+        ("stacked", "stack=false", "unknown key, did you mean hydra.launcher.stacked?; --cfg hydra shows them all"),
+    ],
+)
+def test_a_launcher_is_refused_what_it_does_not_know(command: Command, launcher: str, wrong: str, told: str) -> None:
+    status, said = command("-m", *QUICK, f"hydra/launcher={launcher}", f"hydra.launcher.{wrong}", "seed=0,1")
+    assert (status, said) == (1, [f"hydra.launcher.{wrong.replace('true', 'True')}: {told}"])
+    assert left() == []
+
+
 @pytest.mark.slow
 def test_jobs_of_other_processes_are_told_of_at_the_end(tmp_path: Path) -> None:
     pytest.importorskip("joblib")

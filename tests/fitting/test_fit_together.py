@@ -5,53 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeps_twice import DOUBLE, check_equal, sweep
 from tiny_runs import compose_tiny
 from variants import SIZES, VARIANTS
 
-from aelab.building.once import sharing
+from aelab.fitting import stacks
 from aelab.fitting.fit_together import fitted_together
 from aelab.fitting.run import RunFailed, RunInterrupted, run
 from aelab.runs.checkpoints import LastCheckpoint
 from aelab.runs.claim import claim
-from aelab.runs.history_file import read_rows
 from aelab.runs.identity import run_id
 from aelab.runs.manifest import read_manifest
-
-DOUBLE = ("trainer.precision=64-true", "data.batch_size=64", "trainer.max_epochs=3")
-
-
-def sweep(outputs: Path, jobs: Sequence[Sequence[str]], together: bool) -> dict[str, Path]:
-    """Do the jobs, as the launcher does them; the directories of their runs."""
-    configs = [compose_tiny(outputs, *job) for job in jobs]
-    stacked: list[int] = []
-    if together:
-        with sharing():
-            for numbers in fitted_together([(config, []) for config in configs]):
-                stacked += numbers
-                for number in numbers:
-                    run(configs[number], [])
-    for number in set(range(len(jobs))) - set(stacked):
-        run(configs[number], [])
-    return {run_id(config): outputs / config.sweep / run_id(config) for config in configs}
-
-
-def check_equal(stacked: Path, alone: Path, tolerance: float) -> None:
-    """Metrics, the history, the number of epochs and the checkpoint's place are those of the run alone."""
-    one, other = read_manifest(stacked), read_manifest(alone)
-    assert one and other and one["status"] == other["status"] == "complete"
-    assert one["metrics"].keys() == other["metrics"].keys()
-    for name, value in other["metrics"].items():
-        assert one["metrics"][name] == pytest.approx(value, rel=tolerance, abs=tolerance, nan_ok=True), name
-    rows = [read_rows(path / "metrics.jsonl") for path in (stacked, alone)]
-    assert [row.keys() for row in rows[0]] == [row.keys() for row in rows[1]]
-    for mine, theirs in zip(*rows, strict=True):
-        for name, value in theirs.items():  # written in single precision
-            assert mine[name] == pytest.approx(value, rel=max(tolerance, 2e-7), abs=1e-12, nan_ok=True), name
 
 
 @pytest.mark.parametrize(
@@ -142,3 +110,27 @@ def test_what_is_complete_held_or_of_another_kind_is_left(tmp_path: Path) -> Non
         assert list(fitted_together(configs)) == [[1, 2, 3]]
     assert not (tmp_path / "runs" / run_id(configs[1][0]) / "checkpoints").exists()
     assert all((tmp_path / "runs" / run_id(config) / "checkpoints").is_dir() for config, _ in configs[2:4])
+
+
+def test_why_runs_are_fitted_one_by_one_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stacks, "_told", set())
+    for model in ("undercomplete", "sparse_l1"):
+        jobs = [(f"model={model}", "optimizer=lbfgs", f"seed={seed}") for seed in (1, 2)]
+        jobs += [("callbacks=early_stopping", "+trainer.min_epochs=2", f"seed={seed}") for seed in (1, 2)]
+        assert not list(fitted_together([(compose_tiny(tmp_path, *job), []) for job in jobs]))
+    assert capsys.readouterr().out.splitlines() == [
+        "one by one, not in a stack: optimizer LBFGS mixes parameters, and so would mix replicas",
+        "one by one, not in a stack: trainer.min_epochs=2 lets early stopping stop one model at a time",
+    ]
+
+
+@pytest.mark.parametrize("optimizer", ["ASGD", "Rprop"])
+def test_rates_of_optimizers_whose_step_is_not_in_proportion_do_not_differ_in_a_stack(
+    optimizer: str, tmp_path: Path
+) -> None:
+    own = ("optimizer=sgd", f"optimizer._target_=torch.optim.{optimizer}", "~optimizer.momentum", "~optimizer.fused")
+    own = (*own, *(("~optimizer.weight_decay",) if optimizer == "Rprop" else ()), *DOUBLE)
+    jobs = [(*own, f"optimizer.lr={lr}", f"seed={seed}") for lr in (0.01, 0.001) for seed in (1, 2)]
+    assert list(fitted_together([(compose_tiny(tmp_path, *job), []) for job in jobs])) == [[0, 1], [2, 3]]

@@ -127,6 +127,15 @@ def test_per_replica_clipping_equals_lone_clipping(compose: Composer) -> None:
     assert largest_difference(stacked, alone) < 1e-10
 
 
+def test_each_replica_lowers_its_learning_rate_where_it_would_alone(compose: Composer) -> None:
+    plateau = ("scheduler=plateau", "scheduler.patience=0", "+scheduler.threshold=0.05", "trainer.max_epochs=12")
+    stacked, alone = both_modes(compose, "replicas=bootstrap", *plateau)
+    assert largest_difference(stacked, alone) < 1e-10
+    [model] = stacked.models
+    rates = [scheduler.optimizer.param_groups[0]["lr"] for scheduler in model.lr_schedulers().replicas]  # type: ignore[union-attr]
+    assert len(set(rates)) > 1, f"they fall at different epochs: {rates}"
+
+
 def test_chunks_and_processes_change_nothing(compose: Composer) -> None:
     results = []
     for name, extra in {
@@ -195,7 +204,16 @@ def test_plans_assign_what_they_say() -> None:
         ),
         (("replicas=nested", "replicas.initializations=1"), "replicas.initializations=1: a nested plan"),
         (("replicas=fresh",), "data=digits: not generated"),
-        (("replicas=bootstrap", "replicas.mode=stacked", "scheduler=plateau"), "replicas.mode=stacked"),
+        (
+            (
+                "replicas=bootstrap",
+                "replicas.mode=stacked",
+                "scheduler=plateau",
+                "optimizer=sgd",
+                "optimizer._target_=torch.optim.Rprop",
+            ),
+            "replicas.mode=stacked",
+        ),
         (("replicas=bootstrap", "replicas.mode=stacked", "callbacks=early_stopping"), "replicas.mode=stacked"),
     ],
 )

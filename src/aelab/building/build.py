@@ -11,7 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from aelab.building.agreement import check_event, check_noise, check_range
@@ -28,6 +28,7 @@ from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error, ObservedError
 from aelab.objectives.observed import filled
+from aelab.runs.early_stopping import StopEarly
 from aelab.runs.epoch_state import EpochState
 from aelab.runs.fit_files import FitFiles
 
@@ -211,8 +212,8 @@ def build_trainer(config: DictConfig, files: FitFiles | None, extra: Sequence[Ca
     callbacks: list[Callback] = [EpochState(), *extra]
     if files is not None:
         callbacks = [Progress(), *callbacks, *files.callbacks]
-    if config.callbacks.early_stopping is not None:
-        callbacks.append(EarlyStopping(monitor_of(config), patience=config.callbacks.early_stopping, mode="min"))
+    if config.callbacks.early_stopping is not None and (files is None or files.ends_early):
+        callbacks.append(StopEarly(monitor_of(config), config.callbacks.early_stopping))
     own = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key != "steps_per_execution"])
     own._set_parent(config)
     own._set_key("trainer")

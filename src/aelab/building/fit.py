@@ -21,12 +21,14 @@ from aelab.building.build import (
     searches,
 )
 from aelab.building.settling import settle
+from aelab.data.batches.several import in_own_rows, several
 from aelab.data.module import DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error
 from aelab.replicas.best import BestWeights
-from aelab.replicas.rates import with_rates
+from aelab.replicas.chunking import lowers_on_plateau
+from aelab.replicas.rates import give_rates
 from aelab.replicas.stacking import lone_state, stack
 from aelab.runs.best_checkpoint import BestCheckpoint
 from aelab.runs.fit_files import FitFiles, files_of_run
@@ -40,6 +42,7 @@ NO_MEMORY = ("out of memory", "allocate memory")  # as PyTorch says it of GPUs a
 
 class Member(NamedTuple):
     """One model of a fit. ``rows``: of the training part, long ``[n]``; None: all. ``seed``: instead of the config's.
+    ``data``: its own, with as many examples in each part as those of the fit; None: those of the fit.
 
     Members of one fit may differ in the seed, the rows (not their number), the code size, the learning rate and the
     hyperparameters that the variant and the corruption list as ``varying``.
@@ -48,10 +51,12 @@ class Member(NamedTuple):
     config: DictConfig
     rows: Tensor | None = None
     seed: int | None = None
+    data: DataModule | None = None
 
 
 def build_member(member: Member, data: DataModule, error: Error | None = None) -> Autoencoder:
     """A member's model with its initial weights. ``error``: instead of that of its config."""
+    data = member.data or data
     settle(member.config, data)
     examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
     return build_model(member.config, data.shape, examples, error, member.seed)
@@ -103,17 +108,17 @@ class Fit:
             return self.lone[0]
         model = stack(self.lone)
         rates = [member.config.optimizer.get("lr") for member in self.members]
-        if len(set(rates)) > 1:
-            model.make_optimizer = with_rates(model.make_optimizer, rates)
+        give_rates(model, rates, lowers_on_plateau(self.members[0].config))
         return model
 
     def _view(self, data: DataModule, steps: int) -> DataModule:
         rows = [torch.arange(data.size("train")) if member.rows is None else member.rows for member in self.members]
+        data, starts = several([member.data or data for member in self.members])
         seeds = [member.config.data.seed if member.seed is None else member.seed for member in self.members]
         change = augmentation_of(self.members[0].config, data)
         if len(rows) == 1:
             return data.view(rows[0], seeds[0], steps, change)
-        return data.view(torch.stack(rows), seeds, steps, change)
+        return data.view(torch.stack(rows) + starts[:, None], seeds, steps, in_own_rows(change, starts))
 
     def run(self) -> None:
         """Train, from the last checkpoint in the directory where there is one. Raises DivergedError."""

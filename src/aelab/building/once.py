@@ -12,11 +12,11 @@ _made: dict[str, Any] | None = None
 
 
 @contextmanager
-def sharing() -> Iterator[None]:
-    """Within, what ``once`` makes is kept for the next who needs it."""
+def sharing(anew: bool = False) -> Iterator[None]:
+    """Within, what ``once`` makes is kept for the next who needs it; ``anew``: nothing of what was made before."""
     global _made
     before = _made
-    _made = {} if before is None else before
+    _made = {} if before is None or anew else before
     try:
         yield
     finally:

@@ -15,18 +15,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aelab.data.module import DataModule
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
+from aelab.replicas.rates import rate_of
 from aelab.replicas.stacking import padded
 from aelab.runs.best_checkpoint import BestCheckpoint
+from aelab.runs.early_stopping import is_early_stopping
 from aelab.runs.epoch_state import KEY
+from aelab.runs.follower import Follower
 
 log = logging.getLogger(__name__)
 
 Checkpoint = dict[str, Any]
 ALIKE = ("epoch", "global_step", "pytorch-lightning_version", "loops")  # the same for all runs of a stack
 OF_ALL = ("step", "eta", "mu", "mu_product")  # in optimisers' states: numbers that count steps, not parameters
+STOPPING = "stack_stopping"  # early stopping, in a stack's checkpoint
 RATES, RATE_LISTS = ("lr", "initial_lr"), ("base_lrs", "_last_lr")
 
 
@@ -35,10 +40,12 @@ class Share:
     """A run's members of a stack: those from ``start`` to ``stop``.
 
     ``alone``: whether the run is one model, whose values have no leading axis in its own checkpoints. ``like``: one of
-    its models, for the shapes without padding. ``rate``: its learning rate over the largest of the stack. ``best``: the
-    value of the monitor whose weights lie in ``best.ckpt``. ``data_sets``: of a nested plan's members.
-    ``follows_variance``: whether bias and variance are recorded by epoch. ``in_wandb``: whether it is shown in W&B.
-    ``lost``: diverged, or not to be written to any more; it is left as it was.
+    its models, for the shapes without padding. ``data``: what it trains on. ``rate``: its learning rate over the
+    largest of the stack. ``best``: the value of the monitor whose weights lie in ``best.ckpt``. ``data_sets``: of a
+    nested plan's members. ``follows_variance``: whether bias and variance are recorded by epoch. ``in_wandb``: whether
+    it is shown in W&B, and ``follower``, what shows it there while it trains. ``lost``: diverged, or not to be written
+    to any more; it is left as it was. ``stopped``: the epoch at which it came to its end early; its members stay in the
+    stack and are nobody's any more. ``ends``: about to be, once its last state is written.
     """
 
     directory: Path
@@ -46,12 +53,16 @@ class Share:
     stop: int
     alone: bool
     like: Autoencoder
+    data: DataModule
     rate: float = 1.0
     best: float = math.inf
     data_sets: list[int] | None = None
     follows_variance: bool = False
     in_wandb: bool = False
+    follower: Follower | None = None
     lost: bool = False
+    stopped: int | None = None
+    ends: bool = False
 
     @contextmanager
     def risking_itself(self) -> Iterator[None]:
@@ -76,9 +87,9 @@ class Share:
         return value[None] if self.alone else value
 
 
-def sound(shares: Sequence[Share]) -> list[Share]:
-    """Those that are not lost."""
-    return [share for share in shares if not share.lost]
+def going(shares: Sequence[Share]) -> list[Share]:
+    """Those that are neither lost nor stopped."""
+    return [share for share in shares if not share.lost and share.stopped is None]
 
 
 def cut(whole: Checkpoint, share: Share) -> Checkpoint:
@@ -95,14 +106,21 @@ def cut(whole: Checkpoint, share: Share) -> Checkpoint:
         }
         groups = [_scaled(group, share.rate) for group in optimizer["param_groups"]]
         optimizers.append({"state": state, "param_groups": groups})
-    schedulers = [_scheduler(state, share.rate) for state in whole["lr_schedulers"]]
+    schedulers = [_scheduler(state, share) for state in whole["lr_schedulers"]]
+    for own in filter(_on_plateaus, schedulers):  # of each model at a rate that it came to by itself
+        rate = max(map(rate_of, _replicas(own)))
+        for group in (group for optimizer in optimizers for group in optimizer["param_groups"]):
+            group["lr"] = rate
     known = {*ALIKE, "state_dict", "optimizer_states", "lr_schedulers", "callbacks", KEY}
-    part = {key: value for key, value in whole.items() if key in ALIKE or key not in known}  # and the preprocessing
+    part = {key: value for key, value in whole.items() if key in ALIKE or key not in known}  # and what else there is
+    part[type(share.data).__name__] = (
+        share.data.state_dict()
+    )  # its preprocessing, which may be another than the first's
     part |= {
         "state_dict": share.state(whole["state_dict"]),
         "optimizer_states": optimizers,
         "lr_schedulers": schedulers,
-        "callbacks": _callbacks(whole["callbacks"][BestWeights().state_key], share),
+        "callbacks": _callbacks(whole["callbacks"], share),
     }
     if KEY in whole:
         part[KEY] = [_under_way(state, share) for state in whole[KEY]]
@@ -125,9 +143,15 @@ def join(parts: Sequence[Checkpoint], best: Sequence[Mapping[str, Tensor]], shar
         for index in optimizer["state"]:
             own = [part["optimizer_states"][number]["state"][index] for part in parts]
             optimizer["state"][index] = _joined(own, shares)
+    for number, state in enumerate(whole["lr_schedulers"]):
+        if _on_plateaus(state):
+            own_states = [_replicas(part["lr_schedulers"][number]) for part in parts]
+            whole["lr_schedulers"][number] = {"replicas": [state for states in own_states for state in states]}
     states = [_best_state(part, weights, share) for part, weights, share in zip(parts, best, shares, strict=True)]
     errors = torch.cat([error.double().reshape(-1) for error, _ in states])
-    whole["callbacks"] = {BestWeights().state_key: {"errors": errors, "state": _joined([s for _, s in states], shares)}}
+    best_weights = {"errors": errors, "state": _joined([s for _, s in states], shares)}
+    stopping = _stopping(parts, shares)
+    whole["callbacks"] = {BestWeights().state_key: best_weights} | ({STOPPING: stopping} if stopping else {})
     if KEY in whole:
         under_way = [part[KEY][0] for part in parts]
         values = [one["means"]["values"] for one in under_way]
@@ -157,7 +181,23 @@ def _best_state(part: Checkpoint, weights: Mapping[str, Tensor], share: Share) -
     return part["callbacks"][BestCheckpoint.STATE_KEY]["best_model_score"], weights
 
 
-def _callbacks(best: Mapping[str, Any], share: Share) -> dict[str, Any]:
+def _callbacks(whole: Mapping[str, Any], share: Share) -> dict[str, Any]:
+    stopping = whole.get(STOPPING) or {}
+    own = {key: runs[share.start] for key, runs in stopping.items()}
+    return own | _best_callback(whole[BestWeights().state_key], share)
+
+
+def _stopping(parts: Sequence[Checkpoint], shares: Sequence[Share]) -> dict[str, dict[int, Any]]:
+    """Of early stopping each run's state by its first member, under the name that it has in a run's checkpoint."""
+    found: dict[str, dict[int, Any]] = {}
+    for part, share in zip(parts, shares, strict=True):
+        for key, state in part["callbacks"].items():
+            if is_early_stopping(key):
+                found.setdefault(key, {})[share.start] = state
+    return found
+
+
+def _best_callback(best: Mapping[str, Any], share: Share) -> dict[str, Any]:
     if not share.alone:
         own = {"errors": best["errors"][share.start : share.stop].clone(), "state": share.state(best["state"])}
         return {BestWeights().state_key: own}
@@ -169,7 +209,22 @@ def _scaled(group: Mapping[str, Any], rate: float) -> dict[str, Any]:
     return {key: value * rate if key in RATES and rate != 1 else value for key, value in group.items()}
 
 
-def _scheduler(state: Mapping[str, Any], rate: float) -> dict[str, Any]:
+def _on_plateaus(state: Mapping[str, Any]) -> bool:
+    """Whether a scheduler's state, a run's or a stack's, is one of plateaus."""
+    return "replicas" in state or "num_bad_epochs" in state
+
+
+def _replicas(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of such a state that of each model."""
+    found: list[dict[str, Any]] = state.get("replicas") or [dict(state)]
+    return found
+
+
+def _scheduler(state: Mapping[str, Any], share: Share) -> dict[str, Any]:
+    if _on_plateaus(state):
+        own = _replicas(state)[share.start : share.stop]
+        return own[0] if share.alone else {"replicas": own}
+    rate = share.rate
     if rate == 1:
         return dict(state)
     return {key: [each * rate for each in value] if key in RATE_LISTS else value for key, value in state.items()}

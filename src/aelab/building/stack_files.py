@@ -12,7 +12,8 @@ import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint
 from torch import Tensor
 
-from aelab.building.shares import Share, cut, join, sound
+from aelab.building.shares import Share, cut, going, join
+from aelab.building.stack_stopping import StackStopping
 from aelab.data.module import DataModule
 from aelab.models import Autoencoder
 from aelab.replicas.best import BestWeights
@@ -25,15 +26,19 @@ from aelab.runs.picture_callback import keep_picture
 from aelab.runs.pictures import epoch_pictures
 
 
-def files_of_stack(directory: Path, shares: Sequence[Share], parts: Sequence[dict[str, Any]]) -> FitFiles:
+def files_of_stack(
+    directory: Path, shares: Sequence[Share], parts: Sequence[dict[str, Any]], patience: int | None = None
+) -> FitFiles:
     """Those of the runs whose members make a stack, in their order.
 
     ``directory``: the sweep's, in which nothing is written. ``parts``: the runs' checkpoints where they go on.
+    ``patience``: of early stopping.
     """
     place = directory / f"{len(shares)} runs in a stack"
     last = place / "checkpoints" / LAST if parts else None
-    callbacks: list[Callback] = [StackHistory(shares), LastCheckpoint(place)]
-    return FitFiles(place, callbacks, StackCheckpointIO(shares, parts), lambda: last)
+    stopping = [] if patience is None else [StackStopping(shares, patience, place / "checkpoints" / LAST)]
+    callbacks: list[Callback] = [StackHistory(shares), *stopping, LastCheckpoint(place)]
+    return FitFiles(place, callbacks, StackCheckpointIO(shares, parts), lambda: last, ends_early=False)
 
 
 class StackCheckpointIO(AtomicCheckpointIO):
@@ -44,7 +49,8 @@ class StackCheckpointIO(AtomicCheckpointIO):
         self.parts = parts
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        for share in sound(self.shares):
+        ending = [share for share in self.shares if share.ends]
+        for share in ending or going(self.shares):
             with share.risking_itself():
                 part = cut(checkpoint, share)
                 if share.alone:
@@ -74,7 +80,7 @@ class StackHistory(Checkpoint):
 
     def __init__(self, shares: Sequence[Share]) -> None:
         self.shares = shares
-        self.histories = [History(share.directory / "metrics.jsonl") for share in shares]
+        self.histories = [History(share.directory / "metrics.jsonl", share.follower) for share in shares]
         self.curves: list[dict[str, Tensor]] = [{} for _ in shares]
 
     @property
@@ -91,18 +97,22 @@ class StackHistory(Checkpoint):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Autoencoder)
-        followed = [number for number, share in enumerate(self.shares) if share.follows_variance]
-        if followed:
+        for data in distinct(self.shares):
+            of_it = [number for number, share in enumerate(self.shares) if share.data is data]
+            followed = [number for number in of_it if self.shares[number].follows_variance]
+            if not followed:
+                continue
             groups = [list(range(self.shares[n].start, self.shares[n].stop)) for n in followed]
             sets = [self.shares[n].data_sets for n in followed]
-            for number, values in zip(followed, curves_of(trainer, pl_module, groups, sets), strict=True):
+            batches = data.batches("val", pl_module.device)
+            for number, values in zip(followed, curves_of(batches, pl_module, groups, sets), strict=True):
                 self.curves[number] = values
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Autoencoder)
         place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         for share, history, curves in zip(self.shares, self.histories, self.curves, strict=True):
-            if share.lost:
+            if share.lost or share.stopped is not None:
                 continue
             values = pl_module.latest | pl_module.noted
             own = {name: _of(share, value) for name, value in values.items()} | curves
@@ -112,8 +122,13 @@ class StackHistory(Checkpoint):
                 continue
             with share.risking_itself():
                 history.append(place | {name: value.nanmean().float().item() for name, value in own.items()})
-        if not sound(self.shares):
+        if not going(self.shares):
             trainer.should_stop = True
+
+
+def distinct(shares: Sequence[Share]) -> list[DataModule]:
+    """What runs train on, each once."""
+    return list({id(share.data): share.data for share in shares}.values())
 
 
 def _of(share: Share, value: Tensor) -> Tensor:
@@ -126,27 +141,30 @@ class StackPictures(Callback):
     ``every``: epochs between them.
     """
 
-    def __init__(self, shares: Sequence[Share], data: DataModule, every: int) -> None:
+    def __init__(self, shares: Sequence[Share], every: int) -> None:
         self.shares = [share for share in shares if share.alone and share.in_wandb]
-        self.data = data
         self.every = every
-        self.shown = data.examples("test", limit=pictures.EXAMPLES)
+        self.shown = {id(share.data): share.data.examples("test", limit=pictures.EXAMPLES) for share in shares}
 
     @torch.no_grad()
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         due = self.shares and self.every and (trainer.current_epoch + 1) % self.every == 0
-        if not due or not pictures.is_image(self.data.shape):
+        if not due or not pictures.is_image(self.shares[0].data.shape):
             return
         assert isinstance(pl_module, Autoencoder)
         training = pl_module.training
         pl_module.eval()
-        shown = self.shown.to(next(pl_module.parameters()))
-        outputs = pl_module.reconstruct(shown)
+        left = going(self.shares)
+        for data in distinct(left):
+            shown = self.shown[id(data)].to(next(pl_module.parameters()))
+            self._keep(trainer.current_epoch, shown, pl_module.reconstruct(shown), [s for s in left if s.data is data])
         pl_module.train(training)
-        for share in sound(self.shares):
+
+    def _keep(self, epoch: int, shown: Tensor, outputs: Tensor, shares: Sequence[Share]) -> None:
+        for share in shares:
             with share.risking_itself():
-                sheet = pictures.pairs(shown, outputs[share.start], self.data.shape)
-                path = keep_picture(share.directory, "reconstructions", sheet, self.data.shape)
-                kept = epoch_pictures(share.directory) / f"{path.stem}-{trainer.current_epoch:06d}.png"
+                sheet = pictures.pairs(shown, outputs[share.start], share.data.shape)
+                path = keep_picture(share.directory, "reconstructions", sheet, share.data.shape)
+                kept = epoch_pictures(share.directory) / f"{path.stem}-{epoch:06d}.png"
                 kept.parent.mkdir(exist_ok=True)
                 shutil.copyfile(path, kept)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # What may differ within a stack; whoever fits the jobs looks at their configs (aelab.fitting.companions).
 WITHIN = re.compile(
-    r"\+*((seed|data\.seed|network\.code_size|optimizer\.lr|replicas|replicas\.\w+|evaluation)="
+    r"\+*((seed|data\.seed|data\.split_seed|network\.code_size|optimizer\.lr|replicas|replicas\.\w+|evaluation)="
     r"|(model|corruption)\.\w+=[-+.\de]+$)"
 )
 

@@ -21,8 +21,8 @@ from aelab.cli.composing import Composer
 from aelab.cli.deaths import deaths, record_death
 from aelab.cli.ending import failures
 from aelab.cli.grouping import likely_companions
+from aelab.cli.launcher_settings import choice_of, count_of
 from aelab.cli.sweep_bar import SweepBar
-from aelab.errors import UserError
 from aelab.machines.worker import Answer, Died, Done
 from aelab.machines.workers import Workers
 from aelab.runs.identity import run_id
@@ -52,14 +52,13 @@ class Jobs:
     def __init__(
         self, count: int, stacked: bool, context: HydraContext, config: DictConfig, task: TaskFunction
     ) -> None:
-        if count < 1:
-            raise UserError(f"hydra.launcher.n_jobs={count}: must be at least 1")
+        count = count_of("n_jobs", count)
         self.context = context
         self.config = config
         self.task = task
         self.directory = Path(config.paths.outputs) / config.sweep
         self.count = count
-        self.stacked = stacked
+        self.stacked = choice_of("stacked", stacked)
         self.composer = Composer(context, config)
         self.died_before: set[tuple[str, ...]] | None = None
         if count > 1:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from aelab.cli.grouping import packed
 from aelab.cli.jobs import Job, Jobs, returned
-from aelab.errors import UserError
+from aelab.cli.launcher_settings import count_of
 from aelab.machines.worker import Answer, Died
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,7 @@ class Packs:
     """
 
     def __init__(self, most: int, context: HydraContext, config: DictConfig, task: TaskFunction) -> None:
-        if most < 1:
-            raise UserError(f"hydra.launcher.runs_per_job={most}: must be at least 1, which gives each run its own job")
-        self.most = most
+        self.most = count_of("runs_per_job", most, ", which gives each run its own job")
         self.context = context
         self.config = config
         self.task = task

@@ -45,7 +45,8 @@ def explain(error: BaseException) -> str:
             return f"~{group}: deleted; a run needs one, and {given} is of it; leave ~{group} out"
         if any(re.match(rf"{re.escape(group)}=.*,", argument) for argument in sys.argv):
             return f"{given}: unknown to the {group} of the defaults; where {group} itself is swept write ++{given}"
-        return f"{given}: unknown key{_nearest(key, list(_known_keys()))}; --cfg job shows them all"
+        shown = "hydra" if group == "hydra" else "job"
+        return f"{given}: unknown key{_nearest(key, list(_known_keys(group)))}; --cfg {shown} shows them all"
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
         group = match[1]
         name = match[2]
@@ -71,13 +72,20 @@ def _nearest(word: str, known: list[str]) -> str:
     return f", did you mean {close[0]}?" if close else ""
 
 
-def _known_keys() -> Iterator[str]:
+def _known_keys(group: str) -> Iterator[str]:
+    """Keys of the config, or where the group is ``hydra`` those of Hydra's own with the launcher that was chosen."""
     from hydra import compose
+    from omegaconf import OmegaConf
 
     from aelab.config.objects import composing
 
     with composing():
-        config = compose("train")
+        if group == "hydra":
+            chosen = [argument for argument in sys.argv if re.fullmatch(r"hydra/\w+=\w+", argument)]
+            config = compose("train", chosen, return_hydra_config=True)
+            config = OmegaConf.create({"hydra": OmegaConf.to_container(config.hydra, resolve=False)})
+        else:
+            config = compose("train")
 
     def walk(node: Any, prefix: str) -> Iterator[str]:
         for key in node:

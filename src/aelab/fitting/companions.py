@@ -6,23 +6,26 @@ import copy
 import json
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from aelab.building.build import build_data
 from aelab.building.fit import Member, build_member
 from aelab.config.objects import conf_dir
 from aelab.config.trust import resolve
 from aelab.pretraining import is_wanted
-from aelab.replicas.chunking import flops_of_step, obstacle_to_stacking, pays
+from aelab.replicas.chunking import flops_of_step, obstacle_to_one_fit, obstacle_to_stacking, pays
+from aelab.replicas.rates import BY_RATE, PLATEAU
 from aelab.runs.identity import resolved
 
 # where a run lies, who watches it and what is asked of it later; the plan, of which the stack gets the members
 OUTSIDE = ("paths", "logger", "sweep", "force", "evaluation", "paper", "replicas")
-WITHIN = ("seed", "data.seed", "optimizer.lr")
+WITHIN = ("seed", "data.seed", "data.split_seed", "optimizer.lr")
 
+USUAL = {"min_epochs": None, "min_steps": None, "val_check_interval": 1.0}
+"""Of the trainer, what decides when early stopping looks, and whether it may stop."""
 PROPORTIONAL = {
     "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LinearLR", "MultiStepLR",
-    "PolynomialLR", "StepLR",
+    "PolynomialLR", "StepLR", PLATEAU,
 }  # fmt: skip
 
 
@@ -35,6 +38,8 @@ def obstacle(config: DictConfig) -> str | None:
             None,
             (
                 obstacle_to_stacking(config),
+                config.replicas.name != "none" and obstacle_to_one_fit(config),
+                _ends_early_oddly(config),
                 is_wanted(config) and f"pretraining={config.pretraining.name} is of one model",
                 trainer.devices != 1 and f"trainer.devices={trainer.devices}: stacks train on one",
                 trainer.strategy != "auto" and f"trainer.strategy={trainer.strategy}: stacks train in one process",
@@ -49,6 +54,13 @@ def obstacle(config: DictConfig) -> str | None:
         ),
         None,
     )
+
+
+def _ends_early_oddly(config: DictConfig) -> str | None:
+    odd = [key for key, usual in USUAL.items() if config.trainer.get(key, usual) != usual]
+    if config.callbacks.early_stopping is None or not odd:
+        return None
+    return f"trainer.{odd[0]}={config.trainer[odd[0]]} lets early stopping stop one model at a time"
 
 
 def gains(config: DictConfig) -> bool:
@@ -84,11 +96,21 @@ def kind(config: DictConfig) -> str:
         node.pop(last, None)
     if not _in_proportion(config):
         plain["lr"] = config.optimizer.get("lr")
+    plain["default lr"] = config.optimizer.get("lr") is None
+    return json.dumps(plain, sort_keys=True)
+
+
+def source(config: DictConfig) -> str:
+    """What the examples of a run and their parts depend on."""
+    plain: Any = {group: OmegaConf.to_container(config[group], resolve=True) for group in ("data", "error")}
+    plain["data"].pop("seed", None)
     return json.dumps(plain, sort_keys=True)
 
 
 def _in_proportion(config: DictConfig) -> bool:
-    """Whether the rates of a schedule are in proportion to the optimiser's, so that these may differ."""
+    """Whether steps and the rates of a schedule are in proportion to the optimiser's, so that these may differ."""
+    if config.optimizer._target_.rpartition(".")[2] not in BY_RATE:
+        return False
     if config.scheduler.name == "none":
         return True
     schedule = config.scheduler._target_.rpartition(".")[2]

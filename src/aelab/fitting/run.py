@@ -30,6 +30,7 @@ from aelab.runs.claim import Lost, claim
 from aelab.runs.identity import UNNAMED, directory_name, resolved
 from aelab.runs.manifest import Manifest, read_manifest
 from aelab.runs.start_over import done_with, must_start_over, start_over, wait_for_start_over
+from aelab.tracking.handed_on import taken_up
 from aelab.tracking.wandb_run import is_open, open_wandb_run, reopen_wandb_run
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ def _recorded(config: DictConfig, directory: Path, overrides: list[str], starts_
             raise fault
         if config.logger.name != "none":
             outputs = Path(config.paths.outputs)
-            wandb_run = open_wandb_run(config, directory, manifest.record, outputs)
+            wandb_run = taken_up(directory) or open_wandb_run(config, directory, manifest.record, outputs)
         metrics = fit_and_test(config, directory, wandb_run, ready, manifest)
         manifest.close("complete", metrics=metrics)
         exit_code = 0

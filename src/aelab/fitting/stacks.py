@@ -15,21 +15,27 @@ from omegaconf import DictConfig
 from aelab.building.agreement import check_output, check_questions
 from aelab.building.build import build_data, check_optimizer, count_parameters
 from aelab.building.fit import Member, build_member
+from aelab.building.once import sharing
 from aelab.building.shares import place
 from aelab.config.checking import check
 from aelab.config.objects import questions_of
 from aelab.data.module import DataModule
-from aelab.fitting.companions import kind, obstacle
+from aelab.fitting.companions import kind, obstacle, source
 from aelab.fitting.replication import Replication
 from aelab.machines.quiet import quiet
 from aelab.models import Autoencoder
 from aelab.replicas.chunking import flops_of_step, pays, runs_of_stacks
 from aelab.runs.checkpoints import last_intact, load_checkpoint
+from aelab.runs.early_stopping import has_stopped
 from aelab.runs.identity import directory_name
 from aelab.runs.manifest import read_manifest
 from aelab.runs.start_over import must_start_over
 
 log = logging.getLogger(__name__)
+
+JobOfSweep = tuple[int, DictConfig, list[str]]
+_told: set[str | None] = set()  # why not, as this process has said
+DATA_BYTES = 2e9  # that the data of a stack's runs may take
 
 
 @dataclass
@@ -47,10 +53,13 @@ class Companion:
     checkpoint: dict[str, Any] | None = None
 
     @property
-    def rows(self) -> int:
-        """Training examples of a member."""
+    def sizes(self) -> tuple[Any, ...]:
+        """What has to be equal within a stack: examples that a member trains on, and those it is validated with, the
+        shape of one and, where smaller codes cannot be padded, of the code."""
         rows = self.members[0].rows
-        return self.data.size("train") if rows is None else len(rows)
+        trained_on = self.data.size("train") if rows is None else len(rows)
+        code = None if self.like.pads else self.like.network.code_size
+        return trained_on, self.data.size("val"), self.data.shape, code
 
 
 def stacks(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[Companion]]:
@@ -66,16 +75,46 @@ def stacks(jobs: Sequence[tuple[DictConfig, list[str]]]) -> Iterator[list[Compan
             reasons.add(reason)
         except Exception:  # such a run is refused, or fails, where it is run
             log.debug("not fitted together with others:\n%s", traceback.format_exc())
-    for reason in filter(None, sorted(map(str, reasons - {None}))):
+    for reason in sorted(map(str, reasons - {None} - _told)):
         print(f"one by one, not in a stack: {reason}", flush=True)
+    _told.update(reasons)
     for numbers in kinds.values():
-        if len(numbers) > 1:
-            yield from _stacks([(number, *jobs[number]) for number in numbers])
+        several = _within_memory([(number, *jobs[number]) for number in numbers])
+        for some in several:
+            if len(some) > 1:
+                with sharing(anew=len(several) > 1):
+                    yield from _stacks(some)
 
 
-def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Companion]]:
+def _within_memory(jobs: list[JobOfSweep]) -> list[list[JobOfSweep]]:
+    """Jobs of one kind in lists whose data, each split of them a copy, fit the memory together; said where several."""
+    by_source: dict[str, list[JobOfSweep]] = {}
+    for job in jobs:
+        by_source.setdefault(source(job[1]), []).append(job)
+    if len(by_source) < 2:
+        return [jobs]
+    config = jobs[0][1]
+    try:
+        data = build_data(config)
+    except Exception:  # told where it is run
+        return [jobs]
+    size = sum(values.nbytes for values in data.values.values())
+    most = max(1, int(DATA_BYTES / (2 * size)))  # a stack has a copy of what it trains on
+    if len(by_source) <= most:
+        return [jobs]
+    print(
+        f"data={config.data.name}: {len(by_source)} splits of {size / 1e6:.3g} MB each, of which at most {most} are in "
+        "memory, and so in a stack, at a time",
+        flush=True,
+    )
+    each = list(by_source.values())
+    return [[job for some in each[start : start + most] for job in some] for start in range(0, len(each), most)]
+
+
+def _stacks(jobs: Sequence[JobOfSweep]) -> list[list[Companion]]:
     """Jobs of one kind, as far as they are not done, in stacks of two runs or more."""
     alike: dict[tuple[Any, ...], list[Companion]] = {}
+    read: dict[str, DataModule] = {}
     for job in jobs:
         try:
             companion = _companion(*job)
@@ -83,9 +122,9 @@ def _stacks(jobs: Sequence[tuple[int, DictConfig, list[str]]]) -> list[list[Comp
             log.debug("not fitted together with others:\n%s", traceback.format_exc())
             continue
         if companion is not None:
-            code = None if companion.like.pads else companion.like.network.code_size
+            companion.data = read.setdefault(source(companion.config), companion.data)
             where = companion.checkpoint and place(companion.checkpoint)
-            alike.setdefault((companion.rows, code, where), []).append(companion)
+            alike.setdefault((*companion.sizes, kind(companion.config), where), []).append(companion)
     found = []
     for companions in alike.values():
         sizes = [len(companion.members) for companion in companions]
@@ -119,6 +158,6 @@ def _companion(number: int, config: DictConfig, typed: list[str]) -> Companion |
     last = None if over else last_intact(directory)
     if last is not None:
         found.checkpoint = load_checkpoint(last)
-        if found.checkpoint["epoch"] + 1 >= config.trainer.max_epochs:
+        if found.checkpoint["epoch"] + 1 >= config.trainer.max_epochs or has_stopped(found.checkpoint):
             return None
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,15 +17,20 @@ class BestWeights(Callback):
     """Remembers, for every replica of a stack, the state at the lowest value of its ``monitor``.
 
     ``errors``: that lowest value of each replica, ``[K]``, infinite for one that never had a finite one.
+    ``single``: the replicas whose values are compared in single precision, as those of a run that is one model are; its
+    own file of them has no more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, single: Sequence[bool] = ()) -> None:
+        self.single = torch.tensor(single, dtype=torch.bool)
         self.errors: Tensor | None = None
         self.state: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Autoencoder)
         errors = pl_module.monitored(pl_module.latest).detach().clone().nan_to_num(nan=float("inf"))
+        if len(self.single):
+            errors = torch.where(self.single.to(errors.device), errors.float().to(errors), errors)
         if self.errors is None:
             self.errors = errors
             self.state = {k: v.clone() for k, v in pl_module.state_dict().items()}

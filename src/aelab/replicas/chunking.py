@@ -13,7 +13,7 @@ from aelab.config.objects import conf_dir
 from aelab.config.trust import resolve
 from aelab.errors import UserError
 from aelab.replicas.plans import Plan
-from aelab.replicas.rates import ELEMENTWISE
+from aelab.replicas.rates import BY_RATE, ELEMENTWISE, PLATEAU
 
 # Measured on one CPU core: a stack saves the dispatch of its operations and no arithmetic. Below this many FLOP a
 # step and replica it won 1.6 times and more; above 80 MFLOP it lost to memory traffic (docs/performance.md).
@@ -82,7 +82,7 @@ def _trained(directory: Path) -> bool:
 
 
 def _stacked(plan: Plan, config: DictConfig, flops_per_step: Callable[[], float]) -> bool:
-    obstacle = obstacle_to_stacking(config)
+    obstacle = obstacle_to_stacking(config) or obstacle_to_one_fit(config)
     if plan.mode == "stacked" and obstacle:
         raise UserError(f"replicas.mode=stacked: {obstacle}; use replicas.mode=auto or sequential")
     if plan.mode != "auto" or obstacle:
@@ -107,8 +107,21 @@ def obstacle_to_stacking(config: DictConfig) -> str | None:
         return f"optimizer {optimizer} mixes parameters, and so would mix replicas"
     if not resolve("network", config.network._target_, conf_dir()).stackable:  # type: ignore[attr-defined]
         return f"network={config.network.name} takes no replicas along a leading axis"
+    if lowers_on_plateau(config) and optimizer not in BY_RATE:
+        return (
+            f"scheduler={config.scheduler.name} would lower the learning rate of all replicas at once: optimizer "
+            f"{optimizer} takes steps that are not in proportion to it"
+        )
+    return None
+
+
+def obstacle_to_one_fit(config: DictConfig) -> str | None:
+    """Why the replicas of one run cannot be one fit, or None."""
     if config.callbacks.early_stopping is not None:
         return "callbacks.early_stopping would stop all replicas at once"
-    if config.scheduler.name == "plateau":
-        return "scheduler=plateau would lower the learning rate of all replicas at once"
     return None
+
+
+def lowers_on_plateau(config: DictConfig) -> bool:
+    """Whether the learning rate falls when a model stands still."""
+    return str(config.scheduler.get("_target_")).rpartition(".")[2] == PLATEAU

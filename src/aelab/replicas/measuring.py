@@ -116,23 +116,23 @@ class Curves(Callback):
         count = len(pl_module.seed) if isinstance(pl_module.seed, list) else 1
         for name in CURVES:  # Lightning keeps what an epoch before logged, and there may be nothing to log now
             trainer.callback_metrics.pop(name, None)
-        for name, value in curves_of(trainer, pl_module, [range(count)], [self.data_sets])[0].items():
+        batches = trainer.datamodule.batches("val", pl_module.device)  # type: ignore[attr-defined]
+        for name, value in curves_of(batches, pl_module, [range(count)], [self.data_sets])[0].items():
             pl_module.log(name, value)
 
 
 def curves_of(
-    trainer: pl.Trainer,
+    batches: Iterable[Tensor],
     model: Autoencoder,
     groups: Sequence[Sequence[int]],
     data_sets: Sequence[Sequence[int] | None],
 ) -> list[dict[str, Tensor]]:
-    """Bias² and variance of each group of a stack's replicas on the validation part.
+    """Bias² and variance of each group of a stack's replicas on ``batches`` ``[B, D]`` of the validation part.
 
     Nothing of a group of which fewer than two are finite. ``data_sets``: as in ``measure``.
     """
     keep = _finite_replicas(model)
     told = [number for number, group in enumerate(groups) if sum(keep[k] for k in group) > 1]
-    batches = trainer.datamodule.batches("val", model.device)  # type: ignore[attr-defined]
     results = []
     if told:
         own = [groups[n] for n in told], [data_sets[n] for n in told]

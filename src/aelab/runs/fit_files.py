@@ -19,13 +19,14 @@ class FitFiles(NamedTuple):
     """``callbacks`` write them, in this order, checkpoints through ``writer``, which reads them, too.
 
     ``directory``: by whose name the fit is shown. ``last``: the checkpoint that the fit goes on from, None where it
-    begins; UserError where none can be read.
+    begins; UserError where none can be read. ``ends_early``: whether early stopping is of the fit as a whole.
     """
 
     directory: Path
     callbacks: list[Callback]
     writer: CheckpointIO
     last: Callable[[], Path | None]
+    ends_early: bool = True
 
 
 def files_of_run(directory: Path, best: BestCheckpoint | None = None) -> FitFiles:

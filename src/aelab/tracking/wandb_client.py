@@ -8,7 +8,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from aelab.tracking.wandb_mode import wandb_mode
 INIT_TIMEOUT, FINISH_TIMEOUT = 15, 30  # seconds; keys of conf/logger/wandb.yaml
 INTERRUPTED = 255  # the exit code that W&B's own client gives a run that was stopped from outside
 INTERRUPTED_PATIENCE_S = 2.0
+_LOST_PATIENCE_S = 0.2  # for a run that is open while the server is known not to take it; its finish goes on
 _FLUSHED_EVERY_S = 2.0  # of the .wandb file; what is younger is lost with a process that is killed
 
 _out_of_reach = False  # as this process found: its next runs do not try again
@@ -82,13 +83,23 @@ def close_run(run: Any, note: Note, exit_code: int, signum: int | None = None) -
     ``note`` says whether it came to its end. ``signum``: the signal that interrupted it. Whoever sent it waits seconds,
     so W&B gets two of them.
     """
-    if signum is None:
+    if signum is None and not _out_of_reach:
         _finish(run, note, exit_code)
-        return
-    finishing = threading.Thread(target=_finish, args=(run, note, exit_code and INTERRUPTED), daemon=True)
-    finishing.start()
-    finishing.join(INTERRUPTED_PATIENCE_S)
-    if finishing.is_alive():
+    else:
+        close_runs([(run, note)], exit_code, signum)
+
+
+def close_runs(runs: Sequence[tuple[Any, Note]], exit_code: int, signum: int | None = None) -> None:
+    """The same of several at a time, which together take as long as the slowest."""
+    code = INTERRUPTED if exit_code and signum is not None else exit_code
+    all_finishing = [threading.Thread(target=_finish, args=(run, note, code), daemon=True) for run, note in runs]
+    for finishing in all_finishing:
+        finishing.start()
+    short = INTERRUPTED_PATIENCE_S if signum is not None else _LOST_PATIENCE_S if _out_of_reach else None
+    deadline = None if short is None else time.monotonic() + short
+    for finishing in all_finishing:
+        finishing.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    if signum is not None and any(finishing.is_alive() for finishing in all_finishing):
         atexit.register(_leave, 128 + signum)
 
 

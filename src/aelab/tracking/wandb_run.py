@@ -145,11 +145,15 @@ def is_open(directory: Path) -> bool:
     return Note(directory / FILE).is_open()
 
 
-def open_wandb_run(config: DictConfig, directory: Path, record: Mapping[str, Any], outputs: Path) -> WandbRun:
+def open_wandb_run(
+    config: DictConfig, directory: Path, record: Mapping[str, Any], outputs: Path, beside_others: bool = False
+) -> WandbRun:
     """Open the W&B run of a run, in the place of the one that mirrored its directory before.
 
     ``record``: the run's, with its config and what of it was typed. ``outputs``: where ``wandb/`` lies.
+    ``beside_others``: of this process, which stay open.
     """
+    beside = {"reinit": "create_new"} if beside_others else {}
     run = open_run(
         outputs,
         config.logger,
@@ -161,6 +165,7 @@ def open_wandb_run(config: DictConfig, directory: Path, record: Mapping[str, Any
         tags=[config.model.name, config.data.name, *config.logger.tags],
         notes=config.logger.notes,
         config=columns(record["config"]),
+        **beside,
     )
     return WandbRun(run, directory)
 

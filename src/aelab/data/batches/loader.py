@@ -81,8 +81,8 @@ class Position:
 class Batches:
     """Iterates the rows of each batch: long ``[B]``, or ``[K, B]`` for K replicas.
 
-    ``order``: an EpochOrder, or a fixed long tensor of rows. ``batch_size`` is global: of ``world_size``
-    processes each takes its stride of every batch. In training (an EpochOrder) batches are full and the
+    ``order``: an EpochOrder, or a fixed long tensor of rows, ``[n]`` or ``[K, n]``. ``batch_size`` is global: of
+    ``world_size`` processes each takes its stride of every batch. In training (an EpochOrder) batches are full and the
     remainder that cannot be shared evenly is left out, so that the mean of the processes' gradients is the
     gradient of the batch. In evaluation batches are about equal, so that no process gets an empty one.
     Raises UserError where a training batch cannot be shared evenly.
@@ -127,7 +127,7 @@ class Batches:
     def _count(self) -> int:
         if isinstance(self.sampler, EpochOrder):
             return self.sampler.rows.shape[-1] // self.world_size * self.world_size
-        return len(self.sampler)
+        return self.sampler.shape[-1]
 
     def __iter__(self) -> Iterator[Tensor]:
         rows = self.sampler() if isinstance(self.sampler, EpochOrder) else self.sampler

@@ -18,6 +18,7 @@ class Served(pl.LightningDataModule):
 
     ``values``: of each part ``[n, D]``. ``batch_size``: of training, in all processes. ``seed``: of the order.
     ``order``: of what is trained on; None: the training part. ``batches_per_step``: that Lightning gets at once.
+    ``validated``: rows ``[K, n]`` of the validation part that each of K models is measured on; None: all on all.
     """
 
     evaluation_batch_size = 1024
@@ -26,6 +27,7 @@ class Served(pl.LightningDataModule):
     values: dict[str, Tensor]
     order: EpochOrder | None = None
     batches_per_step = 1
+    validated: Tensor | None = None
 
     def size(self, part: str) -> int:
         """Number of examples of ``train``, ``val`` or ``test``."""
@@ -51,7 +53,7 @@ class Served(pl.LightningDataModule):
         return view
 
     def val_dataloader(self) -> Any:
-        return self._in_order("val")
+        return self._in_order("val", self.validated)
 
     def test_dataloader(self) -> Any:
         """Test, then validation and training parts: the trained weights are measured on all three."""

@@ -174,7 +174,7 @@ class Learner(pl.LightningModule):
             if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
                 scheduler.step()
             elif self.monitor in self.latest:
-                scheduler.step(self.latest[self.monitor].nanmean())
+                scheduler.step(self.latest[self.monitor])  # of a stack each replica's own
 
     def validation_step(self, x: Tensor, batch_idx: int) -> None:
         self.metrics["val"].update(x, self.evaluate(x))

@@ -103,7 +103,7 @@ class ReconstructionMetrics:
         self.sums: dict[str, Tensor] = {}
 
     def update(self, x: Tensor, measured: EvaluationTerms) -> None:
-        """x ``[B, D]`` and what it costs."""
+        """x ``[B, D]``, or ``[K, B, D]`` of K replicas, and what it costs."""
         count = x.shape[-2]
         self.count += count
         self._add("error", measured.error.double().sum(-1))
@@ -123,7 +123,7 @@ class ReconstructionMetrics:
             self._add("x", (values * weights.sqrt()).sum(-2))
         else:
             self._add("x", values.sum(-2))
-        self._add("x2", values.square().sum())
+        self._add("x2", values.square().sum((-2, -1)))
 
     def _add(self, name: str, value: Tensor) -> None:
         self.sums[name] = self.sums[name] + value if name in self.sums else value
@@ -159,7 +159,7 @@ def _compared(beside: Mapping[str, Tensor], sums: Mapping[str, Tensor], count: T
     if "squared" in beside:
         weights = sums.get("weights")
         squares = sums["x"].square()
-        of_means = squares.sum() / count if weights is None else (squares / weights.clamp(min=1e-300)).sum()
+        of_means = squares.sum(-1) / count if weights is None else (squares / weights.clamp(min=1e-300)).sum(-1)
         variance = sums["x2"] - of_means
         found["mse"] = beside["squared"] / count / sums["x"].shape[-1]
         found["fvu"] = beside["squared"] / variance
