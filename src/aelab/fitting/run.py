@@ -186,11 +186,12 @@ def close(manifest: Manifest, status: str, error: BaseException) -> None:
 
 
 def _summary(metrics: dict[str, float], is_squared: bool, seconds: float) -> str:
-    comparable = is_squared and "test/pca_error" in metrics
-    beside = f"  (PCA {metrics['test/pca_error']:.4g}{_parts(metrics, 'test/pca_')})" if comparable else ""
-    return (
-        f"test/error {metrics['test/error']:.4g}{_parts(metrics, 'test/')}{beside}{_of_texts(metrics)}  {seconds:.1f} s"
-    )
+    pca = metrics.get("test/pca_error") if is_squared else None
+    beside = "" if pca is None else f"  (PCA {pca:.4g}{_parts(metrics, 'test/pca_')})"
+    if pca is not None and abs(pca) < 1e-20:  # of squares of rounding errors
+        beside = "  (PCA loses nothing)"
+    error = f"test/error {metrics['test/error']:.4g}{_parts(metrics, 'test/')}"
+    return f"{error}{beside}{_of_texts(metrics)}  {seconds:.1f} s"
 
 
 def _of_texts(metrics: dict[str, float]) -> str:
