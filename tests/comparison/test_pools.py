@@ -11,6 +11,7 @@ from fake_runs import write_run
 from numpy.testing import assert_allclose
 from scipy.stats import t
 
+from aelab.comparison.figures.figure import numeric_keys
 from aelab.comparison.groups import gather
 from aelab.comparison.pools import over_pools
 from aelab.errors import UserError
@@ -62,3 +63,9 @@ def test_a_key_that_was_not_swept_is_refused(tmp_path: Path, capsys: pytest.Capt
         over_pools(gather([tmp_path]), "undercomplete", "data.train_size")
     assert pools([str(tmp_path), "against=nonsense"]) == 2
     assert "no swept key has the value" in capsys.readouterr().err
+
+
+def test_pools_are_panels_and_no_axis(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    comparison = gather([tmp_path])
+    assert numeric_keys(comparison.groups, comparison.keys) == []

@@ -103,9 +103,12 @@ def leading(groups: Iterable[Group], keys: Sequence[str]) -> list[Group]:
 
 
 def numeric_keys(groups: Sequence[Group], keys: Iterable[str]) -> list[str]:
-    """The keys with at least two values that are all numbers, where they are given at all."""
+    """The keys with at least two values that are all numbers, where they are given at all. A seed names a draw: it is no
+    axis."""
     numeric = []
     for key in keys:
+        if key.endswith("seed"):
+            continue
         values = [group.value(key) for group in groups if group.value(key) is not None]
         if all(is_number(value) and finite(value) for value in values) and len(set(values)) > 1:
             numeric.append(key)
