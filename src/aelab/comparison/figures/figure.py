@@ -103,8 +103,10 @@ def leading(groups: Iterable[Group], keys: Sequence[str]) -> list[Group]:
 
 
 def numeric_keys(groups: Sequence[Group], keys: Iterable[str]) -> list[str]:
-    """The keys with at least two values that are all numbers, where they are given at all. A seed names a draw: it is no
-    axis."""
+    """The keys with at least two values that are all numbers, where they are given at all.
+
+    A seed names a draw: it is no axis.
+    """
     numeric = []
     for key in keys:
         if key.endswith("seed"):
