@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +91,22 @@ def test_imports_run_downwards() -> None:
 def test_no_folder_names_what_it_must_not_know() -> None:
     named = {(own, target.removesuffix(".")) for own, target in found() if target.endswith(".")}
     assert not {(own, name) for own, names in STRANGERS.items() for name in names} & named
+
+
+def test_a_plain_run_imports_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    """Scikit-learn, and pandas which it imports, take a second; who needs them imports them where they are used."""
+    program = f"""
+import sys
+from tiny_runs import TINY
+sys.argv = ["train.py", *TINY, "trainer.max_epochs=1", "paths.outputs='{tmp_path}'"]
+from aelab.cli.train import train
+assert train() == 0
+heavy = ("sklearn", "pandas", "wandb", "rdkit", "tokenizers", "onnx")
+print("imported:", [name for name in heavy if name in sys.modules])
+"""
+    support = Path(__file__).parents[1] / "support"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(support)!r})\n{program}"],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1:] == ["imported: []"], done.stdout + done.stderr

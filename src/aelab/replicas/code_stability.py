@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_mutual_info_score
 from torch import Tensor
 
 from aelab.models.quantized.quantized import QuantizedCode
@@ -37,6 +36,8 @@ def code_stability(indices: Tensor) -> float:
 
 def _agreement(first: np.ndarray, second: np.ndarray) -> float:
     """Of two replicas ``[N, S, G]``, groups matched."""
+    from sklearn.metrics import adjusted_mutual_info_score  # a second, which no other run needs
+
     _, stages, groups = first.shape
     found = np.array(
         [
