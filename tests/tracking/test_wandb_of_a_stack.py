@@ -196,3 +196,24 @@ def test_more_than_are_open_at_a_time_are_shown_when_they_are_fitted(
         log = log_of(tmp_path, name)
         check_log(directory, log.history, log.summary)
     assert "W&B shows 2 runs of this stack as they train, 1 when it is fitted" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_an_outage_costs_a_stack_no_more_than_one_timeout_and_loses_nothing(
+    server: StandInServer,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs = [(*ONLINE, "logger.finish_timeout=20", f"seed={seed}") for seed in range(6)]
+    with monkeypatch.context() as patch:
+        after_epoch(patch, 0, server.stop)
+        began = time.monotonic()
+        found = sweep(tmp_path, jobs, together=True)
+        took = time.monotonic() - began
+    for directory in found.values():
+        record = read_manifest(directory)
+        assert record and record["status"] == "complete"
+        [file] = tmp_path.glob(f"wandb/*run-*-{directory.name}/*.wandb")
+        assert [row["epoch"] for row in read_log(file).history if "val/error" in row] == [0, 1]
+    assert took < 100, "not six times twenty seconds"
+    server.start()
