@@ -227,5 +227,5 @@ def test_number_of_workers() -> None:
     from aelab.cli.jobs import Jobs
 
     failures.clear()
-    with pytest.raises(UserError, match=r"hydra.launcher.n_jobs=0: must be at least 1"):
+    with pytest.raises(UserError, match=r"hydra.launcher.n_jobs=0: must be a whole number of at least 1"):
         Jobs(0, False, None, None, None)  # type: ignore[arg-type]
