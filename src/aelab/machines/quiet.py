@@ -14,6 +14,7 @@ _LINES = (
     "`weights_only` was not set",
     "💡",
 )
+_NO_PLACE = " runs in a stack/"  # the path that a stack is restored from, which is none of the disk's
 _LOGGERS = (
     "pytorch_lightning.utilities.rank_zero",
     "lightning.pytorch.utilities.rank_zero",
@@ -34,7 +35,8 @@ _WARNINGS = (
 
 class _Unhelpful(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith(_LINES)
+        message = record.getMessage()
+        return not message.startswith(_LINES) and _NO_PLACE not in message
 
 
 _unhelpful = _Unhelpful()
