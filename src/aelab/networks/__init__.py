@@ -2,6 +2,7 @@
 
 from aelab.networks.centred_mlp import CentredMLP
 from aelab.networks.conv import Conv
+from aelab.networks.conv1d import Conv1d
 from aelab.networks.mlp import MLP
 from aelab.networks.network import Linearization, Network
 from aelab.networks.one_hot import OneHotMLP
@@ -16,6 +17,7 @@ __all__ = [
     "MLP",
     "CentredMLP",
     "Conv",
+    "Conv1d",
     "Linearization",
     "Network",
     "OneHotMLP",

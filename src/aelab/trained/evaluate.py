@@ -30,6 +30,7 @@ from aelab.trained.beside import scores_beside
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
 from aelab.trained.contributions import contributions_of
 from aelab.trained.loading import load_run
+from aelab.trained.scoring import FILE as FILE_OF_SCORES
 from aelab.trained.scoring import keep_scoring
 
 
@@ -188,7 +189,8 @@ def _keep_statistics(
     coders = iter([coder for coders in settings for coder in coders])
     members = range(count * len(settings))
     kept = [{} if member in diverged else statistics(next(coders), data) for member in members]
-    keep_scoring(directory, question.score, kept)  # type: ignore[attr-defined]
+    file = getattr(question, "kept_in", FILE_OF_SCORES)
+    keep_scoring(directory, question.score, kept, file)  # type: ignore[attr-defined]
 
 
 def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:
