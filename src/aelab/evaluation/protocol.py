@@ -128,9 +128,9 @@ class Evaluation(Protocol):
     drawn), ``jacobian`` (a code that can be differentiated), ``likelihood`` (a model with log p(x)), ``codewords`` (a
     code that is made of some), ``texts`` (symbols that stand for text), ``writes`` (a network that writes one symbol
     after the other), ``time`` (windows of signals). ``check_texts`` is asked of the parts' texts, and ``check_time`` of
-    the test part's timeline, before training, too. ``kept_in``: the file of ``statistics``. With ``of_network``
-    what stands beside it depends on the run's network. ``takes_gaps``: whether it can be asked of data of which some
-    values are not known.
+    the test part's timeline, before training, too. ``kept_in``: the file of ``statistics``. ``over``: what intervals
+    are for, where that is not other test examples. With ``of_network`` what stands beside it depends on the run's
+    network. ``takes_gaps``: whether it can be asked of data of which some values are not known.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

@@ -7,6 +7,7 @@ from aelab.networks.mlp import MLP
 from aelab.networks.network import Linearization, Network
 from aelab.networks.one_hot import OneHotMLP
 from aelab.networks.recurrent import Recurrent
+from aelab.networks.recurrent_numbers import RecurrentNumbers
 from aelab.networks.resnet import ResNet
 from aelab.networks.seq2seq import Seq2Seq
 from aelab.networks.sequence import SequenceNetwork
@@ -22,6 +23,7 @@ __all__ = [
     "Network",
     "OneHotMLP",
     "Recurrent",
+    "RecurrentNumbers",
     "ResNet",
     "Seq2Seq",
     "SequenceNetwork",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aelab.evaluation.measures.replicated import EXAMPLES
 from aelab.evaluation.summary import table
 from aelab.machines import terminal
 
@@ -47,7 +48,8 @@ def _print(heading: str, lines: Sequence[Sequence[str]]) -> None:
 def _covered(found: list[dict[str, Any]], replicas: int) -> str:
     """What the intervals below a heading cover, of the run and of what stands beside it."""
     if replicas < 2:
-        return "95 % intervals over test examples; " if any(row.get("low") is not None for row in found) else ""
+        told = next((str(row.get("over") or EXAMPLES) for row in found if row.get("low") is not None), "")
+        return f"95 % intervals over {told}; " if told else ""
     told = [row["over"] for row in found if row.get("over")]
     if not told:  # measured before that was told
         return f"mean of {replicas} replicas with its 95 % interval over replicas alone; "

@@ -18,7 +18,7 @@ from aelab.config.objects import questions_of
 from aelab.errors import UserError
 from aelab.evaluation.measures.paired import differences
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
-from aelab.evaluation.summary import flat, rows
+from aelab.evaluation.summary import flat, rows, told_of
 from aelab.machines.atomic_files import write_whole
 from aelab.runs import pictures
 from aelab.runs.identity import recorded
@@ -160,8 +160,8 @@ def _measure(
         if len(coders) > 1 and hasattr(question, "across"):
             together = rows(_method(record), [question.across(coders, data)])
             own += [row | {"replicas": len(coders)} for row in together]
-        found += [row | of for row in own]
-        apart += [row | of for row in differences(scores, beside)]
+        found += told_of(question, [row | of for row in own])
+        apart += told_of(question, [row | of for row in differences(scores, beside)])
     if any(one.examples for one in kept):
         write_contributions(directory, kept, name)
     facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}

@@ -8,13 +8,13 @@ from aelab.data.signals.series import Series
 
 PERIOD = 40
 POINTS = 6_000
-EVENTS = 8  # in the last third
+EVENTS = 8  # in the last fifth, which is tested
 LENGTH = 30
 
 
 def drawn_series(seed: int, points: int = POINTS) -> Series:
     """Two channels: beats of ``PERIOD`` points with a slowly changing height, and a smoother wave that goes with them,
-    both with noise. In the last third ``EVENTS`` times ``LENGTH`` points are anomalous: the beat comes upside down,
+    both with noise. In the last fifth ``EVENTS`` times ``LENGTH`` points are anomalous: the beat comes upside down,
     stays away, is doubled, or the second channel is late."""
     draw = np.random.default_rng(seed)
     time = np.arange(points)
@@ -23,9 +23,10 @@ def drawn_series(seed: int, points: int = POINTS) -> Series:
     beat = np.exp(6 * (np.cos(phase) - 1)) * height
     wave = 0.5 * np.sin(phase)
     anomalous = np.zeros(points, dtype=bool)
-    room = (points - 2 * points // 3) // EVENTS
+    begin = points - points // 5
+    room = points // 5 // EVENTS
     for event in range(EVENTS):
-        first = 2 * points // 3 + event * room + int(draw.integers(room - LENGTH))
+        first = begin + event * room + int(draw.integers(room - LENGTH))
         there = slice(first, first + LENGTH)
         anomalous[there] = True
         kind = event % 4

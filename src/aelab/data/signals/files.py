@@ -27,10 +27,18 @@ Say = Callable[..., None]
 
 
 class Reading:
-    """How files are read. ``time``, ``label``, ``columns``, ``key``, ``gaps``: as in ``data.windows.Windows``."""
+    """How files are read. ``time``, ``label``, ``columns``, ``key``, ``gaps``: as in ``data.windows.Windows``.
+    ``labelled``: whether labels are looked at."""
 
     def __init__(
-        self, time: str | None, label: str | None, columns: Sequence[str] | None, key: str | None, gaps: bool, say: Say
+        self,
+        time: str | None,
+        label: str | None,
+        columns: Sequence[str] | None,
+        key: str | None,
+        gaps: bool,
+        say: Say,
+        labelled: bool = True,
     ) -> None:
         self.time = time
         self.label = label
@@ -38,6 +46,7 @@ class Reading:
         self.key = key
         self.gaps = gaps
         self.say = say
+        self.labelled = labelled
 
     def series(self, path: Path) -> list[Series]:
         """All series of a file or a folder, by name; UserError where there are none, or their channels differ."""
@@ -69,6 +78,8 @@ class Reading:
         table = open_table(path, Format())
         left_out = [*table.set_aside, *(name for name in table.nameless if is_saved_index(table, name))]
         found = roles(table.names, self.time, self.label, self.columns, left_out)
+        if not self.labelled:
+            found = found._replace(label=None)
         beside = [name for name in (found.time, found.label) if name is not None]
         [frame] = table.frames(None, [*found.channels, *beside], [found.label] if found.label else [])
         where = str(path)
@@ -108,7 +119,13 @@ class Reading:
             if times.shape != (len(values),) or not np.isfinite(times).all():
                 raise UserError(f"data.time={called} data.path={path}: needs a time of each of {len(values)} points")
             check_increasing(times, list(map(str, times)), called, str(path), _row)
-        return Series(_stem(path), values, channels, _flags(label, len(values), path), f"data.path={path}")
+        return Series(
+            _stem(path),
+            values,
+            channels,
+            _flags(label if self.labelled else None, len(values), path),
+            f"data.path={path}",
+        )
 
     def _chosen(
         self, path: Path, arrays: dict[str, np.ndarray]
