@@ -136,6 +136,7 @@ class SignalAnomalies:
 
     def _points(self, coder: Coder, data: Examples, part: str) -> np.ndarray:
         """Scores of the points of a part, ``[T]``."""
+        self._known(data)
         return point_errors(coder, getattr(data, part).x, data.timelines[part])
 
     def _random(self, data: Examples) -> list[Score]:
