@@ -205,6 +205,14 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
     assert "\n" not in str(told.value)
 
 
+def test_windows_that_memory_cannot_hold_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aelab.data.windows.LARGEST", 1000)
+    path = saved(tmp_path / "a.csv", signal())
+    with pytest.raises(UserError, match=r"data.stride=1: 200 windows of 8 x 2 values take 0 GiB; use data.stride=4 or"):
+        read(path)
+    assert read(path, stride=4).size("train") == 34
+
+
 def test_arrays_that_are_no_signal_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((4, 3, 2)))
     np.savez(tmp_path / "b.npz", x=signal().to_numpy(), y=np.arange(200))

@@ -21,6 +21,7 @@ from aelab.data.source import Source
 from aelab.errors import UserError
 from aelab.evaluation.measures.timeline import Stretch, Timeline, cut, starts
 
+LARGEST = 2**31  # values of all windows
 NAMES = np.array(["normal", "anomaly"])  # of a window: without an anomalous point, or with one
 
 
@@ -76,6 +77,7 @@ class Windows(DataModule):
         found = self._series()
         self.channels = found[0].channels
         tested = self._tested(found)
+        self._check_size(found)
         x: list[np.ndarray] = []
         labels: list[np.ndarray] = []
         origin: dict[str, list[np.ndarray]] = {"series": [], "row": []}
@@ -135,6 +137,17 @@ class Windows(DataModule):
         found = spans(count, self.val_fraction, 0 if tested else self.test_fraction)
         check_spans(series, found, self.window, tested is None)
         return {part: span for part, span in found.items() if span[1] > span[0]}
+
+    def _check_size(self, found: Sequence[Series]) -> None:
+        """UserError where windows, which overlap, would take much more memory than the series do."""
+        windows = sum(len(series.values) // self.stride for series in found)
+        values = windows * self.window * len(self.channels)
+        if values > LARGEST:
+            enough = min(self.window, -(-self.stride * values // LARGEST))
+            raise UserError(
+                f"data.stride={self.stride}: {windows:,} windows of {self.window} x {len(self.channels)} values take "
+                f"{values / 2**27:,.0f} GiB; use data.stride={enough} or more"
+            )
 
     def _tell(self, found: Sequence[Series]) -> None:
         points = {part: sum(stretch.length for stretch in self.stretches[part]) for part in PARTS}
