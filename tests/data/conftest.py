@@ -7,7 +7,7 @@ from typing import Any
 
 import joblib
 import pytest
-from data_sets import DRAWN, OFFICIAL, OWN, ready
+from data_sets import BY_TIME, DRAWN, OFFICIAL, OWN, ready
 from imitations import (
     TEST,
     TRAIN,
@@ -46,13 +46,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., D
             **{name: {"train_examples": TRAIN, "test_examples": TEST} for name in DRAWN},
             "natural_patches": imitate_photographs(root),
             "olivetti": {"patches_per_face": 2},
+            "windows": {"source": "drawn"},
         }
 
         def make(name: str, **overrides: Any) -> DataModule:
             try:
                 return ready(name, root, **(own.get(name, {}) | overrides))
             except UserError as error:
-                if name in OFFICIAL | OWN | DRAWN | {"adbench"}:
+                if name in OFFICIAL | OWN | DRAWN | BY_TIME | {"adbench"}:
                     raise
                 pytest.skip(f"no imitation of {name} here, and its files are absent: {error}")
 

@@ -33,6 +33,7 @@ TRUTH = {  # of what is generated, where a question is about that
 }
 REFUSED = {  # questions of texts, which no code of numbers answers
     "drug_discovery": "data=bad: this evaluation needs molecules; use data=smiles",
+    "signal_anomalies": "data=bad: this evaluation needs windows of signals, all of them in memory; use data=windows",
     "machine_translation": "data=bad: the test part has no pairs of sentences; use data=parallel_text",
 }
 

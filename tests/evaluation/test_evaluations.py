@@ -36,6 +36,7 @@ NEEDS = {  # what its question takes beyond a tiny run
     "collapse": ("model=vae",),
     "codewords": ("model=vq_vae", "model.entries=8"),
     "disentanglement": ("data=sprites", "data.train_size=300"),
+    "signal_anomalies": ("data=windows", "data.source=drawn", "data.stride=8"),
     "two_views": ("data=parallel_bags", "data.source=drawn", "data.size=40"),
 }
 LESS = {  # of what takes long

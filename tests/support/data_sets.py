@@ -15,6 +15,7 @@ NAMES = sorted(path.stem for path in (conf_dir() / "data").glob("*.yaml"))
 DOWNLOADED = {"mnist", "fashion_mnist", "kmnist", "cifar10", "svhn"}
 OFFICIAL = DOWNLOADED | {"digits", "mnist5k", "cifar_bw"}
 OWN = {"arrays", "table", "streamed_table", "image_folder"}
+BY_TIME = {"windows"}  # whose parts no seed decides
 DRAWN = {"mnist_variations", "rectangles", "convex", "curves"}
 
 
@@ -22,6 +23,7 @@ def build(name: str, root: Path, **overrides: Any) -> DataModule:
     """The data set as its config file says, with files under ``root``; not yet read."""
     config = OmegaConf.create({"seed": 0, "paths": {"data": str(root)}})
     config.data = OmegaConf.load(conf_dir() / "data" / f"{name}.yaml")
+    config.data.pop("defaults", None)  # other groups that the data choose
     config.data = OmegaConf.merge(config.data, overrides)
     data: DataModule = instantiate("data", config.data)
     return data

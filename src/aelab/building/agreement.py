@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aelab.data.module import PARTS, DataModule
 from aelab.data.preprocessing import SYMBOLS
+from aelab.data.windows import Windows
 from aelab.errors import UserError
 from aelab.evaluation.protocol import Evaluation
 from aelab.models import Autoencoder
@@ -139,6 +140,10 @@ def check_questions(
         "jacobian": not model.differentiable
         and f"model={config.model.name}: differentiates the code, and a discrete code has no Jacobian",
     }
+    if data is not None:
+        without["time"] = not isinstance(data, Windows) and (
+            f"data={data.name}: looks at points in time, and these are no windows of signals"
+        )
     for name, question in questions.items():
         if gaps and not getattr(question, "takes_gaps", False):
             raise UserError(
@@ -149,6 +154,8 @@ def check_questions(
             raise UserError(
                 f"evaluation={name} {lack}; leave it out, or ask what a code answers alone, like evaluation=code_health"
             )
+        if isinstance(data, Windows) and hasattr(question, "check_time"):
+            question.check_time(data.name, data.timeline("test"))
         if data is not None and hasattr(question, "check_texts"):
             vocabulary = data.preprocessing.vocabulary
             for part in PARTS:

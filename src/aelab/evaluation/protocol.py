@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from aelab.errors import UserError
+from aelab.evaluation.measures.timeline import Timeline
 
 
 class Coder(Protocol):
@@ -52,6 +53,7 @@ class Examples(NamedTuple):
     stand, from 0.
     ``columns``: of a table, long ``[D]``, the number of the column that each value is of; None: each is one of its own.
     ``filled_in``: whether means stand where no value was known.
+    ``timelines``: where the windows of each part lie in time, by part; empty where examples are none.
     """
 
     train: Part
@@ -67,6 +69,7 @@ class Examples(NamedTuple):
     rows: Mapping[str, np.ndarray] = MappingProxyType({})
     columns: np.ndarray | None = None
     filled_in: bool = False
+    timelines: Mapping[str, Timeline] = MappingProxyType({})
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""
@@ -124,9 +127,10 @@ class Evaluation(Protocol):
     checked before it is trained: ``numbers`` (values that are no symbols), ``filters`` (a first layer that can be
     drawn), ``jacobian`` (a code that can be differentiated), ``likelihood`` (a model with log p(x)), ``codewords`` (a
     code that is made of some), ``texts`` (symbols that stand for text), ``writes`` (a network that writes one symbol
-    after the other). ``check_texts`` is asked of the parts' texts before training, too. With ``of_network`` what stands
-    beside it depends on the run's network. ``takes_gaps``: whether it can be asked of data of which some values are not
-    known.
+    after the other), ``time`` (windows of signals). ``check_texts`` is asked of the parts' texts, and ``check_time`` of
+    the test part's timeline, before training, too. ``kept_in``: the file of ``statistics``. ``over``: what intervals
+    are for, where that is not other test examples. With ``of_network`` what stands beside it depends on the run's
+    network. ``takes_gaps``: whether it can be asked of data of which some values are not known.
     """
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]: ...

@@ -25,6 +25,12 @@ def rows(method: str, scores: Sequence[Sequence[Score]]) -> list[dict[str, Any]]
     return found
 
 
+def told_of(question: object, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with what the intervals of an evaluation are for, where that is something else than test examples."""
+    units = getattr(question, "over", EXAMPLES)
+    return [row | {"over": row["over"].replace(EXAMPLES, units)} if row.get("over") else row for row in found]
+
+
 def flat(evaluation: str, found: Iterable[Mapping[str, Any]], own: str) -> dict[str, float]:
     """Rows as metrics: ``<evaluation>/<metric>`` of the method ``own``, with ``_<method>`` behind it of others."""
     return {

@@ -8,9 +8,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from aelab.errors import UserError
 from aelab.networks.generation import State
 from aelab.networks.layers import Affine
+from aelab.networks.network import Network
+from aelab.networks.recurrent_numbers import RecurrentNumbers, check_widths
 from aelab.networks.sequence import SequenceNetwork, at_last
 from aelab.objectives.symbols import lengths
 
@@ -21,7 +22,22 @@ class Recurrent(SequenceNetwork):
 
     ``hidden``: widths of the layers, first layer first; each direction of the encoder has half of a width.
     ``embedding``: values that stand for a symbol. ``symbols``, ``word_dropout``: see SequenceNetwork.
+
+    Of windows ``[channels, time]`` of signals, which have no symbols, it is a ``RecurrentNumbers``.
     """
+
+    def __new__(  # type: ignore[misc]  # a network of another class has its own __init__
+        cls,
+        shape: Sequence[int] = (),
+        code_size: int = 0,
+        hidden: Sequence[int] = (192,),
+        embedding: int = 32,
+        symbols: int | None = None,
+        word_dropout: float = 0.0,
+    ) -> Network:
+        if cls is Recurrent and symbols is None and len(shape) == 2:
+            return RecurrentNumbers(shape, code_size, hidden, embedding, word_dropout)
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -33,10 +49,7 @@ class Recurrent(SequenceNetwork):
         word_dropout: float = 0.0,
     ) -> None:
         super().__init__(shape, code_size, hidden, symbols, word_dropout)
-        if not hidden or any(width % 2 for width in hidden):
-            raise UserError(
-                f"network.hidden={list(hidden)}: a width for each layer, even, since two directions share it"
-            )
+        check_widths(hidden)
         self.table = nn.Embedding(self.symbols, embedding)
         sizes = list(pairwise([embedding, *hidden]))
         self.forwards = nn.ModuleList(nn.LSTM(m, n // 2, batch_first=True) for m, n in sizes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aelab.evaluation.measures.replicated import EXAMPLES
 from aelab.evaluation.summary import table
 from aelab.machines import terminal
 
@@ -47,14 +48,16 @@ def _print(heading: str, lines: Sequence[Sequence[str]]) -> None:
 def _covered(found: list[dict[str, Any]], replicas: int) -> str:
     """What the intervals below a heading cover, of the run and of what stands beside it."""
     if replicas < 2:
-        return "95 % intervals over test examples; " if any(row.get("low") is not None for row in found) else ""
+        single = next((str(row.get("over") or EXAMPLES) for row in found if row.get("low") is not None), "")
+        return f"95 % intervals over {single}; " if single else ""
     told = [row["over"] for row in found if row.get("over")]
     if not told:  # measured before that was told
         return f"mean of {replicas} replicas with its 95 % interval over replicas alone; "
     own = sorted({str(row["over"]) for row in found if row.get("over") and (row.get("replicas") or 1) > 1})
-    beside = any((row.get("replicas") or 1) == 1 and row.get("over") for row in found)
+    beside = sorted({str(row["over"]) for row in found if row.get("over") and (row.get("replicas") or 1) == 1})
     words = f"mean of {replicas} replicas with its 95 % interval over {' or '.join(own)}" if own else ""
-    return f"{words}{', of the others over test examples' if beside else ''}; "
+    others = f", of the others over {' or '.join(beside)}" if beside else ""
+    return f"{words}{others}; "
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,9 @@ from torch import Tensor
 from aelab.building.build import build_data
 from aelab.data.module import PARTS, PLACES, DataModule
 from aelab.data.preprocessing import SYMBOLS
+from aelab.data.windows import Windows
 from aelab.errors import UserError
+from aelab.evaluation.measures.timeline import Timeline
 from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder
 from aelab.runs.history_file import read_rows
@@ -137,7 +139,15 @@ def examples_of(run: Run) -> Examples:
         rows={part: _rows(data, part) for part in PARTS} if vocabulary else {},
         columns=_columns(data),
         filled_in=data.preprocessing.fill is not None,
+        timelines=_timelines(data),
     )
+
+
+def _timelines(data: DataModule) -> dict[str, Timeline]:
+    """Where windows lie in time; of none where a part is so large that it is sampled."""
+    if not isinstance(data, Windows) or any(data.size(part) > _limit(data) for part in PARTS):
+        return {}
+    return {part: data.timeline(part) for part in PARTS}
 
 
 def _rows(data: DataModule, part: str) -> np.ndarray:

