@@ -13,6 +13,7 @@ from torch import Tensor
 from aelab.data.batches.pieces import Pieces, tensors_of
 from aelab.data.batches.served import Served
 from aelab.data.batches.splits import fingerprint, given_by_groups, split_rows
+from aelab.data.beside import counted, given_parts, names_of, widened
 from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
@@ -21,6 +22,7 @@ from aelab.data.preprocessing import NUMBERS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.data.stored import stored
 from aelab.errors import UserError
+from aelab.objectives.batch import Layout
 from aelab.objectives.randomness import seeded_generator
 
 PARTS = ("train", "val", "test")
@@ -39,6 +41,7 @@ class DataModule(Served):
     ``one_class``: train and validate on the examples of this label only; the test part keeps all.
     ``binarize``: 0 or 1 for values between: ``threshold`` at 1/2, ``static``, drawn once with that probability, or
     ``dynamic``, drawn anew in every step of training (Burda et al. 2016) and once for all that is measured.
+    ``given``: what encoder and decoder are given beside an example: ``label``, of a table its columns.
 
     ``pictures``: whole pictures uint8 ``[C, H, W]`` by name for each part, where examples are patches of such.
     ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
@@ -63,6 +66,7 @@ class DataModule(Served):
         path: str | None = None,
         one_class: str | int | None = None,
         binarize: str | None = None,
+        given: Sequence[str | int] | str | int | None = None,
     ) -> None:
         super().__init__()
         check_way(binarize, self.resident)
@@ -79,6 +83,8 @@ class DataModule(Served):
         self.path = path
         self.one_class = one_class
         self.binarize = binarize
+        self.given_names = names_of(given)
+        self.weight: str | None = None  # where the user's data say what each example counts
         self.values: dict[str, Tensor] = {}
         self.labels: dict[str, np.ndarray] = {}
         self.origins: dict[str, Mapping[str, np.ndarray]] = {}
@@ -102,7 +108,11 @@ class DataModule(Served):
         if source.groups is not None:
             self.given = given_by_groups(source.groups, *self._shares(official))
         split = self._split(len(source.x), source.labels, official_test=official)
-        for part, some in source.divided(split):
+        if source.weight is not None:
+            row = source.origin.get("row", np.arange(len(source.x)))
+            split = counted(split, source.weight, f"data.weight={self.weight} data={self.name}", row)
+        parts = dict(source.divided(split))
+        for part, some in parts.items():
             raw[part] = np.ascontiguousarray(some.x.reshape(len(some.x), -1))
             self.origins[part] = some.origin
             if some.labels is not None:
@@ -110,11 +120,30 @@ class DataModule(Served):
         self.preprocessing = self.known or source.preprocessing(self.binarize == "threshold")
         if source.gaps:
             check_observed(raw, self.name, self.origins, source.columns, self.shape)
-        self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
+        self._fit(lambda: tensors_of(raw["train"]), source.fill_missing, parts["train"].weight)
         for part in list(raw):
             self.values[part] = stored(raw.pop(part), self.preprocessing)
         if self.binarize:
             self.values = binarized_parts(self.values, self.binarize, self.split_seed)
+        if self.given_names or source.weight is not None:
+            self._widen(parts)
+
+    def _widen(self, parts: Mapping[str, Source]) -> None:
+        """Put what is given, and what each example counts, behind the values of each part."""
+        given = self._fit_given(parts) if self.given_names else {}
+        width = self.values["train"].shape[1]
+        self.layout = self._layout(width, parts["train"].weight is not None)
+        for part in self.values:
+            of = "train" if part == "grey" else part
+            self.values[part] = widened(self.values[part], given.get(of), parts[of].weight)
+
+    def _layout(self, width: int, weighted: bool) -> Layout:
+        return Layout(width, self.preprocessing.given.size if self.preprocessing.given else 0, weighted)
+
+    def _fit_given(self, parts: Mapping[str, Source]) -> dict[str, np.ndarray]:
+        known = self.known.given if self.known else None
+        self.preprocessing.given, found = given_parts(parts, self.given_names, self.name, known)
+        return found
 
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""
@@ -125,9 +154,10 @@ class DataModule(Served):
         """The preprocessing, so that a checkpoint holds all that using the model takes."""
         return self.preprocessing.plain()
 
-    def _fit(self, chunks: Callable[[], Iterator[Tensor]], fills: bool) -> None:
+    def _fit(self, chunks: Callable[[], Iterator[Tensor]], fills: bool, weight: np.ndarray | None = None) -> None:
+        counts = None if weight is None else torch.from_numpy(weight)
         try:
-            self.preprocessing.fit(chunks, fills, self.standardize, self.one_scale)
+            self.preprocessing.fit(chunks, fills, self.standardize, self.one_scale, counts)
         except UserError as error:
             raise UserError(f"data={self.name}: {error}") from error
         if self.path is not None and self.preprocessing.kind == NUMBERS and self.known is None:
@@ -157,6 +187,14 @@ class DataModule(Served):
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """Examples of ``train``, ``val`` or ``test`` as floats ``[n, D]``: all, or the ``chosen`` ones."""
+        rows = self._resident_rows(part, limit)
+        return rows if self.layout is None else self.layout.apart(rows).x
+
+    def wide_rows(self, part: str, limit: int | None = None) -> Tensor:
+        """The same with what is given beside them, rows of ``layout``, as a model takes them."""
+        return self.examples(part, limit) if self.layout is None else self._resident_rows(part, limit)
+
+    def _resident_rows(self, part: str, limit: int | None) -> Tensor:
         values = self.values[part]
         return unit(values if limit is None else values[self.chosen(part, limit).to(values.device)])
 
@@ -200,5 +238,10 @@ class DataModule(Served):
 
     def generate_training_sets(self, seeds: Sequence[int]) -> None:
         """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
+        if self.layout is not None:
+            raise UserError(
+                "data.given, data.weight: new examples are drawn without it; use another plan of replicas, "
+                "like replicas=bootstrap"
+            )
         fresh = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
         self.values["fresh"] = stored(fresh.numpy(), self.preprocessing)
