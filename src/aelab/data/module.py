@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from aelab.data.batches.pieces import Pieces, tensors_of
-from aelab.data.batches.served import Served
 from aelab.data.batches.splits import fingerprint, given_by_groups, split_rows
-from aelab.data.beside import counted, given_parts, names_of, widened
+from aelab.data.beside import counted, names_of
 from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
@@ -21,15 +20,14 @@ from aelab.data.observed import check_observed
 from aelab.data.preprocessing import NUMBERS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.data.stored import stored
+from aelab.data.wide import PARTS, Wide
 from aelab.errors import UserError
-from aelab.objectives.batch import Layout
 from aelab.objectives.randomness import seeded_generator
 
-PARTS = ("train", "val", "test")
 PLACES = ("path", "cache")  # settings that name the user's files, which a run finds from any directory
 
 
-class DataModule(Served):
+class DataModule(Wide):
     """Splits a data set, keeps it resident and serves batches ``[B, D]`` of flat examples (see Served).
 
     ``batch_size``: global batch size. ``val_fraction``: share of the training examples kept for selection.
@@ -128,23 +126,6 @@ class DataModule(Served):
         if self.given_names or source.weight is not None:
             self._widen(parts)
 
-    def _widen(self, parts: Mapping[str, Source]) -> None:
-        """Put what is given, and what each example counts, behind the values of each part."""
-        given = self._fit_given(parts) if self.given_names else {}
-        width = self.values["train"].shape[1]
-        self.layout = self._layout(width, parts["train"].weight is not None)
-        for part in self.values:
-            of = "train" if part == "grey" else part
-            self.values[part] = widened(self.values[part], given.get(of), parts[of].weight)
-
-    def _layout(self, width: int, weighted: bool) -> Layout:
-        return Layout(width, self.preprocessing.given.size if self.preprocessing.given else 0, weighted)
-
-    def _fit_given(self, parts: Mapping[str, Source]) -> dict[str, np.ndarray]:
-        known = self.known.given if self.known else None
-        self.preprocessing.given, found = given_parts(parts, self.given_names, self.name, known)
-        return found
-
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""
         if self.known is None and self.fetches:
@@ -218,15 +199,21 @@ class DataModule(Served):
         places = {
             key: os.path.abspath(os.path.expanduser(place)) for key in PLACES if (place := getattr(self, key, None))
         }
-        return places | {
-            "shape": list(self.shape),
-            "sizes": {part: self.size(part) for part in PARTS},
-            "fingerprints": {part: self.fingerprint(part) for part in PARTS},
-        }
+        given = {} if self.preprocessing.given is None else {"given": self.describe_given(self.preprocessing.given)}
+        return (
+            places
+            | given
+            | {
+                "shape": list(self.shape),
+                "sizes": {part: self.size(part) for part in PARTS},
+                "fingerprints": {part: self.fingerprint(part) for part in PARTS},
+            }
+        )
 
     def fingerprint(self, part: str) -> str:
-        """16 hex digits that name the content of a part."""
-        return fingerprint(self.values[part].cpu().numpy(), self.preprocessing.digest())
+        """16 hex digits that name the content of a part, and its weights; what is given has a name of its own."""
+        values = self.values[part] if self.layout is None else self.layout.without_given(self.values[part])
+        return fingerprint(values.cpu().numpy(), self.preprocessing.digest())
 
     def generate(self, count: int, seed: int) -> Tensor:
         """New examples ``[count, D]`` from the generator of a generated data set."""

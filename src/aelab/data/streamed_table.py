@@ -178,7 +178,8 @@ class StreamedTable(Table):
         named = np.frombuffer(
             f"{self.file.digests[self.preprocessing.raw]}{fingerprint(self.rows[part])}".encode(), np.uint8
         )
-        return fingerprint(named, b"" if self.layout is None else self.wide[part].numpy().tobytes())
+        weight = self.weights(part)
+        return fingerprint(named, b"" if weight is None else weight.numpy().tobytes())
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """As floats ``[n, D]``, read now: name a limit where a part may not fit in memory."""

@@ -41,6 +41,10 @@ class Layout(NamedTuple):
         given = rows[..., self.values : end] if self.given else None
         return Batch(rows[..., : self.values], given, rows[..., end] if width > end else None)
 
+    def without_given(self, rows: Tensor) -> Tensor:
+        """Values and weights."""
+        return torch.cat([rows[..., : self.values], rows[..., self.values + self.given :]], -1)
+
     def with_values(self, rows: Tensor, x: Tensor) -> Tensor:
         """Rows with other values ``x`` of their examples."""
         return x if self.is_plain else torch.cat([x, rows[..., self.values :]], -1)

@@ -113,6 +113,12 @@ def data_of(run: Run) -> DataModule:
                 f"{directory}: the {part} part of data={data.name} is not what the run was trained on; bring the "
                 "data back, or train again with force=true"
             )
+    known_given = (manifest["data"].get("given") or {}).get("fingerprints")
+    if data.preprocessing.given is not None and data.describe()["given"]["fingerprints"] != known_given:
+        raise UserError(
+            f"{directory}: what is given beside the examples of data={data.name} is not what it was in training; bring "
+            "the data back, or train again with force=true"
+        )
     return data
 
 
