@@ -60,7 +60,7 @@ def test_the_standard_error_has_no_scale_and_is_that_of_many_draws() -> None:
     values = torch.randn(4000, 50, dtype=torch.float64, generator=draw)
     weights = torch.rand(4000, 50, dtype=torch.float64, generator=draw) + 0.2
     means = (values * weights).sum(1) / weights.sum(1)
-    told = torch.tensor([standard_error(v, w) for v, w in zip(values, weights, strict=True)])
+    told = torch.tensor([standard_error(v, w) for v, w in zip(values, weights, strict=True)], dtype=torch.float64)
     assert told.square().mean().sqrt().item() == pytest.approx(means.std().item(), rel=0.05)
     assert standard_error(values[0], 100 * weights[0]) == pytest.approx(told[0].item(), rel=1e-12)
     assert standard_error(values[0], torch.ones(50).double()) == pytest.approx(standard_error(values[0]), rel=1e-12)

@@ -153,7 +153,7 @@ class ReconstructionMetrics:
 
 
 def _weighed(measured: EvaluationTerms, weight: Tensor) -> EvaluationTerms:
-    """Errors and what stands beside them times the weights ``[..., B]``; usage of codewords is summed by them already."""
+    """Errors and what stands beside them by the weights ``[..., B]``; usage of codewords is summed by them already."""
 
     def weighed(value: Tensor) -> Tensor:  # whose examples stand last, behind whatever it has of each
         between = [1] * (value.ndim - measured.error.ndim)
