@@ -172,6 +172,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ("replicas", config.replicas.name, "none"),
             ("trainer.devices", config.trainer.devices, 1),
             ("data.missing", config.data.missing, None),
+            ("data.given", config.data.given, None),
+            ("data.weight", config.data.weight, None),
         ):
             if value != allowed:
                 raise UserError(

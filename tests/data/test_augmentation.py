@@ -11,7 +11,8 @@ import torch
 from tiny_runs import Composer
 from torch.testing import assert_close
 
-from aelab.building.build import augmentation_of, build_data
+from aelab.building.augmenting import augmentation_of
+from aelab.building.build import build_data
 from aelab.building.fit import Fit, Member
 from aelab.data.augmentation import Augmentation
 from aelab.data.batches.loader import EpochOrder, ResidentLoader

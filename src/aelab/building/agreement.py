@@ -11,6 +11,10 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from aelab.config.objects import conf_dir
+from aelab.config.trust import resolve
+from aelab.data.beside import names_of
+from aelab.data.given import LABEL
 from aelab.data.module import PARTS, DataModule
 from aelab.data.preprocessing import SYMBOLS
 from aelab.data.windows import Windows
@@ -18,7 +22,9 @@ from aelab.errors import UserError
 from aelab.evaluation.protocol import Evaluation
 from aelab.models import Autoencoder
 from aelab.networks import Network, SequenceNetwork
+from aelab.networks.conditions import ABLE
 from aelab.objectives import ERRORS, Error
+from aelab.objectives.batch import Layout
 from aelab.objectives.observed import filled, is_partly
 
 LOOKED_THROUGH = 10_000  # examples of a part
@@ -81,6 +87,47 @@ def check_event(config: DictConfig, network: Network, error: Error) -> None:
         f"error={error.name} network={config.network.name}: the error takes {takes}, and the decoder gives {gives}; "
         f"{_errors_of(network.event)}, or a network whose class has event = {error.event}"
     )
+
+
+def check_beside(config: DictConfig, network: Network, layout: Layout) -> None:
+    """UserError where network or variant take nothing beside an example, or no weights, or a start leaves them out."""
+    variant: Any = resolve("model", config.model._target_, conf_dir())
+    if layout.weighted:
+        _check_weighted(config, variant)
+    if layout.given:
+        _check_given(config, network, variant)
+
+
+def _check_weighted(config: DictConfig, variant: Any) -> None:
+    weight = f"data.weight={config.data.weight}"
+    if not variant.takes_weights:
+        raise UserError(
+            f"{weight} model={config.model.name}: what it learns by is no mean over examples, which weights could "
+            "weigh; use another model, like model=vae, or leave data.weight out"
+        )
+    if config.pretraining.name != "none":
+        raise UserError(
+            f"{weight} pretraining={config.pretraining.name}: layers are trained one by one without weights; use "
+            "pretraining=none"
+        )
+
+
+def _check_given(config: DictConfig, network: Network, variant: Any) -> None:
+    given = f"data.given={config.data.given}"
+    if not network.conditional:
+        raise UserError(
+            f"{given} network={config.network.name}: this network takes nothing beside an example; use {ABLE}"
+        )
+    if not variant.takes_given:
+        raise UserError(
+            f"{given} model={config.model.name}: its encoder could answer by what is given alone; use "
+            "model=undercomplete, or leave data.given out"
+        )
+    if config.pretraining.name != "none":
+        raise UserError(
+            f"{given} pretraining={config.pretraining.name}: layers are trained one by one without what is given; use "
+            "pretraining=none"
+        )
 
 
 def check_noise(config: DictConfig, error: Error, corruption: Any) -> None:
@@ -150,6 +197,7 @@ def check_questions(
                 f"evaluation={name} data.missing=mask: looks at whole examples, and some values are not known; ask "
                 "evaluation=imputation, or of codes alone, evaluation=retrieval, or train with data.missing=mean"
             )
+        check_beside_question(name, question, config, model)
         for lack in filter(None, (without.get(need) for need in getattr(question, "needs", ()))):
             raise UserError(
                 f"evaluation={name} {lack}; leave it out, or ask what a code answers alone, like evaluation=code_health"
@@ -162,6 +210,30 @@ def check_questions(
                 rows = np.asarray(data.origin(part)["row"])
                 texts = vocabulary.texts(data.values[part].cpu().numpy()) if vocabulary else None
                 question.check_texts(data.name, part, texts, rows)
+
+
+def check_beside_question(name: str, question: Evaluation, config: DictConfig, model: Autoencoder) -> None:
+    """UserError for an evaluation that knows no weights or given values, or asks codes for what was given with them."""
+    layout = model.layout
+    if layout is None:
+        return
+    if layout.weighted:
+        raise UserError(
+            f"evaluation={name} data.weight={config.data.weight}: an evaluation counts all examples alike; leave "
+            "one of them out"
+        )
+    given = names_of(config.data.given)
+    if not getattr(question, "takes_given", False):
+        raise UserError(
+            f"evaluation={name} data.given={','.join(given)}: this evaluation knows examples and codes alone; ask "
+            "evaluation=generation, linear_probe, retrieval, code_health or anomaly_detection, or leave data.given out"
+        )
+    label = config.data.get("label", LABEL)
+    if getattr(question, "asks_labels", False) and (LABEL in given or label in given):
+        raise UserError(
+            f"evaluation={name} data.given={','.join(given)}: asks about the label, which encoder and decoder are "
+            "given; leave one of them out"
+        )
 
 
 def _errors_of(event: int) -> str:

@@ -14,19 +14,18 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from aelab.building.agreement import check_event, check_noise, check_range
+from aelab.building.agreement import check_beside, check_event, check_noise, check_range
 from aelab.building.once import once
 from aelab.building.progress import Progress
 from aelab.config.objects import conf_dir, instantiate
 from aelab.config.quoted import named
 from aelab.config.trust import resolve
-from aelab.data.augmentation import Augmentation
-from aelab.data.batches.loader import Change
 from aelab.data.module import PARTS, DataModule
-from aelab.data.preprocessing import PIXELS, Preprocessing
+from aelab.data.preprocessing import Preprocessing
 from aelab.errors import UserError
 from aelab.models import Autoencoder
 from aelab.objectives import Error, ObservedError
+from aelab.objectives.batch import Layout
 from aelab.objectives.observed import filled
 from aelab.runs.early_stopping import StopEarly
 from aelab.runs.epoch_state import EpochState
@@ -71,28 +70,19 @@ def error_of(config: DictConfig) -> Error:
     return ObservedError(error) if config.data.get("missing") == "mask" else error
 
 
-def augmentation_of(config: DictConfig, data: DataModule) -> Change:
-    """What changes the training examples anew in every epoch; UserError where it cannot change such examples."""
-    chosen = config.get("augmentation")  # runs from before there was any have none
-    if chosen is None or chosen.name == "none":
-        return None
-    augmentation: Augmentation = instantiate("augmentation", chosen)
-    scaled = data.preprocessing.offset is not None
-    augmentation.check(chosen.name, data.shape, data.preprocessing.kind == PIXELS, scaled)
-    return partial(augmentation, data.shape)
-
-
 def build_model(
     config: DictConfig,
     shape: tuple[int, ...],
     examples: Tensor | None = None,
     error: Error | None = None,
     seed: int | None = None,
+    layout: Layout | None = None,
 ) -> Autoencoder:
     """The model with its initial weights, which depend on ``seed`` only; without one, the config's.
 
-    ``shape``: of one example. ``examples``: training examples ``[N, D]`` for data-dependent initialisations;
-    None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of the config's.
+    ``shape``: of one example. ``examples``: training rows ``[N, D]``, or of ``layout``, for data-dependent
+    initialisations; None leaves the default weights, for a model whose weights are loaded next. ``error``: instead of
+    the config's. ``layout``: of rows that are more than an example.
     """
     output = config.network.get("output_activation") or "identity"
     error = error or error_of(config)
@@ -110,8 +100,12 @@ def build_model(
         check_event(config, network, error)
         if hasattr(error, "sized"):
             error = error.sized(network.shape)
+        if layout is not None:
+            check_beside(config, network, layout)
+            network.condition(layout.given)
         if examples is not None:
-            instantiate("initialization", config.initialization)(network, filled(examples))
+            x = examples if layout is None else layout.apart(examples).x
+            instantiate("initialization", config.initialization)(network, filled(x))
         scheduler = instantiate("scheduler", config.scheduler) if config.scheduler.name != "none" else None
         model: Autoencoder = instantiate(
             "model",
@@ -125,8 +119,10 @@ def build_model(
         )
         model.monitor = monitor_of(config)
         model.draws_targets = config.data.get("binarize") == "dynamic"
+        model.layout = layout
         if examples is not None:
-            model.initialize(model.filled(examples))
+            with model.batch(examples) as batch:
+                model.initialize(model.filled(batch.x))
         return model
 
 

@@ -11,9 +11,9 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from aelab.building.augmenting import augmentation_of
 from aelab.building.build import (
     INITIALIZATION_EXAMPLES,
-    augmentation_of,
     build_model,
     build_trainer,
     check_optimizer,
@@ -58,8 +58,11 @@ def build_member(member: Member, data: DataModule, error: Error | None = None) -
     """A member's model with its initial weights. ``error``: instead of that of its config."""
     data = member.data or data
     settle(member.config, data)
-    examples = data.examples("train", limit=INITIALIZATION_EXAMPLES)
-    return build_model(member.config, data.shape, examples, error, member.seed)
+    rows = data.wide_rows("train", limit=INITIALIZATION_EXAMPLES)
+    model = build_model(member.config, data.shape, rows, error, member.seed, data.layout)
+    if data.layout is not None and data.layout.weighted:
+        model.mean_weight = data.mean_weight(member.rows)
+    return model
 
 
 class Fit:

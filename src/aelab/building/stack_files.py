@@ -144,7 +144,7 @@ class StackPictures(Callback):
     def __init__(self, shares: Sequence[Share], every: int) -> None:
         self.shares = [share for share in shares if share.alone and share.in_wandb]
         self.every = every
-        self.shown = {id(share.data): share.data.examples("test", limit=pictures.EXAMPLES) for share in shares}
+        self.shown = {id(share.data): share.data.wide_rows("test", limit=pictures.EXAMPLES) for share in shares}
 
     @torch.no_grad()
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -157,7 +157,8 @@ class StackPictures(Callback):
         left = going(self.shares)
         for data in distinct(left):
             shown = self.shown[id(data)].to(next(pl_module.parameters()))
-            self._keep(trainer.current_epoch, shown, pl_module.reconstruct(shown), [s for s in left if s.data is data])
+            own = [share for share in left if share.data is data]
+            self._keep(trainer.current_epoch, pl_module.apart(shown).x, pl_module.reconstruct(shown), own)
         pl_module.train(training)
 
     def _keep(self, epoch: int, shown: Tensor, outputs: Tensor, shares: Sequence[Share]) -> None:

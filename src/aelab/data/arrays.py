@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from aelab.data.files.array_files import dense, doubts, is_sparse, nothing_behind, parts_named
+from aelab.data.files.array_values import as_labels, as_text, as_values, as_weights
 from aelab.data.files.user_files import pick, unreadable, user_path
 from aelab.data.module import PARTS, DataModule
 from aelab.data.preprocessing import NUMBERS, PIXELS
@@ -26,7 +27,8 @@ class Arrays(DataModule):
     is there). An array ``part`` says which part each example is of, as in exported codes. Without ``x`` the arrays
     ``x_train``, ``x_test``, ``y_train``, ... are the parts. A sparse matrix of SciPy becomes a dense one.
     ``channels_last``: images are ``[N, H, W, C]``. ``missing``: NaN is an error, or, with ``mask``, a value that is
-    not known, which stays out of errors and metrics, and of which the encoder sees 0.
+    not known, which stays out of errors and metrics, and of which the encoder sees 0. ``weight``: the array of what
+    each example counts, ``[N]``.
     """
 
     unused = ()
@@ -37,6 +39,7 @@ class Arrays(DataModule):
         label: str | None = None,
         channels_last: bool = False,
         missing: str | None = None,
+        weight: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -45,10 +48,12 @@ class Arrays(DataModule):
             raise UserError(
                 f"data.missing=mask data.binarize={self.binarize}: what is not known is neither 0 nor 1; leave one out"
             )
+        self.weight = weight
         self.key = key
         self.label = label
         self.channels_last = channels_last
         self.place: dict[str, np.ndarray] = {}
+        self.counts: np.ndarray | None = None  # the weights as they are read
 
     def label_advice(self) -> str:
         return "save them with np.savez(path, x=..., y=...), or name their array with data.label=<key>"
@@ -59,13 +64,14 @@ class Arrays(DataModule):
         if labels is not None:
             if labels.size != len(x):
                 raise UserError(f"data.label: {labels.shape} labels for {len(x)} examples in {path}")
-            labels = _as_labels(labels.reshape(-1), path)
+            labels = as_labels(labels.reshape(-1), path)
         values = self._shaped(as_values(x, path))
         self.say(*doubts(values, self.standardize))
         kind = _kind(values)
         if self.missing == "mask" and kind == PIXELS:
             raise UserError(f"data.missing=mask data.path={path}: pictures have no gaps; leave it out")
-        return Source(values, labels, kind=kind, origin=self.place, gaps=self.missing == "mask")
+        weight = None if self.counts is None else as_weights(self.counts, len(values), path)
+        return Source(values, labels, kind=kind, origin=self.place, gaps=self.missing == "mask", weight=weight)
 
     def _load(self, path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         if path.suffix.lower() not in (".npy", ".npz"):
@@ -80,15 +86,18 @@ class Arrays(DataModule):
                     x = dense(content, path)
                     self.say(f"read a sparse matrix of {x.shape[0]} x {x.shape[1]}")
                     return x, None
-                if self.key is None and self.label is None and (parts := parts_named(content.files)):
+                named = self.key is not None or self.label is not None or self.weight is not None
+                if not named and (parts := parts_named(content.files)):
                     return self._in_parts(path, content, parts)
                 key, label = self.keys(content.files)
-                others = [name for name in content.files if name not in (key, label, "part")]
+                if self.weight is not None:
+                    self.counts = content[self.weight]
+                others = [name for name in content.files if name not in (key, label, self.weight, "part")]
                 if self.key is None and others:
                     some = ", ".join(others)
                     self.say(f"read {key}{f' and {label}' if label else ''} of {path.name}, and left out {some}")
                 x = np.atleast_1d(content[key])
-                others = [name for name in content.files if name not in (key, label)]
+                others = [name for name in content.files if name not in (key, label, self.weight)]
                 if "part" in others:
                     others.remove("part")
                     self._given(content["part"], len(x), path)
@@ -112,8 +121,8 @@ class Arrays(DataModule):
         return np.atleast_1d(x), None
 
     def _refuse_names(self, why: str) -> None:
-        if self.key or self.label:
-            raise UserError(f"data.key, data.label: {why}")
+        if self.key or self.label or self.weight:
+            raise UserError(f"data.key, data.label, data.weight: {why}")
 
     def _in_parts(
         self, path: Path, content: Mapping[str, np.ndarray], parts: dict[str, tuple[str, str | None]]
@@ -129,7 +138,7 @@ class Arrays(DataModule):
                 f"data.path={path}: its parts have values of different types ({kinds}), of which uint8 alone counts as "
                 "0 to 255; make them one"
             )
-        labels = [None if y is None else _as_labels(content[y].reshape(-1), path) for _, y in parts.values()]
+        labels = [None if y is None else as_labels(content[y].reshape(-1), path) for _, y in parts.values()]
         for x, y, (name, _) in zip(found.values(), labels, parts.values(), strict=True):
             if y is not None and len(y) != len(x):
                 raise UserError(f"data.path={path}: {len(y)} labels for the {len(x)} examples of {name}")
@@ -160,9 +169,11 @@ class Arrays(DataModule):
         """The array of examples among those of an .npz, and that of the labels; UserError where they are not there."""
         default = "y" if "y" in names else None
         label = pick("data.label", self.label, names) if self.label else default
+        if self.weight is not None and pick("data.weight", self.weight, names) in (self.key, label):
+            raise UserError(f"data.weight={self.weight}: also data.key or data.label; leave one of them out")
         if self.key:
             return pick("data.key", self.key, names), label
-        others = [name for name in names if name != label]
+        others = [name for name in names if name not in (label, self.weight)]
         key = next((name for name in ("x", "X") if name in others), others[0] if len(others) == 1 else None)
         if key is None:
             raise UserError(f"data.key: {self.path} holds {', '.join(names) or 'nothing'}; name one with data.key")
@@ -190,16 +201,6 @@ def has_channels_last(shape: Sequence[int]) -> bool:
     return len(shape) == 3 and shape[2] in (1, 3, 4) and min(shape[:2]) > 4
 
 
-def as_text(labels: np.ndarray) -> np.ndarray:
-    """Labels in bytes as text, so that they compare with what is typed; others as they are."""
-    if labels.dtype.kind != "S":
-        return labels
-    try:
-        return np.char.decode(labels, "utf-8")
-    except UnicodeDecodeError:
-        return np.char.decode(labels, "latin-1")
-
-
 def _advice(path: Path) -> str:
     """What else reads such a file."""
     if path.is_dir():
@@ -213,19 +214,3 @@ def _kind(x: np.ndarray) -> str:
     if x.dtype == np.uint8:
         return PIXELS
     return PIXELS if x.ndim == 4 and x.size and x.min() >= 0 and x.max() <= 1 else NUMBERS
-
-
-def as_values(x: np.ndarray, path: Path) -> np.ndarray:
-    """Real numbers as they are, of no more than double precision; UserError for anything else."""
-    if x.dtype.kind not in "biuf":
-        raise UserError(f"data.path={path}: values of type {x.dtype}; save real numbers (float32 or uint8)")
-    return x.astype(np.float64) if x.dtype.itemsize > 8 else x
-
-
-def _as_labels(labels: np.ndarray, path: Path) -> np.ndarray:
-    """Labels that can be told apart; UserError for those that are missing, or no numbers, text or times."""
-    if labels.dtype.kind not in "biufSUmM":
-        raise UserError(f"data.path={path}: labels of type {labels.dtype}; save whole numbers or text")
-    if missing := int(np.isnat(labels).sum() if labels.dtype.kind in "mM" else (labels != labels).sum()):
-        raise UserError(f"data.path={path}: {missing} of {len(labels)} labels are NaN; leave such examples out")
-    return as_text(labels)

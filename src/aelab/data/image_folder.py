@@ -60,6 +60,8 @@ class ImageFolder(DataModule):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
+        if self.given_names:
+            raise UserError("data.given data=image_folder: pictures that stream are given nothing; use data=arrays")
         if image_size < 1:
             raise UserError(f"data.image_size={image_size}: must be at least 1")
         if num_workers is not None and num_workers < 0:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from aelab.data.batches.pieces import Pieces, tensors_of
-from aelab.data.batches.served import Served
 from aelab.data.batches.splits import fingerprint, given_by_groups, split_rows
+from aelab.data.beside import counted, names_of
 from aelab.data.binarizing import binarized_parts, check_way
 from aelab.data.extent import extent_of
 from aelab.data.flat_values import flat_values
@@ -20,14 +20,14 @@ from aelab.data.observed import check_observed
 from aelab.data.preprocessing import NUMBERS, Preprocessing, unit
 from aelab.data.source import Source
 from aelab.data.stored import stored
+from aelab.data.wide import PARTS, Wide
 from aelab.errors import UserError
 from aelab.objectives.randomness import seeded_generator
 
-PARTS = ("train", "val", "test")
 PLACES = ("path", "cache")  # settings that name the user's files, which a run finds from any directory
 
 
-class DataModule(Served):
+class DataModule(Wide):
     """Splits a data set, keeps it resident and serves batches ``[B, D]`` of flat examples (see Served).
 
     ``batch_size``: global batch size. ``val_fraction``: share of the training examples kept for selection.
@@ -39,6 +39,7 @@ class DataModule(Served):
     ``one_class``: train and validate on the examples of this label only; the test part keeps all.
     ``binarize``: 0 or 1 for values between: ``threshold`` at 1/2, ``static``, drawn once with that probability, or
     ``dynamic``, drawn anew in every step of training (Burda et al. 2016) and once for all that is measured.
+    ``given``: what encoder and decoder are given beside an example: ``label``, of a table its columns.
 
     ``pictures``: whole pictures uint8 ``[C, H, W]`` by name for each part, where examples are patches of such.
     ``name`` is what the user types after ``data=``: the file of the subclass is called as its config.
@@ -63,6 +64,7 @@ class DataModule(Served):
         path: str | None = None,
         one_class: str | int | None = None,
         binarize: str | None = None,
+        given: Sequence[str | int] | str | int | None = None,
     ) -> None:
         super().__init__()
         check_way(binarize, self.resident)
@@ -79,6 +81,8 @@ class DataModule(Served):
         self.path = path
         self.one_class = one_class
         self.binarize = binarize
+        self.given_names = names_of(given)
+        self.weight: str | None = None  # where the user's data say what each example counts
         self.values: dict[str, Tensor] = {}
         self.labels: dict[str, np.ndarray] = {}
         self.origins: dict[str, Mapping[str, np.ndarray]] = {}
@@ -102,7 +106,11 @@ class DataModule(Served):
         if source.groups is not None:
             self.given = given_by_groups(source.groups, *self._shares(official))
         split = self._split(len(source.x), source.labels, official_test=official)
-        for part, some in source.divided(split):
+        if source.weight is not None:
+            row = source.origin.get("row", np.arange(len(source.x)))
+            split = counted(split, source.weight, f"data.weight={self.weight} data={self.name}", row)
+        parts = dict(source.divided(split))
+        for part, some in parts.items():
             raw[part] = np.ascontiguousarray(some.x.reshape(len(some.x), -1))
             self.origins[part] = some.origin
             if some.labels is not None:
@@ -110,11 +118,13 @@ class DataModule(Served):
         self.preprocessing = self.known or source.preprocessing(self.binarize == "threshold")
         if source.gaps:
             check_observed(raw, self.name, self.origins, source.columns, self.shape)
-        self._fit(lambda: tensors_of(raw["train"]), source.fill_missing)
+        self._fit(lambda: tensors_of(raw["train"]), source.fill_missing, parts["train"].weight)
         for part in list(raw):
             self.values[part] = stored(raw.pop(part), self.preprocessing)
         if self.binarize:
             self.values = binarized_parts(self.values, self.binarize, self.split_seed)
+        if self.given_names or source.weight is not None:
+            self._widen(parts)
 
     def say(self, *lines: str) -> None:
         """Tell the user how their data are read, but not again when a run's data are read anew."""
@@ -125,9 +135,10 @@ class DataModule(Served):
         """The preprocessing, so that a checkpoint holds all that using the model takes."""
         return self.preprocessing.plain()
 
-    def _fit(self, chunks: Callable[[], Iterator[Tensor]], fills: bool) -> None:
+    def _fit(self, chunks: Callable[[], Iterator[Tensor]], fills: bool, weight: np.ndarray | None = None) -> None:
+        counts = None if weight is None else torch.from_numpy(weight)
         try:
-            self.preprocessing.fit(chunks, fills, self.standardize, self.one_scale)
+            self.preprocessing.fit(chunks, fills, self.standardize, self.one_scale, counts)
         except UserError as error:
             raise UserError(f"data={self.name}: {error}") from error
         if self.path is not None and self.preprocessing.kind == NUMBERS and self.known is None:
@@ -157,6 +168,14 @@ class DataModule(Served):
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """Examples of ``train``, ``val`` or ``test`` as floats ``[n, D]``: all, or the ``chosen`` ones."""
+        rows = self._resident_rows(part, limit)
+        return rows if self.layout is None else self.layout.apart(rows).x
+
+    def wide_rows(self, part: str, limit: int | None = None) -> Tensor:
+        """The same with what is given beside them, rows of ``layout``, as a model takes them."""
+        return self.examples(part, limit) if self.layout is None else self._resident_rows(part, limit)
+
+    def _resident_rows(self, part: str, limit: int | None) -> Tensor:
         values = self.values[part]
         return unit(values if limit is None else values[self.chosen(part, limit).to(values.device)])
 
@@ -180,15 +199,21 @@ class DataModule(Served):
         places = {
             key: os.path.abspath(os.path.expanduser(place)) for key in PLACES if (place := getattr(self, key, None))
         }
-        return places | {
-            "shape": list(self.shape),
-            "sizes": {part: self.size(part) for part in PARTS},
-            "fingerprints": {part: self.fingerprint(part) for part in PARTS},
-        }
+        given = {} if self.preprocessing.given is None else {"given": self.describe_given(self.preprocessing.given)}
+        return (
+            places
+            | given
+            | {
+                "shape": list(self.shape),
+                "sizes": {part: self.size(part) for part in PARTS},
+                "fingerprints": {part: self.fingerprint(part) for part in PARTS},
+            }
+        )
 
     def fingerprint(self, part: str) -> str:
-        """16 hex digits that name the content of a part."""
-        return fingerprint(self.values[part].cpu().numpy(), self.preprocessing.digest())
+        """16 hex digits that name the content of a part, and its weights; what is given has a name of its own."""
+        values = self.values[part] if self.layout is None else self.layout.without_given(self.values[part])
+        return fingerprint(values.cpu().numpy(), self.preprocessing.digest())
 
     def generate(self, count: int, seed: int) -> Tensor:
         """New examples ``[count, D]`` from the generator of a generated data set."""
@@ -200,5 +225,10 @@ class DataModule(Served):
 
     def generate_training_sets(self, seeds: Sequence[int]) -> None:
         """Draw new training sets, one behind the other, for replicas to train on; the rest stays as it is."""
+        if self.layout is not None:
+            raise UserError(
+                "data.given, data.weight: new examples are drawn without it; use another plan of replicas, "
+                "like replicas=bootstrap"
+            )
         fresh = torch.cat([self.generate(self.size("train"), seed) for seed in seeds])
         self.values["fresh"] = stored(fresh.numpy(), self.preprocessing)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aelab.data.extent import Extent, extent_of
+from aelab.data.given import Given
 from aelab.data.tables.columns import Columns
 from aelab.data.text.pieces import recorded_vocabulary
 from aelab.data.text.vocabulary import Vocabulary
@@ -34,6 +35,8 @@ class Preprocessing(nn.Module):
     ``threshold``: what comes out is 1 where it would be above 1/2, else 0.
 
     ``gaps``: NaN is a value that is not known and stays NaN: the error leaves it out.
+
+    ``given``: what is given beside an example, where anything is.
 
     ``raw``: the type that raw values are rounded to first: float64, but float32 in runs of earlier versions.
     """
@@ -62,6 +65,7 @@ class Preprocessing(nn.Module):
         self.threshold = threshold
         self.vocabulary = vocabulary
         self.gaps = gaps
+        self.given: Given | None = None
         self.extent: Extent | None = None  # of the training part, where it was measured
         for name in MEASURED:
             self.register_buffer(name, None)
@@ -74,11 +78,13 @@ class Preprocessing(nn.Module):
         fills: bool = False,
         standardizes: bool = False,
         one_scale: bool = False,
+        weight: Tensor | None = None,
     ) -> None:
         """Measure the means that stand for missing values and the standardisation; what is known already is kept.
 
         ``chunks``: raw training examples ``[n, D]``, all of them each time it is called. ``one_scale``: divide every
-        value by the same number, the root of the mean variance. A constant value's scale is 1.
+        value by the same number, the root of the mean variance. A constant value's scale is 1. ``weight``: what each
+        example counts, float64 ``[N]``; None: all the same.
 
         Raises UserError where a value is missing in all examples.
         """
@@ -87,17 +93,24 @@ class Preprocessing(nn.Module):
         wants_fill, wants_scale = fills and self.fill is None, standardizes and self.offset is None
         if not wants_fill and not wants_scale:
             return
-        mean, constant = self._means(chunks)
+        mean, constant = self._means(chunks, weight)
         if wants_fill:
             self.fill = mean
         if not wants_scale:
             return
         squares, unit = torch.zeros_like(mean), self._units()
         count: Tensor | int = 0
+        start = 0
         for chunk in chunks():
             apart = (self._unscaled(chunk) - mean) / unit
-            squares += apart.square_().nansum(0)  # what is missing becomes the mean
-            count = count + ((~chunk.isnan()).sum(0) if self.gaps else len(chunk))
+            squared, here = apart.square_(), (~chunk.isnan() if self.gaps else None)
+            if weight is not None:
+                counts = weight[start : start + len(chunk), None]
+                squared = squared * counts
+                here = counts.expand_as(squared) if here is None else here * counts
+            squares += squared.nansum(0)  # what is missing becomes the mean
+            count = count + (len(chunk) if here is None else here.sum(0))
+            start += len(chunk)
         variance, self.offset = squares / count, mean
         if one_scale:
             self.scale = (variance * unit.square()).mean().sqrt().expand_as(mean).clone()
@@ -110,9 +123,9 @@ class Preprocessing(nn.Module):
         assert self.extent is not None
         return torch.ldexp(torch.ones_like(self.extent.low), (self.extent.high - self.extent.low).frexp().exponent)
 
-    def _means(self, chunks: Callable[[], Iterable[Tensor]]) -> tuple[Tensor, Tensor]:
+    def _means(self, chunks: Callable[[], Iterable[Tensor]], weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Means ``[D]`` of what is not missing, and which values are constant."""
-        self.extent = extent_of(self._unscaled(chunk) for chunk in chunks())
+        self.extent = extent_of((self._unscaled(chunk) for chunk in chunks()), weight)
         low, high, total, count = self.extent
         if not count.all():
             value = int(count.argmin())
@@ -188,6 +201,8 @@ class Preprocessing(nn.Module):
             found["white"] = self.white
         if self.vocabulary is not None:
             found["vocabulary"] = self.vocabulary.plain()
+        if self.given is not None:
+            found["given"] = self.given.plain()
         return found | {
             name: value for name in ("fill", "offset", "scale") if (value := getattr(self, name)) is not None
         }
@@ -204,6 +219,7 @@ class Preprocessing(nn.Module):
         vocabulary = recorded_vocabulary(plain["vocabulary"]) if "vocabulary" in plain else None
         threshold, gaps = (plain.get(name) is True for name in ("threshold", "gaps"))
         found = Preprocessing(plain["kind"], columns, plain["raw"], white, threshold, vocabulary, gaps)
+        found.given = Given.of_plain(plain["given"]) if "given" in plain else None
         for name in MEASURED:
             value = plain.get(name)
             if value is not None:

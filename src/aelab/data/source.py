@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from aelab.data.given import Raw
 from aelab.data.preprocessing import NUMBERS, PIXELS, Preprocessing
 from aelab.data.tables.columns import Columns
 from aelab.data.text.vocabulary import Vocabulary
@@ -27,7 +28,8 @@ class Source:
     ``origin``: what leads back to where an example was read, arrays ``[N]`` by name: its ``row``, counted from 0 as the
     user's file has them; of a table its ``id``; of parts of an .npz the ``array``. Empty: its place in ``x``, or in
     ``test_x``. ``vocabulary``: of texts, whose symbols ``x`` counts. ``groups``: ``[N]`` or None; examples of one group
-    go to the same part.
+    go to the same part. ``given``: columns of a table that are given beside ``x``, by name; ``categorical``: those of
+    them that are categories. ``weight``: what each example counts, ``[N]``, or None.
     """
 
     x: np.ndarray
@@ -41,6 +43,9 @@ class Source:
     origin: Mapping[str, np.ndarray] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     groups: np.ndarray | None = None
+    given: Raw = field(default_factory=dict)
+    categorical: tuple[str, ...] = ()
+    weight: np.ndarray | None = None
 
     @property
     def declared(self) -> str:
@@ -69,6 +74,8 @@ class Source:
             labels=None if self.labels is None else self.labels[rows],
             groups=None if self.groups is None else self.groups[rows],
             origin={name: values[rows] for name, values in origin.items()},
+            given={name: values[rows] for name, values in self.given.items()},
+            weight=None if self.weight is None else self.weight[rows],
             test_x=None,
             test_labels=None,
         )

@@ -16,9 +16,10 @@ from aelab.data.batches.loader import Batches, EpochOrder
 from aelab.data.batches.pieces import Pieces
 from aelab.data.batches.row_file import OLDER, RowFile, beside, write_rows
 from aelab.data.batches.splits import fingerprint
+from aelab.data.beside import counted, widened
 from aelab.data.files.user_files import user_path
 from aelab.data.preprocessing import NUMBERS, Preprocessing
-from aelab.data.source import check_finite
+from aelab.data.source import Source, check_finite
 from aelab.data.table import Table
 from aelab.data.tables.columns import Columns
 from aelab.data.tables.frames import WANTED
@@ -42,6 +43,7 @@ class StreamedTable(Table):
         super().__init__(**settings)
         self.cache = Path(cache)
         self.rows: dict[str, np.ndarray] = {}
+        self.wide: dict[str, Tensor] = {}  # what stands behind the values of each part
         self.file: RowFile
 
     def setup(self, stage: str | None = None) -> None:
@@ -54,6 +56,8 @@ class StreamedTable(Table):
             asked += (self.format, self.format.skip_rows) if self.format.skip_rows else (self.format,)
         if self.id is not None:
             asked += ("id", self.id)
+        if self.given_names or self.weight is not None:
+            asked += ("beside", *self.given_names, self.weight)
         rows = self.cache / f"{hashlib.blake2b(repr(asked).encode(), digest_size=8).hexdigest()}.f64"
         if self.known is not None and self.known.raw == "float32" and rows.with_suffix(OLDER).exists():
             rows = rows.with_suffix(OLDER)
@@ -71,17 +75,45 @@ class StreamedTable(Table):
         self.preprocessing = self.known or Preprocessing(NUMBERS, Columns.of_plain(about["columns"]), gaps=self.masks)
         self.shape = (self.file.columns,)
         labels = self.file.array("labels")
-        for part, chosen in self._split(len(self.file), labels).items():
+        split = self._split(len(self.file), labels)
+        weight = None if self.weight is None else self.file.array("weight")
+        if weight is not None:
+            row = self.file.array("row")
+            rows_read = np.arange(len(self.file)) if row is None else row
+            split = counted(split, weight, f"data.weight={self.weight} data={self.name}", rows_read)
+        for part, chosen in split.items():
             self.rows[part] = chosen
             if labels is not None:
                 self.labels[part] = labels[chosen]
-        self._fit(self._train, self.fills)
+        self._fit(self._train, self.fills, None if weight is None else weight[self.rows["train"]])
+        if self.given_names or weight is not None:
+            self._beside(labels, weight)
+
+    def _beside(self, labels: np.ndarray | None, weight: np.ndarray | None) -> None:
+        """Keep what is given, and what each row counts, in memory, to be put behind the values as they are read."""
+        every = {name: self.file.array(f"given_{place}") for place, name in enumerate(self.given_names)}
+        given = {name: values for name, values in every.items() if values is not None}
+        levels = self._levels(given, self.label)
+        row = self.file.array("row")
+        parts = {}
+        for part, chosen in self.rows.items():
+            own = {name: values[chosen] for name, values in given.items()}
+            origin = {} if row is None else {"row": row[chosen]}
+            own_weight = None if weight is None else weight[chosen]
+            parts[part] = Source(
+                chosen, None if labels is None else labels[chosen], origin=origin, given=own, categorical=levels,
+                weight=own_weight,
+            )  # fmt: skip
+        found = self._fit_given(parts) if given else {}
+        for part, some in parts.items():
+            self.wide[part] = widened(torch.empty(len(some.x), 0), found.get(part), some.weight)
+        self.layout = self._layout(self.file.columns, weight is not None)
 
     def _write(self, path: Path, rows: Path) -> None:
         """Read the table twice: what its columns are, and its rows as values."""
         table = self._opened(path)
         wanted = self._wanted(table)
-        survey, beside = self._survey(table, wanted), Beside(table, wanted)
+        survey, beside = self._survey(table, wanted), Beside(table, wanted, set(map(str, self.categorical)))
 
         def seen() -> Iterator[pd.DataFrame]:
             for frame in self._frames(table, CHUNK, wanted):
@@ -146,18 +178,30 @@ class StreamedTable(Table):
         named = np.frombuffer(
             f"{self.file.digests[self.preprocessing.raw]}{fingerprint(self.rows[part])}".encode(), np.uint8
         )
-        return fingerprint(named)
+        weight = self.weights(part)
+        return fingerprint(named, b"" if weight is None else weight.numpy().tobytes())
 
     def examples(self, part: str, limit: int | None = None) -> Tensor:
         """As floats ``[n, D]``, read now: name a limit where a part may not fit in memory."""
+        return self._values(part, self.chosen(part, limit))
+
+    def _behind(self, part: str) -> Tensor:
+        return self.wide[part]
+
+    def _resident_rows(self, part: str, limit: int | None) -> Tensor:
         return self.take(part, self.chosen(part, limit))
 
     def pieces(self, part: str, limit: int) -> Pieces:
         rows = self.chosen(part, limit)
-        return Pieces(len(rows), self.file.columns, lambda some: self.take(part, rows[some]))
+        return Pieces(len(rows), self.file.columns, lambda some: self._values(part, rows[some]))
 
     def take(self, part: str, rows: Tensor) -> Tensor:
-        """Rows of a part, long of any shape, as float32 ``[*rows.shape, D]``: filled and standardised."""
+        """Rows of a part, long of any shape, as float32 ``[*rows.shape, D]``: filled and standardised, with what stands
+        behind the values."""
+        values = self._values(part, rows)
+        return values if self.layout is None else torch.cat([values, self.wide[part][rows.cpu()]], -1)
+
+    def _values(self, part: str, rows: Tensor) -> Tensor:
         chosen = self.rows[part][rows.numpy().reshape(-1)]
         found = torch.empty(len(chosen), self.file.columns)
         size = self._rows_at_a_time()

@@ -154,7 +154,7 @@ class Windows(DataModule):
         told = ", ".join(f"{part} {count}" for part, count in points.items())
         self.say(f"{len(found)} series of {len(self.channels)} channel(s); points by time: {told}")
 
-    def _fit(self, chunks: Callable[[], Iterator[Tensor]], fills: bool) -> None:
+    def _fit(self, chunks: Callable[[], Iterator[Tensor]], fills: bool, weight: np.ndarray | None = None) -> None:
         """Offset and scale of each channel, over the points of the training time, once each."""
         time = [torch.from_numpy(np.ascontiguousarray(values)) for values in self.training_time]
         self.training_time = []

@@ -48,6 +48,8 @@ class AnomalyDetection:
 
     needs = ("numbers",)
     takes_gaps = True
+    takes_given = True
+    asks_labels = True
 
     def __init__(
         self,
@@ -79,8 +81,10 @@ class AnomalyDetection:
         return {"tested": tested, "anomalies trained on": among}
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
-        scorer = SCORERS[self.score](coder, data.train.known)
-        return self._scores(scorer(data.test.known), scorer(data.val.known), data)
+        scorer = SCORERS[self.score](coder, data.train.rows_for(coder, known=True))
+        return self._scores(
+            scorer(data.test.rows_for(coder, known=True)), scorer(data.val.rows_for(coder, known=True)), data
+        )
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         self.anomalous(data)
@@ -100,15 +104,17 @@ class AnomalyDetection:
 
     def statistics(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
         """What the score remembers, and its ``threshold`` ``[1]``: with them a run answers as it was evaluated."""
-        known = statistics_of(self.score, coder, data.train.known)
-        threshold = np.quantile(scores_by(self.score, coder, known, data.val.known), self.quantile)
+        known = statistics_of(self.score, coder, data.train.rows_for(coder, known=True))
+        threshold = np.quantile(
+            scores_by(self.score, coder, known, data.val.rows_for(coder, known=True)), self.quantile
+        )
         return {**known, "threshold": np.array([threshold])}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
         anomaly = self.anomalous(data)
-        scorer = SCORERS[self.score](coder, data.train.known)
-        scores = scorer(data.test.known)
-        threshold = float(np.quantile(scorer(data.val.known), self.quantile))
+        scorer = SCORERS[self.score](coder, data.train.rows_for(coder, known=True))
+        scores = scorer(data.test.rows_for(coder, known=True))
+        threshold = float(np.quantile(scorer(data.val.rows_for(coder, known=True)), self.quantile))
         sheets = {"scores": figure_pixels(lambda axes: histogram(axes, scores, anomaly, threshold, self.score))}
         if len(data.shape) == 3 and data.shape[0] in (1, 3):
             order = np.argsort(-scores, kind="stable")
@@ -117,7 +123,8 @@ class AnomalyDetection:
                 "most anomalous\nnormal ones": order[~anomaly[order]][: self.shown],
                 "least anomalous\nanomalies": order[anomaly[order]][: -self.shown - 1 : -1],
             }
-            sheets["examples"] = framed_rows(data.test.x, coder.reconstruct(data.test.x), anomaly, rows, data.shape)
+            again = coder.reconstruct(data.test.rows_for(coder))
+            sheets["examples"] = framed_rows(data.test.x, again, anomaly, rows, data.shape)
         return sheets
 
     def anomalous(self, data: Examples) -> np.ndarray:

@@ -35,6 +35,7 @@ class CodeHealth:
     """
 
     takes_gaps = True
+    takes_given = True
 
     def __init__(self, threshold: float = 1e-3, saturation: float = 0.05, jacobians: int = 200) -> None:
         self.threshold = threshold
@@ -45,7 +46,7 @@ class CodeHealth:
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         if len(data.test.x) < 2:
             raise UserError(f"data={data.name}: one test example; at least 2 are needed")
-        code = coder.encode(data.test.x).astype(np.float64)
+        code = coder.encode(data.test.rows_for(coder)).astype(np.float64)
         active, dead = usage(code, self.threshold)
         scores = [
             Score("active_fraction", active.mean()),
@@ -92,7 +93,7 @@ class CodeHealth:
         if id(coder) not in self.known:
             count = min(self.jacobians, len(data.test.x))
             chosen = np.random.default_rng(data.seed).choice(len(data.test.x), count, replace=False)
-            found = jacobian(data.test.x[chosen]).astype(np.float64)
+            found = jacobian(data.test.rows_for(coder)[chosen]).astype(np.float64)
             self.known[id(coder)] = np.linalg.svd(found, compute_uv=False)
         return self.known[id(coder)]
 

@@ -11,6 +11,7 @@ from aelab.errors import UserError
 from aelab.evaluation.baselines.linear import PCACoder
 from aelab.evaluation.baselines.own_features import OwnFeatures
 from aelab.evaluation.images.generated import interpolations, sheet, traversals
+from aelab.evaluation.measures.as_given import as_given, with_level
 from aelab.evaluation.measures.energy_distance import energy_distance
 from aelab.evaluation.measures.frechet import frechet_score
 from aelab.evaluation.measures.intervals import mean_score
@@ -22,6 +23,7 @@ from aelab.evaluation.protocol import Coder, Examples, Score
 
 CODES = 50  # drawn for the bound on a test example's likelihood
 KNOWN = 20_000  # training examples among which the nearest is looked for
+MOST_LEVELS = 12  # that are shown
 
 
 class Generation:
@@ -39,6 +41,9 @@ class Generation:
     data set, seed or paper compares, and none is an FID: ``own_frechet``, ``own_mmd``, ``precision``, ``recall``,
     ``density``, ``coverage``. ``bits``: of a model with p(x) of values that are counts, -log2 p(x) per value, a bound.
 
+    Of a run with ``data.given`` new examples are given what the test examples are that they are compared with, and
+    ``as_given`` is the share that five nearest training examples take for the level of the first given category.
+
     Figures that depend on how many examples there are have no more than the validation part has.
 
     Beside the run: ``held_out``, validation examples in place of new ones, the best there is; ``pca``, a Gaussian of
@@ -46,6 +51,7 @@ class Generation:
     """
 
     needs = ("numbers",)
+    takes_given = True
 
     def __init__(self, count: int = 1000, neighbours: int = 5, shown: int = 8, steps: int = 8) -> None:
         if count < 20:
@@ -62,15 +68,18 @@ class Generation:
 
     def measure(self, coder: Coder, data: Examples) -> list[Score]:
         new = self._new(coder, data)
-        scores = self._compared(new["mixture"], data)
+        given = self._given(coder, data)
+        scores = self._compared(new["mixture"], data, given)
         if "prior" in new:
-            scores += [score._replace(metric=f"{score.metric}_prior") for score in self._compared(new["prior"], data)]
+            of_prior = self._compared(new["prior"], data, given)
+            scores += [score._replace(metric=f"{score.metric}_prior") for score in of_prior]
         return scores + self._bits(coder, data)
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
         new = {"held_out": _some(data.val.x, self._size(data), data.seed), "pca": self._of_pca(data, code_size)}
         new["pixels"] = pixel_mixture_draws(data.train.x, self._size(data), data.seed)
-        return {name: self._compared(x, data) for name, x in new.items()}
+        held = None if data.val.given is None else _some(data.val.given, self._size(data), data.seed)
+        return {name: self._compared(x, data, held if name == "held_out" else None) for name, x in new.items()}
 
     def facts(self, data: Examples) -> dict[str, Any]:
         return {"features_right_on_train": round(self._features(data).accuracy, 3)}
@@ -86,9 +95,11 @@ class Generation:
         columns = min(self.shown, *map(len, rows.values()))
         ends = _some(data.test.x, 2 * self.shown, data.seed)
         ends = ends[: len(ends) // 2 * 2]
+        samples = {"samples": sheet({name: x[:columns] for name, x in rows.items()}, data.shape)}
+        if getattr(coder, "takes_given", False):  # ways between codes would lead nowhere without it
+            return samples | self._by_level(coder, data)
         moved = traversals(coder, _some(data.train.x, 2000, data.seed), ends[0], self.shown, self.steps)
-        return {
-            "samples": sheet({name: x[:columns] for name, x in rows.items()}, data.shape),
+        return samples | {
             "interpolations": sheet(interpolations(coder, ends, self.steps), data.shape),
             "traversals": sheet(moved, data.shape),
         }
@@ -102,8 +113,29 @@ class Generation:
             )
         return size
 
-    def _compared(self, new: np.ndarray, data: Examples) -> list[Score]:
-        """Figures of new examples ``[n, D]``."""
+    def _given(self, coder: Coder, data: Examples) -> np.ndarray | None:
+        """What new examples are given: what the test examples are that they are compared with."""
+        if data.test.given is None or not getattr(coder, "takes_given", False):
+            return None
+        return _some(data.test.given, self._size(data), data.seed)
+
+    def _by_level(self, coder: Any, data: Examples) -> dict[str, np.ndarray]:
+        """New examples of each level of the first given category, the same codes in every row."""
+        given = self._given(coder, data)
+        if given is None or not data.levels:
+            return {}
+        every = self._codes(coder, data)
+        codes = every.get("prior", every["mixture"])[: self.shown]
+        given = given[: self.shown]
+        (column, (_, names)), *_ = data.levels.items()
+        rows = {
+            f"{column}={name}": coder.decode(codes, with_level(given, level, data.levels))
+            for level, name in enumerate(names[:MOST_LEVELS])
+        }
+        return {"by_level": sheet(rows, data.shape)}
+
+    def _compared(self, new: np.ndarray, data: Examples, given: np.ndarray | None = None) -> list[Score]:
+        """Figures of new examples ``[n, D]``, and of what they were given."""
         if not np.isfinite(new).all():
             raise UserError("new examples are NaN or infinite; train the run again with a lower optimizer.lr")
         real = _some(data.test.x, self._size(data), data.seed)
@@ -111,7 +143,13 @@ class Generation:
         few = min(len(real), len(data.val.x))  # as many of each, so that figures that depend on it compare
         own_real, own_new = features(real), features(new)
         near = nearest_distances(new, self._train(data))[0]
+        told = (
+            []
+            if given is None or not data.levels
+            else [as_given("as_given", new, given, data.train, data.levels, data.seed)]
+        )
         return [
+            *told,
             energy_distance("energy_distance", new, real),
             told_apart("told_apart", real[:few], new[:few], data.seed),
             frechet_score("own_frechet", own_real[:few], own_new[:few], data.seed),
@@ -124,20 +162,26 @@ class Generation:
     def _bits(self, coder: Any, data: Examples) -> list[Score]:
         if not getattr(coder, "gives_mass", False):
             return []
-        x = _some(data.test.x, min(200, self._size(data)), data.seed)
+        x = _some(data.test.rows_for(coder), min(200, self._size(data)), data.seed)
         weights = coder.log_weights(x, CODES, data.seed)
         likelihood = np.logaddexp.reduce(weights, axis=1) - np.log(CODES)
-        return [mean_score("bits", -likelihood / (x.shape[1] * np.log(2)))]
+        return [mean_score("bits", -likelihood / (data.test.x.shape[1] * np.log(2)))]
 
-    def _new(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
+    def _new(self, coder: Any, data: Examples) -> dict[str, np.ndarray]:
         """New examples ``[n, D]``, by what they were drawn from."""
+        given = self._given(coder, data)
+        beside = () if given is None else (given,)
+        return {name: coder.decode(code, *beside) for name, code in self._codes(coder, data).items()}
+
+    def _codes(self, coder: Coder, data: Examples) -> dict[str, np.ndarray]:
+        """Their codes."""
         size = self._size(data)
-        codes = {"mixture": mixture_draws(coder.encode(data.train.x), size, data.seed)}
+        codes = {"mixture": mixture_draws(coder.encode(data.train.rows_for(coder)), size, data.seed)}
         if getattr(coder, "prior", None) == "normal":
             draw = np.random.default_rng(data.seed)
             codes["prior"] = draw.standard_normal((size, coder.code_size)).astype(np.float32)
         snapped = getattr(coder, "snapped", lambda code: code)
-        return {name: coder.decode(snapped(code)) for name, code in codes.items()}
+        return {name: snapped(code) for name, code in codes.items()}
 
     def _of_pca(self, data: Examples, code_size: int) -> np.ndarray:
         pca = PCACoder(data.train.x, code_size)

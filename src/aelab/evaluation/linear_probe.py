@@ -39,6 +39,8 @@ class LinearProbe:
     """
 
     takes_gaps = True
+    takes_given = True
+    asks_labels = True
 
     def __init__(
         self, regularization: Sequence[float] = (1, 10, 100), classifiers: Sequence[str] = ("logistic", "svm")
@@ -70,7 +72,7 @@ class LinearProbe:
         """Which test examples each classifier takes for another class, bool ``[N]``; once for each coder."""
         require_classes(data)
         if id(coder) not in self.known:
-            codes = [coder.encode(part.x) for part in (data.train, data.val, data.test)]
+            codes = [coder.encode(part.rows_for(coder)) for part in (data.train, data.val, data.test)]
             scale = float(np.sqrt(np.square(codes[0], dtype=np.float64).sum(1).mean())) or 1.0
             parts = [Part(_matrix(code / scale), part.labels) for code, part in zip(codes, data[:3], strict=True)]
             self.known[id(coder)] = {name: self._tested(CLASSIFIERS[name], *parts) for name in self.classifiers}

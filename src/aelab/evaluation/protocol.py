@@ -5,7 +5,7 @@ Pure functions of arrays: nothing here knows Lightning, Hydra or W&B.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -30,17 +30,26 @@ class Coder(Protocol):
 class Part(NamedTuple):
     """One part of a data set: examples ``x`` ``[N, D]`` as the model sees them, ``labels`` ``[N]`` or None.
 
-    ``observed``: which values are known, bool ``[N, D]``; the others are 0 in ``x``. None: all.
+    ``observed``: which values are known, bool ``[N, D]``; the others are 0 in ``x``. None: all. ``given``: what the run
+    is given beside each, float32 ``[N, G]``; None: nothing.
     """
 
     x: np.ndarray
     labels: np.ndarray | None
     observed: np.ndarray | None = None
+    given: np.ndarray | None = None
 
     @property
     def known(self) -> np.ndarray:
         """``x`` with NaN where a value is not known."""
         return self.x if self.observed is None else np.where(self.observed, self.x, np.float32(np.nan))
+
+    def rows_for(self, coder: Coder, known: bool = False) -> np.ndarray:
+        """``x``, or ``known``, as a coder takes it, with what it is given behind."""
+        x = self.known if known else self.x
+        if self.given is None or not getattr(coder, "takes_given", False):
+            return x
+        return np.concatenate([x, self.given], 1)
 
 
 class Examples(NamedTuple):
@@ -52,7 +61,8 @@ class Examples(NamedTuple):
     ``spell``: sequences as texts, where they are some; ``rows``: where in the user's file the examples of each part
     stand, from 0.
     ``columns``: of a table, long ``[D]``, the number of the column that each value is of; None: each is one of its own.
-    ``filled_in``: whether means stand where no value was known.
+    ``filled_in``: whether means stand where no value was known. ``levels``: of given columns that are categories, by
+    name: the first of its values in ``given``, and a name for each of them.
     ``timelines``: where the windows of each part lie in time, by part; empty where examples are none.
     """
 
@@ -70,6 +80,7 @@ class Examples(NamedTuple):
     columns: np.ndarray | None = None
     filled_in: bool = False
     timelines: Mapping[str, Timeline] = MappingProxyType({})
+    levels: Mapping[str, tuple[int, Sequence[str]]] = MappingProxyType({})
 
     def require_labels(self) -> None:
         """Raises UserError where a part has no labels."""

@@ -35,6 +35,8 @@ class Retrieval:
     """
 
     takes_gaps = True
+    takes_given = True
+    asks_labels = True
 
     def __init__(self, k: Sequence[int] = (10, 100), queries: int | None = None, shown: int = 8) -> None:
         self.k = sorted(k)
@@ -83,13 +85,13 @@ class Retrieval:
             raise UserError(
                 f"evaluation.retrieval.k={self.k}: must be 1 to {len(data.train.x)}, the size of the training part"
             )
-        return require_varying(coder.encode(data.train.x))
+        return require_varying(coder.encode(data.train.rows_for(coder)))
 
     def _asked(self, coder: Coder, part: Part, data: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Codes of the queries of a part, and their labels."""
         assert part.labels is not None
         rows = self._queries(part, data)
-        return require_varying(coder.encode(part.x[rows])), part.labels[rows]
+        return require_varying(coder.encode(part.rows_for(coder)[rows])), part.labels[rows]
 
     def _cosine(self, train: np.ndarray, code: np.ndarray, labels: np.ndarray, data: Examples) -> list[Score]:
         centre = train.mean(0)

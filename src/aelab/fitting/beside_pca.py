@@ -16,6 +16,7 @@ from aelab.data.module import DataModule
 from aelab.evaluation.baselines.pca import CHUNK, PCA, Examples, fit_pca, pca_error, rebuilt
 from aelab.fitting.replication import Replication
 from aelab.objectives import Error
+from aelab.objectives.batch import Batch
 from aelab.replicas.measuring import Predict
 
 MOST_VALUES = 4096  # of an example: beyond it the covariance costs more than many a training run
@@ -26,7 +27,8 @@ def fitted_pca(data: DataModule, error: Error) -> PCA | None:
     if not _has_pca(data, error):
         return None
     return once(
-        lambda: f"pca of {data.fingerprint('train')}", lambda: fit_pca(_pca_examples(data, "train"), _chunk(data))
+        lambda: f"pca of {data.fingerprint('train')}",
+        lambda: fit_pca(_pca_examples(data, "train"), _chunk(data), data.weights("train", _most(data))),
     )
 
 
@@ -34,7 +36,7 @@ def pca_test_error(pca: PCA, data: DataModule, code_size: int) -> float:
     """The error of PCA on the test part, as that of the model is measured."""
     return once(
         lambda: f"error of pca {[data.fingerprint(part) for part in ('train', 'test')]} {code_size}",
-        lambda: pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data)),
+        lambda: pca_error(pca, _pca_examples(data, "test"), code_size, _chunk(data), data.weights("test", _most(data))),
     )
 
 
@@ -78,7 +80,7 @@ class ReplicaPCA:
         largest = values_of_code(replication.config, data.shape)
         fitted = once(
             lambda: f"pca of {data.fingerprint(part)}, rows {fingerprint(sets.numpy())}",
-            lambda: [fit_pca(_own_rows(data, part, rows), _chunk(data)) for rows in sets],
+            lambda: [_pca_of_rows(data, part, rows) for rows in sets],
         )
         kept = [pca._replace(directions=pca.directions[:largest].clone()) for pca in fitted]
         return cls(kept, which)
@@ -87,13 +89,16 @@ class ReplicaPCA:
         """Reconstructions of all replicas from ``code_size`` values: x ``[B, D]`` to ``[K, B, D]``, in float64."""
 
         def predict(x: Tensor, target: Tensor) -> Tensor:
-            outputs = torch.stack([rebuilt(pca, x.cpu(), code_size) for pca in self.fitted])[self.which]
+            values = x[:, : len(self.fitted[0].mean)].cpu()  # of rows with more beside an example
+            outputs = torch.stack([rebuilt(pca, values, code_size) for pca in self.fitted])[self.which]
             return outputs.to(x) if x.device.type == "mps" else outputs.to(x.device)  # Apple's has no float64
 
         return predict
 
 
-def _own_rows(data: DataModule, part: str, rows: Tensor) -> Tensor:
-    """Rows of a part as the model sees them, ``[n, D]``; no more than ``_most``, spread over all."""
+def _pca_of_rows(data: DataModule, part: str, rows: Tensor) -> PCA:
+    """PCA of rows of a part as the model sees them; of no more than ``_most``, spread over all."""
     some = rows[torch.linspace(0, len(rows) - 1, min(len(rows), _most(data))).long()]
-    return torch.cat(list(data.batches(part, torch.device("cpu"), some)))
+    found = torch.cat(list(data.batches(part, torch.device("cpu"), some)))
+    x, _, weight = Batch(found) if data.layout is None else data.layout.apart(found)
+    return fit_pca(x, _chunk(data), weight)

@@ -26,8 +26,9 @@ def of_one(model: Autoencoder, data: DataModule, pca: PCA | None) -> Contributio
         return None
     examples: dict[str, np.ndarray] = {}  # whole from the start: pieces between batches would break up the memory
     start = 0
-    for x in data.batches("test", model.device):
-        output = predictions([model], x)[0]
+    for rows in data.batches("test", model.device):
+        output = predictions([model], rows)[0]
+        x = rows if data.layout is None else data.layout.apart(rows).x
         beside = model.error.beside(output, x)
         squared = {"mse": beside["squared"] / x.shape[1]} if "squared" in beside else {}
         for name, values in {"error": model.error(output, x), **squared}.items():
@@ -36,11 +37,14 @@ def of_one(model: Autoencoder, data: DataModule, pca: PCA | None) -> Contributio
     return Contributions(examples | _of_pca(pca, data, model.network.code_size), {}, NONE)
 
 
-def intervals_of_one(found: Contributions) -> dict[str, float]:
-    """Ends of the 95 % t-intervals over test examples, as metrics; none of a single test example."""
+def intervals_of_one(found: Contributions, weight: np.ndarray | None = None) -> dict[str, float]:
+    """Ends of the 95 % t-intervals over test examples, as metrics; none of a single test example.
+
+    ``weight``: what each example counts, ``[N]``; None: all the same.
+    """
     ends: dict[str, float] = {}
     for name, values in found.examples.items():
-        score = mean_score("pca_error" if name == "pca" else name, values)
+        score = mean_score("pca_error" if name == "pca" else name, values, weight=weight)
         if score.low is not None and score.high is not None:
             ends |= {f"test/{score.metric}_low": score.low, f"test/{score.metric}_high": score.high}
     return ends

@@ -62,9 +62,8 @@ def _by_partition(replication: Replication, predict: Predict, error: Error, fitt
     groups = _partitions(replication)
     every = replication.assignment.data_sets
     sets = [every and [every[member] for member in group] for group in groups]
-    return measure(
-        predict, error, replication.data.batches("test", model.device), fitted.keep, groups, sets, corruption
-    )
+    batches = replication.data.batches("test", model.device)
+    return measure(predict, error, batches, fitted.keep, groups, sets, corruption, model.layout)
 
 
 def _of_draws(replication: Replication, fitted: Fitted) -> dict[str, float]:
@@ -91,7 +90,7 @@ def _of_draws(replication: Replication, fitted: Fitted) -> dict[str, float]:
 def _of_codewords(replication: Replication, fitted: Fitted, members: list[int]) -> dict[str, float]:
     """``code_stability`` of replicas whose codes are made of codewords."""
     models = [model for model in fitted.models if isinstance(model, QuantizedCode)]
-    found = stability_of(models, members, replication.data.examples("test", limit=EXAMPLES)) if models else None
+    found = stability_of(models, members, replication.data.wide_rows("test", limit=EXAMPLES)) if models else None
     return {} if found is None else {"test/code_stability": found}
 
 
@@ -118,7 +117,7 @@ def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str
     if texts:
         maps_by_place = (result.bias2_map.cpu().numpy(), result.variance_map.cpu().numpy())
         return sheets | {"by_position": by_position(*maps_by_place)}
-    x = replication.data.examples("test")
+    x = replication.data.wide_rows("test")
     error = fitted.models[0].error
     shown = members[:SHOWN_REPLICAS]
     headings = ["example", *(f"replica {member}" for member in shown)]
@@ -129,7 +128,7 @@ def decomposition_pictures(replication: Replication, fitted: Fitted) -> dict[str
         largest = values.topk(min(SHOWN_EXAMPLES, len(x)))
         worst = x[largest.indices.to(x.device)]
         outputs = error.reconstruction(predictions(fitted.models, worst))[shown]
-        rows = torch.cat([worst[None].to(outputs), outputs]).transpose(0, 1).flatten(0, 1)
+        rows = torch.cat([fitted.models[0].apart(worst).x[None].to(outputs), outputs]).transpose(0, 1).flatten(0, 1)
         beside = [f"{title} {value:.3g}" for value in largest.values.tolist()]
         sheets[f"largest_{name}"] = headed_tiles(
             pictures.to_pixels(rows, shape), headings, beside, f"Largest {title}: {error.label}"

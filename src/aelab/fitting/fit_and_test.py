@@ -88,8 +88,10 @@ def _fit_one(
     if manifest and not isinstance(trainer.strategy, FSDPStrategy):  # whose weights lie in several processes
         contributions = of_one(model.eval(), data, pca)
         if contributions is not None:
-            write_contributions(directory, [contributions])
-            metrics |= intervals_of_one(contributions)
+            weight = data.weights("test")
+            if weight is None:  # else what is compared in pairs would count all examples alike
+                write_contributions(directory, [contributions])
+            metrics |= intervals_of_one(contributions, None if weight is None else weight.cpu().numpy())
     if manifest:
         manifest.update(timings=_timings(manifest, began, fitted))
     if wandb_run and config.logger.upload_checkpoint:
@@ -109,7 +111,8 @@ def _fit_replicas(
     replication.save(fitted)
     metrics, contributions, independent = decomposed(replication, fitted)
     metrics |= symbol_metrics(fitted.models, replication.data)
-    write_contributions(directory, [contributions])
+    if replication.data.weights("test") is None:  # else what is compared in pairs would count all examples alike
+        write_contributions(directory, [contributions])
     sheets = decomposition_pictures(replication, fitted)
     paths = [keep_picture(directory, name, pixels, replication.data.shape) for name, pixels in sheets.items()]
     if wandb_run:

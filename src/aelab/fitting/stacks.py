@@ -124,7 +124,8 @@ def _stacks(jobs: Sequence[JobOfSweep]) -> list[list[Companion]]:
         if companion is not None:
             companion.data = read.setdefault(source(companion.config), companion.data)
             where = companion.checkpoint and place(companion.checkpoint)
-            alike.setdefault((*companion.sizes, kind(companion.config), where), []).append(companion)
+            like = (*companion.sizes, companion.data.layout, kind(companion.config), where)
+            alike.setdefault(like, []).append(companion)
     found = []
     for companions in alike.values():
         sizes = [len(companion.members) for companion in companions]

@@ -22,6 +22,7 @@ class CentredMLP(MLP):
     """
 
     is_chain = False
+    conditional = False
 
     def __init__(
         self,

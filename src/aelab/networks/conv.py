@@ -21,6 +21,8 @@ class Conv(Network):
     ``tied``: the decoder's weights are the encoder's, transposed; it keeps biases of its own.
     """
 
+    conditional = True
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -57,9 +59,16 @@ class Conv(Network):
 
     def features(self, x: Tensor) -> Tensor:
         x = x.unflatten(-1, self.shape)
+        shift = self.encoder_shift()[..., None, None] if self.given_size else None
         for layer in self.encoder_layers[:-1]:
-            x = self.activation(halve(x, layer.weight, layer.bias))
+            z = halve(x, layer.weight, layer.bias)
+            x = self.activation(z if shift is None else z + shift)
+            shift = None
         return x.flatten(-3)
+
+    def given_widths(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        into, out_of = self.encoder_layers[0].weight, self._decoder()[0][0]
+        return (into[0].numel(), len(into)), (out_of.shape[1], out_of.shape[0])
 
     def code_of(self, features: Tensor, x: Tensor) -> Tensor:
         code: Tensor = self.encoder_layers[-1](features)
@@ -70,7 +79,8 @@ class Conv(Network):
 
     def decode(self, code: Tensor) -> Tensor:
         first, *convolutions = self._decoder()
-        x = self.activation(affine(code, *first)).unflatten(-1, self.inner_shape)
+        x = affine(code, *first)
+        x = self.activation(x + self.decoder_shift() if self.given_size else x).unflatten(-1, self.inner_shape)
         for depth, (weight, bias) in enumerate(convolutions):
             x = double(x, weight, bias, self.sizes[-2 - depth])
             if depth < len(convolutions) - 1:

@@ -23,6 +23,7 @@ class MLP(Network):
     """
 
     is_chain = True
+    conditional = True
 
     def __init__(
         self,
@@ -42,22 +43,36 @@ class MLP(Network):
         self.decoder_biases = nn.ParameterList(torch.zeros(n) for n in sizes[-2::-1]) if tied else nn.ParameterList()
 
     def features(self, x: Tensor) -> Tensor:
+        shift = self.encoder_shift() if self.given_size and self.hidden else None
         for layer in self.encoder_layers[:-1]:
-            x = self.activation(layer(x))
+            z = layer(x)
+            x = self.activation(z if shift is None else z + shift)
+            shift = None
         return x
+
+    def _with_given(self, z: Tensor) -> Tensor:
+        return z + self.encoder_shift() if self.given_size else z
+
+    def given_widths(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        into, out_of = self.encoder_layers[0].weight, self._decoder()[0][0]
+        return (into.shape[1], into.shape[0]), (out_of.shape[1], out_of.shape[0])
 
     def code_of(self, features: Tensor, x: Tensor) -> Tensor:
         code: Tensor = self.encoder_layers[-1](features)
-        return code
+        return code if self.hidden else self._with_given(code)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.code_of(self.features(x), x)
 
     def decode(self, code: Tensor) -> Tensor:
         *hidden, last = self._decoder()
+        shift = self.decoder_shift() if self.given_size else None
         for weight, bias in hidden:
-            code = self.activation(affine(code, weight, bias))
-        return self.output_activation(affine(code, *last))
+            z = affine(code, weight, bias)
+            code = self.activation(z if shift is None else z + shift)
+            shift = None
+        z = affine(code, *last)
+        return self.output_activation(z if shift is None else z + shift)
 
     def code_weights(self) -> Tensor | None:
         return self._decoder()[0][0]
@@ -69,13 +84,17 @@ class MLP(Network):
         return [(layer.weight, layer.bias) for layer in self.decoder_layers]
 
     def linearize(self, x: Tensor) -> Linearization | None:
-        slopes = []
+        slopes: list[Tensor] = []
         *hidden, last = self.encoder_layers
         for layer in hidden:
             z = layer(x)
+            z = z if slopes else self._with_given(z)
             x = self.activation(z)
             slopes.append(self.activation.slope(z, x))
-        return Linearization(last(x), [layer.weight for layer in self.encoder_layers], slopes)
+        code = last(x)
+        return Linearization(
+            code if hidden else self._with_given(code), [layer.weight for layer in self.encoder_layers], slopes
+        )
 
     def jacobian_cost(self) -> float:
         sizes = [self.input_size, *self.hidden, self.code_size]

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from aelab.errors import UserError
+from aelab.networks.conditions import Conditional
 from aelab.networks.layers import Affine
 from aelab.objectives.randomness import Generators
 
@@ -25,7 +26,7 @@ class Linearization(NamedTuple):
     slopes: list[Tensor]
 
 
-class Network(nn.Module):
+class Network(Conditional):
     """Base of all encoder/decoder pairs over flat examples ``[..., B, D]`` and codes ``[..., B, code_size]``.
 
     ``shape``: shape of one example, D values. The decoder's output is the reconstruction for squared error

@@ -22,6 +22,7 @@ class OneHotMLP(MLP):
 
     event = 1
     is_chain = False
+    conditional = False
 
     def __init__(
         self,

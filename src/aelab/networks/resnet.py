@@ -33,6 +33,8 @@ class ResNet(Network):
     UserError for pictures that cannot be halved so often, or are larger than 256 pixels a side.
     """
 
+    conditional = True
+
     def __init__(
         self,
         shape: Sequence[int],
@@ -105,9 +107,16 @@ class ResNet(Network):
 
     def features(self, x: Tensor) -> Tensor:
         x = x.unflatten(-1, self.shape)
-        for layer in self.encoder:
+        for depth, layer in enumerate(self.encoder):
             x = self._through(layer, x)
+            if self.given_size and not depth:
+                x = x + self.encoder_shift()[..., None, None]
         return by_place(self.activation(x))
+
+    def given_widths(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        into: Tensor = self.encoder_layers[0].weight  # type: ignore[assignment]
+        out_of = self.from_code.weight
+        return (into[0].numel(), len(into)), (out_of.shape[1], self.lowest[0])
 
     def _through(self, layer: nn.Module, x: Tensor) -> Tensor:
         if self.recompute and torch.is_grad_enabled():
@@ -125,6 +134,8 @@ class ResNet(Network):
 
     def decode(self, code: Tensor) -> Tensor:
         x = by_channel(self.from_code(code), self.lowest)
+        if self.given_size:
+            x = x + self.decoder_shift()[..., None, None]
         for layer in self.decoder:
             x = self._through(layer, x)
         return self.output_activation(self.to_pixels(self.activation(x)).flatten(-3))

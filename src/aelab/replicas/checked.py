@@ -42,6 +42,14 @@ def check_target(error: BregmanError, predictions: Tensor, target: Tensor, partl
         raise ValueError(f"the target must be {wanted}, but its values lie between {low} and {high}")
 
 
+def check_weight(weight: Tensor | None, count: int, begun: bool, weighted: bool) -> None:
+    """ValueError for weights that are not one above 0 for each of ``count`` examples, or not of all batches or none."""
+    if weight is not None and (weight.shape != (count,) or not bool(((weight > 0) & weight.isfinite()).all())):
+        raise ValueError(f"weights must be {count} finite numbers above 0, one for each example: {[*weight.shape]}")
+    if begun and weighted != (weight is not None):
+        raise ValueError("weights of some batches and none of others")
+
+
 def finite_replicas(predictions: Tensor) -> Tensor:
     """Which replicas [K] predict finite numbers throughout."""
     extremes = (torch.stack(each.aminmax()) for each in predictions)  # nan if one is; takes no memory

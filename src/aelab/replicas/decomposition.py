@@ -35,10 +35,10 @@ from torch import Tensor
 from aelab.objectives import Error
 from aelab.objectives.bregman import spread
 from aelab.objectives.observed import filled, is_partly, observed_weights
-from aelab.replicas.checked import check_shapes, check_target, finite_replicas, in_double, splitting
+from aelab.replicas.checked import check_shapes, check_target, check_weight, finite_replicas, in_double, splitting
 from aelab.replicas.design import design
 from aelab.replicas.result import Decomposition, PerExample
-from aelab.replicas.uncertainty import jackknife, leave_one_out, log_jackknife, standard_error
+from aelab.replicas.uncertainty import jackknife, leave_one_out, log_jackknife, mean, standard_error
 
 CHUNK_VALUES = 2**16
 """Predictions taken at a time, at least one example: 512 KiB in double precision, which stays in cache."""
@@ -50,6 +50,7 @@ def decompose(
     error: str | Error = "squared",
     groups: Sequence[Hashable] | Tensor | None = None,
     drop_diverged: bool = False,
+    weight: Tensor | None = None,
 ) -> Decomposition:
     """Decompose the error of K replicas on the same N examples into bias^2 and variance.
 
@@ -61,6 +62,8 @@ def decompose(
         the same number of replicas, 2 or more.
     drop_diverged: leave out replicas whose predictions are not finite instead of refusing them. In a nested
         design their whole data set is left out, which keeps it balanced.
+    weight: what each example counts, [N], above 0; None: all the same. Whole numbers give what as many copies of the
+        examples would; standard errors remain those of N examples.
 
     Raises ValueError as `Decomposer` and its `update` do.
     """
@@ -69,7 +72,7 @@ def decompose(
     check_shapes(predictions, target, splitting(error).event)
     keep = finite_replicas(predictions) if drop_diverged else None
     decomposer = Decomposer(error, len(predictions), groups, keep)
-    decomposer.update(predictions, target)
+    decomposer.update(predictions, target, None if weight is None else torch.as_tensor(weight))
     return decomposer.result()
 
 
@@ -99,19 +102,21 @@ class Decomposer:
         self._count = count_replicas
         self._nested = groups is not None
         self._units, self._diverged = design(count_replicas, groups, keep)
+        self._counts: list[Tensor] = []  # per chunk: what each example counts, where they do not count alike
         self._rows: list[Tensor] = []  # per chunk: a row per quantity, a column per example
         self._unit_sums = torch.zeros(())  # a row per quantity, a column per unit
         self._maps = torch.zeros(())  # bias2 and variance of every value, summed over examples
         self._shape: torch.Size | None = None
 
     @torch.no_grad()
-    def update(self, predictions: Tensor, target: Tensor) -> None:
-        """Add a batch: predictions [K, B, ...], of symbols [K, B, ..., V], target [B, ...].
+    def update(self, predictions: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
+        """Add a batch: predictions [K, B, ...], of symbols [K, B, ..., V], target [B, ...], weight [B].
 
         Raises ValueError, and adds nothing, if shapes disagree, the target is out of range, or a replica in
-        use predicts something that is not finite.
+        use predicts something that is not finite, or weights are not above 0 or of some batches only.
         """
         self._check(predictions, target)
+        check_weight(weight, len(target), bool(self._rows), bool(self._counts))
         self._shape = target.shape[1:]
         event = predictions.shape[predictions.ndim - self._error.event :]
         size = max(1, CHUNK_VALUES // predictions[:, 0].numel())
@@ -122,24 +127,26 @@ class Decomposer:
             z = z.reshape(*self._units.shape, *t.shape, *event)
             weights = observed_weights(t) if self._partly else None
             t = t if weights is None else filled(t)
-            self._add(self._error.coordinates(z, t), t, weights)
+            counts = None if weight is None else in_double(weight[start : start + size])
+            self._add(self._error.coordinates(z, t), t, weights, counts)
 
     def result(self) -> Decomposition:
         """The decomposition of all batches so far. Raises ValueError if there were none."""
         if self._shape is None:
             raise ValueError("no examples: call update before result")
         rows = torch.cat(self._rows, dim=1)
-        examples = rows.shape[1]
+        counts = torch.cat(self._counts) if self._counts else None
+        examples = rows.shape[1] if counts is None else counts.sum().item()
         error, noise, naive_bias2, bias2, variance, variance_init = rows
         parts = {"error": error, "bias2": bias2, "variance": variance}
         if self._nested:
             parts |= {"variance_data": variance - variance_init, "variance_init": variance_init}
         left_out = leave_one_out(*(self._unit_sums / examples).unbind())
-        figures = {"noise": noise.mean().item(), "naive_bias2": naive_bias2.mean().item()}
+        figures = {"noise": mean(noise, counts), "naive_bias2": mean(naive_bias2, counts)}
         for name, part in parts.items():
-            se_examples = standard_error(part)
+            se_examples = standard_error(part, counts)
             se_replicas = jackknife(left_out[name])
-            figures[name] = part.mean().item()
+            figures[name] = mean(part, counts)
             figures[f"{name}_se"] = math.hypot(se_examples, se_replicas)
             figures[f"{name}_se_examples"] = se_examples
             figures[f"{name}_se_replicas"] = se_replicas
@@ -154,7 +161,7 @@ class Decomposer:
             noiseless=self._error.noiseless,
             naive_variance=figures["error"] - figures["noise"] - figures["naive_bias2"],
             count_replicas=self._units.numel(),
-            count_examples=examples,
+            count_examples=rows.shape[1],
             count_data_sets=len(self._units) if self._nested else None,
             diverged=self._diverged,
             per_example=PerExample(error, bias2, variance),
@@ -163,10 +170,10 @@ class Decomposer:
             variance_map=variance_map,
         )
 
-    def _add(self, z: Tensor, target: Tensor, weights: Tensor | None) -> None:
+    def _add(self, z: Tensor, target: Tensor, weights: Tensor | None, counts: Tensor | None) -> None:
         """z: coordinates [U, R, B, D(, V)], of U units (data sets, else replicas) of R replicas; target [B, D].
 
-        weights: what each value counts, [B, D]; None: all the same.
+        weights: what each value counts, [B, D], and counts: each example, [B]; None: all the same.
         """
         error = self._error
 
@@ -194,6 +201,12 @@ class Decomposer:
 
         by_value = (noise, naive_bias2, bias2, variance, variance_init)
         self._rows.append(torch.stack([loss.mean((0, 1)), *(each.sum(-1) for each in by_value)]))
+        if counts is not None:
+            self._counts.append(counts)
+            loss, init, init_correction = (each * counts for each in (loss, init, init_correction))
+            between, between_correction, bias2, variance = (
+                each * counts.unsqueeze(-1) for each in (between, between_correction, bias2, variance)
+            )
         error_sums, *init_sums = (each.mean(1).sum(-1) for each in (loss, init, init_correction))
         between_sums = between.sum((1, 2)) + between_correction.sum((1, 2))
         self._unit_sums = self._unit_sums + torch.stack([error_sums, between_sums, *init_sums])

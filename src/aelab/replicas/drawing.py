@@ -60,14 +60,15 @@ class DrawnDecomposer:
         self.of_means = None if groups is None else Decomposer(plain, replicas, groups, keep)  # type: ignore[arg-type]
 
     @torch.no_grad()
-    def update(self, predictions: Tensor, target: Tensor) -> None:
-        """Add a batch: predictions ``[K, M, B, ...]``, of symbols with their axis behind, target ``[B, ...]``."""
+    def update(self, predictions: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
+        """Add a batch: predictions ``[K, M, B, ...]``, of symbols with their axis behind, target ``[B, ...]``, and what
+        each example counts."""
         values = predictions.to("cpu" if predictions.device.type == "mps" else predictions.device, torch.float64)
         target = target.to(values)
         z = self.splitting.coordinates(values, filled(target) if self.partly else target)
-        self.of_draws.update(z.flatten(0, 1), target)
+        self.of_draws.update(z.flatten(0, 1), target, weight)
         if self.of_means is not None:
-            self.of_means.update(z.mean(1), target)
+            self.of_means.update(z.mean(1), target, weight)
 
     def metrics(self, prefix: str = "test/") -> dict[str, float]:
         """``error_sampled``, ``variance_code``, ``bias2_sampled`` and ``variance_sampled``, what replicas differ by, or
@@ -118,8 +119,10 @@ def drawn_predictions(
         alone = isinstance(model.seed, int)
         count = 1 if alone else len(model.seed)  # type: ignore[arg-type]
         own: Generators = generators[first] if alone else list(generators[first : first + count])
-        encoding = model.infer(model.filled(x.to(next(model.parameters()))))
-        outputs = torch.stack([model.output(model.draw(encoding, own), x) for _ in range(draws)])
+        target = model.apart(x).x
+        with model.batch(x.to(next(model.parameters()))) as batch:
+            encoding = model.infer(model.filled(batch.x))
+            outputs = torch.stack([model.output(model.draw(encoding, own), target) for _ in range(draws)])
         found.append(outputs.unsqueeze(0) if alone else outputs.transpose(0, 1))
         first += count
     return torch.cat(found)
@@ -140,5 +143,7 @@ def measure_draws(
     index = torch.tensor(members, device=models[0].device)
     for x in batches:
         for part in x.split(max(1, DRAWN_VALUES // (len(keep) * draws * x.shape[1]))):
-            decomposer.update(drawn_predictions(models, part, draws, generators)[index], part)
+            outputs = drawn_predictions(models, part, draws, generators)[index]
+            target, _, weight = models[0].apart(part)
+            decomposer.update(outputs, target, weight)
     return decomposer.metrics()

@@ -15,6 +15,7 @@ from torch import Tensor
 from aelab.evaluation.measures.two_sources import symmetric
 from aelab.models import Autoencoder
 from aelab.objectives import Error
+from aelab.objectives.batch import Batch, Layout
 from aelab.objectives.observed import filled, hidden_again
 from aelab.objectives.randomness import seeded_generator
 from aelab.replicas.decomposition import Decomposer
@@ -36,10 +37,7 @@ def predictions(models: Sequence[Autoencoder], x: Tensor, target: Tensor | None 
     evaluation mode; their replicas in order.
     """
     target = x if target is None else target
-    outputs = [
-        model.output(model.encode(x.to(next(model.parameters()))), target.to(next(model.parameters())))
-        for model in models
-    ]
+    outputs = [model.predict(x.to(next(model.parameters())), target.to(next(model.parameters()))) for model in models]
     of_stack = 3 + models[0].error.event
     return torch.cat([output if output.ndim == of_stack else output[None] for output in outputs])
 
@@ -52,13 +50,14 @@ def measure(
     groups: Sequence[Sequence[int]],
     data_sets: Sequence[Sequence[int] | None],
     corruption: Corruption | None = None,
+    layout: Layout | None = None,
 ) -> list[Decomposition]:
     """Decompose the error of each group of replicas (their indices) on ``batches`` ``[B, D]``, in one pass.
 
     ``predict``: outputs ``[K, B, D]`` of all K replicas for inputs and their targets, as ``predictions`` gives them.
     ``keep``: per replica, False for one that diverged. ``data_sets``: of each group's members, where its plan is
     nested. ``corruption``: show the replicas inputs corrupted by it, the same noise for all of them (common random
-    numbers); the target stays clean.
+    numbers); the target stays clean. ``layout``: of batches that are more than examples.
     """
     decomposers = [
         Decomposer(error, len(group), sets, [keep[k] for k in group])
@@ -66,15 +65,21 @@ def measure(
     ]
     generator = None
     indices = [torch.tensor(group) for group in groups]
-    for x in batches:
-        generator = generator or seeded_generator(0, 0, device=x.device)
-        seen = hidden_again(x, corruption(filled(x), generator)) if corruption else x
-        values = predict(x[:1], x[:1]).shape[2:].numel() if error.event else x.shape[1]
+    for rows in batches:
+        generator = generator or seeded_generator(0, 0, device=rows.device)
+        x, _, weight = Batch(rows) if layout is None else layout.apart(rows)
+        seen = rows
+        if corruption:
+            noisy = hidden_again(x, corruption(filled(x), generator))
+            seen = noisy if layout is None else layout.with_values(rows, noisy)
+        values = predict(rows[:1], rows[:1]).shape[2:].numel() if error.event else x.shape[1]
         size = max(1, VALUES_AT_A_TIME // (len(keep) * values))
-        for part, target in zip(seen.split(size), x.split(size), strict=True):
-            outputs = predict(part, target)
+        for start in range(0, len(x), size):
+            some = slice(start, start + size)
+            outputs = predict(seen[some], rows[some])
             for decomposer, index in zip(decomposers, indices, strict=True):
-                decomposer.update(outputs[index.to(outputs.device)], target)
+                counts = None if weight is None else weight[some]
+                decomposer.update(outputs[index.to(outputs.device)], x[some], counts)
     return [decomposer.result() for decomposer in decomposers]
 
 
@@ -136,7 +141,7 @@ def curves_of(
     results = []
     if told:
         own = [groups[n] for n in told], [data_sets[n] for n in told]
-        results = measure(partial(predictions, [model]), model.error, batches, keep, *own)
+        results = measure(partial(predictions, [model]), model.error, batches, keep, *own, layout=model.layout)
     found: list[dict[str, Tensor]] = [{} for _ in groups]
     for number, result in zip(told, results, strict=True):
         values: dict[str, Any] = {"val/bias2": result.bias2, "val/variance": result.variance}

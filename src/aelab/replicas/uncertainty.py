@@ -6,9 +6,23 @@ import torch
 from torch import Tensor
 
 
-def standard_error(values: Tensor) -> float:
-    """Of the mean of independent values [N]; nan if N = 1."""
-    return values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.nan
+def mean(values: Tensor, counts: Tensor | None = None) -> float:
+    """Of values [N], by what each of them counts, [N]."""
+    return (values.mean() if counts is None else (values * counts).sum() / counts.sum()).item()
+
+
+def standard_error(values: Tensor, counts: Tensor | None = None) -> float:
+    """Of the mean of independent values [N]; nan if N = 1.
+
+    With ``counts`` that of the ratio sum(w v) / sum(w): sqrt(N / (N-1) sum w^2 (v - mean)^2) / sum(w), which is the
+    same whatever the scale of w, and the plain one where all are equal (Cochran 1977, ch. 6).
+    """
+    if len(values) < 2:
+        return math.nan
+    if counts is None:
+        return values.std().item() / math.sqrt(len(values))
+    squares = (counts * (values - mean(values, counts))).square().sum().item()
+    return math.sqrt(len(values) / (len(values) - 1) * squares) / counts.sum().item()
 
 
 def jackknife(left_out: Tensor) -> float:

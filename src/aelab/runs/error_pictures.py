@@ -16,9 +16,11 @@ GAP = 1
 
 @torch.no_grad()
 def error_sheet(model: Autoencoder, x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
-    """Of examples ``[N, D]`` those of lowest, middle and highest error by the model's own: the example, what becomes of
-    it and the distance of each pixel, the mean over channels, on one scale: ``[H, W, 4]`` uint8, on no paper."""
-    output = in_chunks(lambda some: model.output(model.encode(some)), x)
+    """Of examples ``x``, rows as the model takes them, those of lowest, middle and highest error by the model's own:
+    the example, what becomes of it and the distance of each pixel, the mean over channels, on one scale: ``[H, W, 4]``
+    uint8, on no paper."""
+    output = in_chunks(lambda some: model.predict(some, some), x)
+    x = model.apart(x).x
     order = model.error(output, x).argsort().cpu()
     each = min(EACH, max(1, len(x) // 3))
     middle = max(0, (len(x) - each) // 2)

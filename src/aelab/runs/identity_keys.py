@@ -50,6 +50,8 @@ LATER = {
     "model.decay": 0.0,
     "network.output_activation": "identity",
     "data.missing": None,
+    "data.given": None,
+    "data.weight": None,
 }
 
 # Keys of plans of replicas that are gone, with the value that changed nothing: runs keep the names that they had.

@@ -34,8 +34,8 @@ class PictureCallback(Callback):
         self.data = data
         self.every = every
         self.follower = follower
-        self.shown = data.examples("test", limit=pictures.EXAMPLES)
-        self.followed = data.examples("test", limit=_limit(data, FOLLOWED)) if every else self.shown
+        self.shown = data.wide_rows("test", limit=pictures.EXAMPLES)
+        self.followed = data.wide_rows("test", limit=_limit(data, FOLLOWED)) if every else self.shown
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         due = self.every and (trainer.current_epoch + 1) % self.every == 0
@@ -79,16 +79,16 @@ def model_pictures(model: Autoencoder, data: DataModule) -> dict[str, np.ndarray
     sheets = {}
     parameter = next(model.parameters())
     if pictures.is_image(data.shape):
-        shown = data.examples("test", limit=pictures.EXAMPLES).to(parameter)
+        shown = data.wide_rows("test", limit=pictures.EXAMPLES).to(parameter)
         sheets["reconstructions"] = pictures.reconstructions(model, shown, data.shape)
     if data.preprocessing.vocabulary is not None:
-        shown = data.examples("test", limit=SHOWN).to(parameter.device)
+        shown = data.wide_rows("test", limit=SHOWN).to(parameter.device)
         sheets["texts"] = texts_again(model, shown, data.preprocessing.vocabulary)
     filters = pictures.filters(model)
     if filters is not None:
         sheets["filters"] = filters
     limit = _limit(data, SCATTERED)
-    some = data.examples("test", limit=limit).to(parameter)
+    some = data.wide_rows("test", limit=limit).to(parameter)
     if pictures.is_image(data.shape):
         sheets["errors"] = error_sheet(model, some, data.shape)
     sheets["code"] = pictures.code_figure(model, some, _labels(data, limit))

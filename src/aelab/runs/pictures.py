@@ -57,8 +57,8 @@ def to_pixels(x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
 
 @torch.no_grad()
 def reconstructions(model: Autoencoder, x: Tensor, shape: tuple[int, ...]) -> np.ndarray:
-    """Two rows: inputs ``[N, D]`` above their reconstructions."""
-    return pairs(x, model.reconstruct(x), shape)
+    """Two rows: inputs, rows as the model takes them, above their reconstructions."""
+    return pairs(model.apart(x).x, model.reconstruct(x), shape)
 
 
 def pairs(x: Tensor, reconstructed: Tensor, shape: tuple[int, ...]) -> np.ndarray:

@@ -17,6 +17,7 @@ from aelab.errors import UserError
 from aelab.evaluation.measures.timeline import Timeline
 from aelab.evaluation.protocol import Examples, Part
 from aelab.models import Autoencoder
+from aelab.objectives.batch import Batch
 from aelab.runs.history_file import read_rows
 from aelab.runs.identity import recorded
 from aelab.trained.loading import load_run
@@ -50,7 +51,7 @@ class TrainedCoder(ModelCoder):
         return None if found is None else found.float().cpu().numpy()
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:
-        """Derivatives ``[N, H, D]`` of the code at examples ``[N, D]``."""
+        """Derivatives ``[N, H, D]`` of the code at examples ``[N, D]``, with what is given behind held fixed."""
         return self._derivatives(self.model.encode, x)
 
     def reconstruction_jacobian(self, x: np.ndarray) -> np.ndarray:
@@ -63,7 +64,7 @@ class TrainedCoder(ModelCoder):
             values = torch.from_numpy(part).to(self.model.device).requires_grad_()
             found = function(values).sum(0)
             rows = [torch.autograd.grad(value, values, retain_graph=True)[0] for value in found]
-            columns.append(torch.stack(rows, 1).cpu().numpy())
+            columns.append(self.values(torch.stack(rows, 1).cpu().numpy()))
         return np.concatenate(columns)
 
 
@@ -114,6 +115,12 @@ def data_of(run: Run) -> DataModule:
                 f"{directory}: the {part} part of data={data.name} is not what the run was trained on; bring the "
                 "data back, or train again with force=true"
             )
+    known_given = (manifest["data"].get("given") or {}).get("fingerprints")
+    if data.preprocessing.given is not None and data.describe()["given"]["fingerprints"] != known_given:
+        raise UserError(
+            f"{directory}: what is given beside the examples of data={data.name} is not what it was in training; bring "
+            "the data back, or train again with force=true"
+        )
     return data
 
 
@@ -140,6 +147,7 @@ def examples_of(run: Run) -> Examples:
         columns=_columns(data),
         filled_in=data.preprocessing.fill is not None,
         timelines=_timelines(data),
+        levels=_levels(data),
     )
 
 
@@ -163,13 +171,26 @@ def _columns(data: DataModule) -> np.ndarray | None:
     return None if columns is None else np.repeat(np.arange(len(columns)), [column.width for column in columns])
 
 
+def _levels(data: DataModule) -> dict[str, tuple[int, tuple[str, ...]]]:
+    found: dict[str, tuple[int, tuple[str, ...]]] = {}
+    first = 0
+    for column in data.preprocessing.given or ():
+        if column.levels is not None:
+            found[column.name] = first, column.levels
+        first += column.width
+    return found
+
+
 def _part(data: DataModule, part: str) -> Part:
     limit = _limit(data)
     labels = data.labels.get(part)
     chosen = data.chosen(part, limit).numpy()
-    x = data.examples(part, limit).cpu().numpy()
+    rows = data.wide_rows(part, limit)
+    batch = Batch(rows) if data.layout is None else data.layout.apart(rows)
+    x = batch.x.cpu().numpy()
+    given = None if batch.given is None else batch.given.cpu().numpy()
     named = None if labels is None else np.asarray(labels)[chosen]
     if not data.preprocessing.gaps:
-        return Part(x, named)
+        return Part(x, named, given=given)
     observed = ~np.isnan(x)
-    return Part(np.where(observed, x, np.float32(0)), named, observed)
+    return Part(np.where(observed, x, np.float32(0)), named, observed, given)

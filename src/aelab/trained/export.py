@@ -120,6 +120,11 @@ def export(
 
 
 def _check_part(run: Run, part: str) -> None:
+    if run.preprocessing.given is not None:
+        raise UserError(
+            f"format=onnx, torch_export: {run.directory} was trained with data.given, which such a file has no "
+            "place for; use format=codes, or aelab.load_run"
+        )
     if run.preprocessing.vocabulary is not None:
         raise UserError(
             f"format=onnx, torch_export: {run.directory} takes and gives texts, which such a file has not; use "

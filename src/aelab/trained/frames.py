@@ -43,7 +43,9 @@ def others_in(run: Run, frame: pd.DataFrame) -> list[str]:
     data = run.manifest["config"]["data"]
     if data.get("columns") is not None:
         return []
-    return columns_of(run, frame).unknown(frame, [data.get("label"), data.get("id")])
+    given = run.preprocessing.given
+    beside = [data.get("label"), data.get("id"), data.get("weight"), *(given.names if given else [])]
+    return columns_of(run, frame).unknown(frame, beside)
 
 
 def values_of(run: Run, frame: pd.DataFrame) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aelab.data.tables.restored import restored
 from aelab.errors import UserError
+from aelab.trained.beside_rows import given_values
 from aelab.trained.frames import as_frame, columns_of
 from aelab.trained.given_arrays import as_tensor
 
@@ -23,17 +24,19 @@ class Imputing:
     """The part of a ``Run`` that answers what is missing."""
 
     @overload
-    def impute(self, x: pd.DataFrame, rounds: int = 1) -> pd.DataFrame: ...
+    def impute(self, x: pd.DataFrame, rounds: int = 1, given: Any = None) -> pd.DataFrame: ...
 
     @overload
-    def impute(self, x: np.ndarray | Tensor, rounds: int = 1) -> np.ndarray: ...
+    def impute(self, x: np.ndarray | Tensor, rounds: int = 1, given: Any = None) -> np.ndarray: ...
 
-    def impute(self, x: np.ndarray | Tensor | pd.DataFrame, rounds: int = 1) -> np.ndarray | pd.DataFrame:
+    def impute(
+        self, x: np.ndarray | Tensor | pd.DataFrame, rounds: int = 1, given: Any = None
+    ) -> np.ndarray | pd.DataFrame:
         """Examples with what the model rebuilds where they have NaN, on the scale of the data; the rest is as it was.
 
         Of a frame a frame, with categories as they are written. Best of runs with ``data.missing=mask``, and of
         ``model=masked``, which learns to; others see the mean of a value that is not there. ``rounds``: how often the
-        model sees what it put in (``evaluation=imputation`` chooses by validation).
+        model sees what it put in (``evaluation=imputation`` chooses by validation). ``given``: as ``encode`` takes it.
 
         Raises UserError where the run cannot know what to see for a gap, or an example has no value at all.
         """
@@ -46,8 +49,10 @@ class Imputing:
                 f"{run.directory}: trained with data.missing=indicator, it rebuilds the gaps themselves; train with "
                 "data.missing=mask"
             )
-        found = run.preprocessing.restore(torch.from_numpy(_rebuilt(run, run.prepared(x), rounds))).double().numpy()
+        prepared = run.prepared(x)
         frame = as_frame(x)
+        beside = given_values(run, given, len(prepared), frame)
+        found = run.preprocessing.restore(torch.from_numpy(_rebuilt(run, prepared, beside, rounds))).double().numpy()
         if frame is None:
             raw = as_tensor(x).double().numpy()
             return np.where(np.isnan(raw), found.reshape(raw.shape), raw)
@@ -59,8 +64,12 @@ class Imputing:
         return whole
 
 
-def _rebuilt(run: Run, x: Tensor, rounds: int) -> np.ndarray:
+def _rebuilt(run: Run, x: Tensor, beside: Tensor | None, rounds: int) -> np.ndarray:
     """Reconstructions ``[N, D]`` of prepared examples, which see them again in further rounds."""
+
+    def again(seen: Tensor) -> np.ndarray:
+        return run.apply(run.model.reconstruct, seen if beside is None else torch.cat([seen, beside], 1))
+
     gaps = x.isnan()
     if x.isinf().any() or gaps.all(1).any():
         odd = int((x.isinf().any(1) | gaps.all(1)).nonzero()[0])
@@ -73,8 +82,8 @@ def _rebuilt(run: Run, x: Tensor, rounds: int) -> np.ndarray:
             "data.missing=mask, or standardised"
         )
     seen = x.masked_fill(gaps, 0)
-    found = run.apply(run.model.reconstruct, seen)
+    found = again(seen)
     for _ in range(rounds - 1):
         seen = torch.where(gaps, torch.from_numpy(found), x)
-        found = run.apply(run.model.reconstruct, seen)
+        found = again(seen)
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from torch import Tensor
 
 from aelab.building.build import build_model
 from aelab.errors import UserError
+from aelab.objectives.batch import Layout
 from aelab.runs.checkpoints import load_checkpoint
 from aelab.runs.identity import recorded
 from aelab.runs.record import open_record
@@ -49,8 +51,12 @@ def _opened(directory: Path, device: str, replica: int) -> Run:
         state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     elif replica:
         raise UserError(f"replica={replica}: {directory} is one model; it was not trained with replicas=...")
+    shape = tuple(manifest["data"]["shape"])
+    preprocessing = recorded_preprocessing(directory, config, checkpoint, math.prod(shape))
+    given = preprocessing.given
+    layout = None if given is None else Layout(math.prod(shape), given.size)
     try:
-        model = build_model(config, tuple(manifest["data"]["shape"]))
+        model = build_model(config, shape, layout=layout)
     except UserError:
         raise
     except Exception as error:  # whatever constructors make of values that no run has
@@ -59,7 +65,6 @@ def _opened(directory: Path, device: str, replica: int) -> Run:
         model.load_state_dict(state)
     except Exception as error:
         raise UserError(f"{directory}: the checkpoint does not fit the manifest's model ({_reason(error)})") from error
-    preprocessing = recorded_preprocessing(directory, config, checkpoint, model.network.input_size)
     return Run(directory, manifest, model.to(device).eval(), preprocessing, replica)
 
 

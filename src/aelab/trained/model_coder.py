@@ -37,6 +37,15 @@ class ModelCoder(SequenceCoder):
         self.code_size: int = model.network.code_size
         self.prior = model.prior
 
+    @property
+    def takes_given(self) -> bool:
+        """Whether examples come with what is given behind them, and codes with that beside them."""
+        return self.model.network.given_size > 0
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """The examples ``[N, D]`` in rows that the model takes, which may have what is given behind them."""
+        return rows if self.model.layout is None else rows[..., : self.model.layout.values]
+
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Examples ``[N, D]`` to codes ``[N, H]``; UserError where they are not finite."""
         code = self._chunked(self.model.encode, x)
@@ -44,8 +53,12 @@ class ModelCoder(SequenceCoder):
             raise UserError(f"{self.name}: its codes are NaN or infinite; train it again with a lower optimizer.lr")
         return code
 
-    def decode(self, code: np.ndarray) -> np.ndarray:
-        return self._chunked(self.model.decode, code)
+    def decode(self, code: np.ndarray, given: np.ndarray | None = None) -> np.ndarray:
+        """Codes ``[N, H]``, and what is given beside each, ``[N, G]``, to reconstructions ``[N, D]``."""
+        if given is None:
+            return self._chunked(self.model.decode, code)
+        size = code.shape[1]
+        return self._chunked(lambda part: self.model.decode(part[:, :size], part[:, size:]), np.hstack([code, given]))
 
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
         return self._chunked(self.model.reconstruct, x)
@@ -91,7 +104,12 @@ class ModelCoder(SequenceCoder):
     def unit_rates(self, x: np.ndarray) -> np.ndarray:
         """The KL of each code unit of examples ``[N, D]`` in nats, ``[N, H]``."""
         model = self._likely()
-        return self._chunked(lambda part: model.unit_rates(model.infer(part)), x)
+
+        def of(part: Tensor) -> Tensor:
+            with model.batch(part) as batch:
+                return model.unit_rates(model.infer(batch.x))
+
+        return self._chunked(of, x)
 
     def _likely(self) -> NormalCode:
         if not isinstance(self.model, NormalCode) or not self.model.has_likelihood:

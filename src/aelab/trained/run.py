@@ -18,6 +18,7 @@ from aelab.evaluation.measures.anomaly_scores import scores_by, squared_errors
 from aelab.models import Autoencoder
 from aelab.runs.record import open_record
 from aelab.trained.asked import asked
+from aelab.trained.beside_rows import given_values
 from aelab.trained.frames import as_frame, columns_of, values_of
 from aelab.trained.generative import Generative
 from aelab.trained.given_arrays import as_tensor, check_bytes
@@ -57,12 +58,14 @@ class Run(Generative, Imputing):
         self.preprocessing = preprocessing
         self.replica = replica
 
-    def encode(self, x: Values) -> np.ndarray:
-        """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``."""
-        return self.apply(self.model.encode, self.whole(x))
+    def encode(self, x: Values, given: Any = None) -> np.ndarray:
+        """Examples ``[N, *shape]`` or ``[N, D]`` to codes ``[N, code_size]``. ``given``: as ``sample`` takes it; None:
+        the columns of a frame."""
+        return self.apply(self.model.encode, self.whole(x, given))
 
-    def decode(self, code: np.ndarray | Tensor) -> np.ndarray:
-        """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data."""
+    def decode(self, code: np.ndarray | Tensor, given: Any = None) -> np.ndarray:
+        """Codes ``[N, code_size]`` to examples ``[N, *shape]``, on the scale of the data; of a run with ``data.given``
+        with what is ``given`` beside each, as ``sample`` takes it."""
         values = as_tensor(code).float()
         size = self.model.network.code_size
         if values.ndim != 2 or values.shape[1] != size:
@@ -70,33 +73,37 @@ class Run(Generative, Imputing):
                 f"{self.directory}: this run's codes have {size} values, [N, {size}]; "
                 f"the array has shape {list(values.shape)}"
             )
-        return self._restored(self.apply(self.model.decode, values))
+        beside = given_values(self, given, len(values))
+        if beside is None:
+            return self._restored(self.apply(self.model.decode, values))
+        rows = torch.cat([values, beside], 1)
+        return self._restored(self.apply(lambda part: self.model.decode(part[:, :size], part[:, size:]), rows))
 
     @overload
-    def reconstruct(self, x: np.ndarray | Tensor) -> np.ndarray: ...
+    def reconstruct(self, x: np.ndarray | Tensor, given: Any = None) -> np.ndarray: ...
 
     @overload
-    def reconstruct(self, x: pd.DataFrame) -> pd.DataFrame: ...
+    def reconstruct(self, x: pd.DataFrame, given: Any = None) -> pd.DataFrame: ...
 
-    def reconstruct(self, x: Values) -> np.ndarray | pd.DataFrame:
+    def reconstruct(self, x: Values, given: Any = None) -> np.ndarray | pd.DataFrame:
         """Examples to their reconstructions ``[N, *shape]``, on the scale of the data (images: [0, 1]).
 
         Of a frame a frame: its index, and its columns that the run knows, in its order; of categories the likeliest
-        (see ``restored``).
+        (see ``restored``). ``given``: as ``encode`` takes it.
         """
-        found = self.apply(self.model.reconstruct, self.whole(x))
+        found = self.apply(self.model.reconstruct, self.whole(x, given))
         frame = as_frame(x)
         if frame is None:
             return self._restored(found)
         values = self.preprocessing.restore(torch.from_numpy(found)).double().numpy()
         return restored(columns_of(self, frame), values, frame)
 
-    def anomaly_score(self, x: Values) -> np.ndarray:
+    def anomaly_score(self, x: Values, given: Any = None) -> np.ndarray:
         """How anomalous examples ``[N, *shape]`` or ``[N, D]`` are, ``[N]``, by the score the run was evaluated by.
 
         That is ``evaluation.anomaly_detection.score``, with what it remembers of the training part; of a run without
         this evaluation their squared errors, summed over values. On the scale that the model sees: a standardised
-        table's values count in standard deviations.
+        table's values count in standard deviations. ``given``: as ``encode`` takes it.
 
         Of a run on windows of signals also the points of a whole signal ``[T, channels]``, ``[T]``: their squared
         error, summed over channels, the mean over all windows that cover a point.
@@ -104,13 +111,13 @@ class Run(Generative, Imputing):
         check_scored(self.preprocessing, self.directory)
         if (signal := as_signal(self, x)) is not None:
             return np.asarray(errors_of_signal(self, signal).sum(1))
-        values = self.whole(x).numpy()
+        rows = self.whole(x, given).numpy()
         known = self.scoring
         if known is None:
-            return squared_errors(values, self.coder.reconstruct(values))
-        return scores_by(known.score, self.coder, known.statistics, values)
+            return squared_errors(self.coder.values(rows), self.coder.reconstruct(rows))
+        return scores_by(known.score, self.coder, known.statistics, rows)
 
-    def is_anomaly(self, x: Values) -> np.ndarray:
+    def is_anomaly(self, x: Values, given: Any = None) -> np.ndarray:
         """Which examples score above the run's ``threshold``, bool ``[N]``; UserError where it has none."""
         if as_signal(self, x) is not None and (threshold := threshold_of_signals(self)) is not None:
             return self.anomaly_score(x) > threshold
@@ -121,7 +128,7 @@ class Run(Generative, Imputing):
                 f"{self.directory}: this run has no threshold; ask for one with "
                 f"python scripts/evaluate.py run={self.directory} evaluation={name}"
             )
-        return self.anomaly_score(x) > known.threshold
+        return self.anomaly_score(x, given) > known.threshold
 
     @cached_property
     def scoring(self) -> Scoring | None:
@@ -175,8 +182,9 @@ class Run(Generative, Imputing):
         prepared: Tensor = self.preprocessing(values.reshape(len(values), size))
         return prepared
 
-    def whole(self, x: Values) -> Tensor:
-        """The same, where nothing lacks (with ``data.missing=mask`` not all); UserError else, naming the first."""
+    def whole(self, x: Values, given: Any = None) -> Tensor:
+        """The same, where nothing lacks (with ``data.missing=mask`` not all), with what is given behind them; UserError
+        else, naming the first."""
         prepared = self.prepared(x)
         without = prepared.isnan()
         odd = prepared.isinf() | (without.all(1, keepdim=True) if self.preprocessing.gaps else without)
@@ -188,7 +196,8 @@ class Run(Generative, Imputing):
                 f"{self.directory}: NaN or infinite values in {int(odd.any(1).sum())} of {len(odd)} examples, first in "
                 f"{where} of example {row} (counted from 0); leave them out, or train with data.missing=mean or mask"
             )
-        return prepared
+        beside = given_values(self, given, len(prepared), as_frame(x))
+        return prepared if beside is None else torch.cat([prepared, beside], 1)
 
     def _restored(self, values: np.ndarray) -> np.ndarray:
         if self.preprocessing.vocabulary is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aelab.errors import UserError
 from aelab.evaluation.measures.anomaly_scores import residuals
 from aelab.trained.run import Run
 from aelab.trained.table_out import named_origin
@@ -34,6 +35,11 @@ class Scores:
         self, run: Run, unseen: Unseen, threshold: float | None, contributors: int | None, codes: bool = False
     ) -> None:
         check_scored(run.preprocessing, run.directory)
+        if run.preprocessing.given is not None:
+            raise UserError(
+                f"{run.directory}: trained with data.given, and a file is scored without what is given; use "
+                "aelab.load_run(...).anomaly_score(x, given=...), which takes frames with their columns"
+            )
         known = run.scoring
         self.run = run
         self.unseen = unseen

@@ -16,7 +16,7 @@ from aelab.machines.folders import made
 from aelab.machines.regular_files import open_regular
 
 OLDER = ".f32"  # how the rows of earlier versions end, in float32
-BESIDE = {"labels": ".npy", "row": ".row.npy", "id": ".id.npy"}
+BESIDE = {"labels": ".npy"}  # everything else is called as it is named
 
 
 class RowFile:
@@ -35,8 +35,9 @@ class RowFile:
         self.about: Any = about.get("about")
 
     def array(self, name: str) -> np.ndarray | None:
-        """``labels``, ``row`` (their numbers in the user's file) or ``id``, ``[N]``; None if not written."""
-        path = beside(self.path, BESIDE[name])
+        """``labels``, ``row`` (their numbers in the user's file), ``id``, ``weight`` or ``given_0``, ..., ``[N]``; None
+        if not written."""
+        path = beside(self.path, _suffix(name))
         if not path.exists():
             return None
         with open_regular(path) as file:
@@ -56,8 +57,12 @@ class RowFile:
         return found.astype(np.float64, copy=False).reshape(*rows.shape, self.columns)
 
 
+def _suffix(name: str) -> str:
+    return BESIDE.get(name, f".{name}.npy")
+
+
 def beside(path: Path, suffix: str) -> Path:
-    """What lies beside rows: their ``.json``, and the arrays of ``BESIDE``."""
+    """What lies beside rows: their ``.json``, and arrays."""
     return path.with_suffix(suffix if path.suffix == OLDER else path.suffix + suffix)
 
 
@@ -89,7 +94,7 @@ def write_rows(path: Path, chunks: Iterable[tuple[np.ndarray, dict[str, np.ndarr
                         others.setdefault(name, []).append(values)
             others["row"] = [np.frombuffer(numbers, np.int64)]
             for name, arrays in others.items():
-                with beside(path, BESIDE[name]).open("wb") as file:
+                with beside(path, _suffix(name)).open("wb") as file:
                     np.save(file, np.concatenate(arrays))
             os.replace(unfinished, path)
         finally:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from aelab.data.batches.loader import Change, EpochOrder, Grouped, ResidentLoader
+from aelab.objectives.batch import Layout
 
 
 class Served(pl.LightningDataModule):
@@ -19,6 +20,7 @@ class Served(pl.LightningDataModule):
     ``values``: of each part ``[n, D]``. ``batch_size``: of training, in all processes. ``seed``: of the order.
     ``order``: of what is trained on; None: the training part. ``batches_per_step``: that Lightning gets at once.
     ``validated``: rows ``[K, n]`` of the validation part that each of K models is measured on; None: all on all.
+    ``layout``: of batches that are more than examples (see Layout).
     """
 
     evaluation_batch_size = 1024
@@ -28,6 +30,7 @@ class Served(pl.LightningDataModule):
     order: EpochOrder | None = None
     batches_per_step = 1
     validated: Tensor | None = None
+    layout: Layout | None = None
 
     def size(self, part: str) -> int:
         """Number of examples of ``train``, ``val`` or ``test``."""
@@ -62,6 +65,26 @@ class Served(pl.LightningDataModule):
     def batches(self, part: str, device: torch.device, rows: Tensor | None = None) -> Iterator[Tensor]:
         """A part, or these ``rows`` of it, in order, as the model sees it: floats ``[B, D]`` on a device."""
         return (self.on_after_batch_transfer(batch.to(device), 0) for batch in self._in_order(part, rows))
+
+    def mean_weight(self, rows: Tensor | None = None) -> Tensor:
+        """The mean of the weights of training examples, all or these ``rows``, float64."""
+        weight = self.weights("train")
+        assert weight is not None
+        return (weight if rows is None else weight[rows.to(weight.device)]).mean()
+
+    def weights(self, part: str, limit: int | None = None) -> Tensor | None:
+        """What examples of a part, all or the ``chosen`` ones, count, float64 ``[n]``; None where all count alike."""
+        if self.layout is None or not self.layout.weighted:
+            return None
+        weight = self._behind(part)[:, -1].double()
+        return weight if limit is None else weight[self.chosen(part, limit).to(weight.device)]
+
+    def chosen(self, part: str, limit: int | None = None) -> Tensor:
+        """Rows of a part, long ``[n]``: all in order, or ``limit`` of them, always the same choice."""
+        raise NotImplementedError
+
+    def _behind(self, part: str) -> Tensor:
+        return self.values[part]
 
     def _in_order(self, part: str, rows: Tensor | None = None) -> Any:
         rows = torch.arange(self.size(part)) if rows is None else rows

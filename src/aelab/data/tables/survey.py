@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,13 +170,14 @@ class Survey:
         seen = self.seen[column]
         return len(seen.values) <= min(most, max(20, seen.odd // 2))
 
-    def check_gaps(self, name: str, missing: str, label: str | None) -> None:
-        """Raise UserError for values that are not there, where ``missing`` has no use for them."""
+    def check_gaps(self, name: str, missing: str, beside: Collection[str]) -> None:
+        """Raise UserError for values that are not there, where ``missing`` has no use for them, as in what stands
+        ``beside`` inputs."""
         gaps = {column: seen.gaps for column, seen in self.seen.items() if seen.gaps}
         if missing == "drop":
             return
         if missing != "error":
-            gaps = {column: count for column, count in gaps.items() if column == label}
+            gaps = {column: count for column, count in gaps.items() if column in beside}
         if gaps:
             counts = ", ".join(f"{column} ({n} of {self.rows})" for column, n in gaps.items())
             mean = " or data.missing=mean" if missing == "error" else ""

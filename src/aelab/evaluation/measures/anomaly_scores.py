@@ -119,7 +119,7 @@ def _joint_gaussian(coder: Coder, train: np.ndarray) -> Statistics:
 
 
 def _code_and_residual(coder: Coder, x: np.ndarray) -> np.ndarray:
-    return np.hstack([coder.encode(x), -residuals(x, coder.reconstruct(x))], dtype=np.float64)
+    return np.hstack([coder.encode(x), -residuals(_values(coder, x), coder.reconstruct(x))], dtype=np.float64)
 
 
 def _moments(known: np.ndarray) -> Statistics:
@@ -143,12 +143,20 @@ def _centre(coder: Coder, train: np.ndarray) -> Statistics:
 
 
 def _error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
-    return squared_errors(x, coder.reconstruct(x))
+    return squared_errors(_values(coder, x), coder.reconstruct(x))
+
+
+def _values(coder: Coder, x: np.ndarray) -> np.ndarray:
+    """The examples in what a coder takes, which may have more beside them."""
+    own = getattr(coder, "values", None)
+    return x if own is None else own(x)
 
 
 def _relative_error(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:
+    again = coder.reconstruct(x)
+    x = _values(coder, x)
     length = np.sqrt(np.nansum(np.square(x), 1, dtype=np.float64) * _of_all(x))
-    return squared_errors(x, coder.reconstruct(x)) / np.where(length == 0, 1, length)
+    return squared_errors(x, again) / np.where(length == 0, 1, length)
 
 
 def _distance(coder: Coder, known: Statistics, x: np.ndarray) -> np.ndarray:

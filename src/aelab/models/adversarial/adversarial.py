@@ -35,5 +35,5 @@ class AdversarialAutoencoder(WarmedUp):
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         code = forward.encoding.code
         prior = normal(code, generator) if self.training else fixed_normal(code)
-        told = softplus(self.discriminator(code.detach())).mean(-1) + softplus(-self.discriminator(prior)).mean(-1)
-        return {"penalty": softplus(-self.discriminator(code, held=True)).mean(-1), "discriminator": told}
+        told = self.mean(softplus(self.discriminator(code.detach()))) + softplus(-self.discriminator(prior)).mean(-1)
+        return {"penalty": self.mean(softplus(-self.discriminator(code, held=True))), "discriminator": told}

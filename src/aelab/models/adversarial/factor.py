@@ -25,6 +25,7 @@ class FactorAutoencoder(KLWeighted):
     """
 
     players = 2
+    takes_weights = False  # units are shuffled among examples, each of which is then one draw
 
     def __init__(self, *args: Any, discriminator: Sequence[int] = (64, 64), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

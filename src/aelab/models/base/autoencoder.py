@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from aelab.errors import UserError
-from aelab.models.base.learner import Encoding, EvaluationTerms, Learner, LossTerms
+from aelab.models.base.beside import Beside
+from aelab.models.base.learner import Encoding, EvaluationTerms, LossTerms
 from aelab.networks import Network
 from aelab.networks.activations import activation
 from aelab.objectives import NoCorruption, SquaredError
@@ -18,8 +19,8 @@ from aelab.objectives.randomness import Generators, per_replica, uniform
 
 
 class Forward(NamedTuple):
-    """A batch on its way: ``x`` ``[..., B, D]``, NaN where a value is not known, what the encoder has ``seen`` of it,
-    ``encoding`` and ``output``."""
+    """Examples on their way: ``x`` ``[..., B, D]``, NaN where a value is not known, what the encoder has ``seen`` of
+    it, ``encoding`` and ``output``."""
 
     x: Tensor
     seen: Tensor
@@ -27,7 +28,7 @@ class Forward(NamedTuple):
     output: Tensor
 
 
-class Autoencoder(Learner):
+class Autoencoder(Beside):
     """Undercomplete (or overcomplete) autoencoder; every variant overrides a hook or two of it.
 
     Hooks: ``corrupt`` (what the encoder sees), ``infer`` (how it encodes), ``output`` (how a code is decoded), ``cost``
@@ -78,13 +79,20 @@ class Autoencoder(Learner):
     # --- the template and its hooks ---
 
     def objective(self, x: Tensor, generator: Generators = None) -> LossTerms:
+        if self.layout is None:
+            return self._objective(x, generator)
+        with self.batch(x) as batch:
+            self.counted = batch.weight
+            return self._objective(batch.x, generator)
+
+    def _objective(self, x: Tensor, generator: Generators) -> LossTerms:
         if self.draws_targets and self.training:
             x = (uniform(x, generator) < x).to(x)
         x = self.network.cut(x)
         seen = self._without_gaps(self.corrupt(self.filled(x), generator), x)
         encoding = self.infer(seen, generator)
         forward = Forward(x, seen, encoding, self.output(encoding.code, x, generator))
-        error = self.cost(forward).mean(-1)
+        error = self.mean(self.cost(forward))
         penalties = self.penalties(forward, generator)
         return LossTerms(self._loss(error, penalties), error, penalties, encoding)
 
@@ -165,29 +173,51 @@ class Autoencoder(Learner):
         return loss
 
     def evaluate(self, x: Tensor) -> EvaluationTerms:
+        if self.layout is None:
+            return self._evaluate(x)
+        with self.batch(x) as batch:
+            return self._evaluate(batch.x)
+
+    def _evaluate(self, x: Tensor) -> EvaluationTerms:
         x = self.network.cut(x)
         seen = self.filled(x)
         encoding = self.infer(seen)
         forward = Forward(x, seen, encoding, self.output(encoding.code, x))
         error = self.cost(forward)
         beside = self.beside(forward)
-        mean_error = error.mean(-1)
+        mean_error = self.mean(error)
         penalties = self.penalties(forward)
         return EvaluationTerms(error, beside, self._loss(mean_error, penalties), penalties)
 
     # --- use ---
 
     def encode(self, x: Tensor) -> Tensor:
-        """Inputs ``[..., B, D]`` to codes ``[..., B, H]``."""
-        return self.infer(self.filled(x)).code
+        """Inputs ``[..., B, D]``, with what is given behind, to codes ``[..., B, H]``."""
+        if self.layout is None:
+            return self.infer(self.filled(x)).code
+        with self.batch(x) as batch:
+            return self.infer(self.filled(batch.x)).code
 
-    def decode(self, code: Tensor) -> Tensor:
-        """Codes ``[..., B, H]`` to reconstructions ``[..., B, D]``."""
-        return self.error.reconstruction(self.output(code))
+    def decode(self, code: Tensor, given: Tensor | None = None) -> Tensor:
+        """Codes ``[..., B, H]``, and what is given beside each, ``[..., B, G]``, to reconstructions ``[..., B, D]``."""
+        if given is None:
+            return self.error.reconstruction(self.output(code))
+        with self.network.holding(given):
+            return self.error.reconstruction(self.output(code))
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Inputs to their reconstructions, ``[..., B, D]``."""
-        return self.decode(self.encode(x))
+        """Inputs, with what is given behind, to their reconstructions, ``[..., B, D]``."""
+        if self.layout is None:
+            return self.decode(self.encode(x))
+        with self.batch(x) as batch:
+            return self.decode(self.encode(batch.x))
+
+    def predict(self, x: Tensor, target: Tensor) -> Tensor:
+        """The decoder's output ``[..., B, D]`` for inputs that are to become ``target``, both rows."""
+        if self.layout is None:
+            return self.output(self.encode(x), target)
+        with self.batch(x) as batch:
+            return self.output(self.encode(batch.x), self.layout.apart(target).x)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.reconstruct(x)

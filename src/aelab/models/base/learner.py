@@ -14,6 +14,7 @@ from torch import Tensor
 from aelab.errors import DivergedError, UserError
 from aelab.models.base.metrics import ReconstructionMetrics, StepMeans, with_penalty
 from aelab.models.base.processes import process_rank
+from aelab.objectives.batch import Batch
 from aelab.objectives.randomness import NOISE, Generators, generators_of, per_replica, seeded_generator
 
 PARTS = ("test", "val", "train")
@@ -32,10 +33,8 @@ class Encoding(NamedTuple):
 
 
 class LossTerms(NamedTuple):
-    """What one batch costs, each ``[...]``: ``loss = error + sum of factor * penalty``, and its encoding.
-
-    ``penalties``: unweighted, by name; the variant knows their factors.
-    """
+    """What one batch costs, each ``[...]``: ``loss = error + sum of factor * penalty``, and its encoding; ``penalties``
+    without the factors, which the variant knows."""
 
     loss: Tensor
     error: Tensor
@@ -44,7 +43,7 @@ class LossTerms(NamedTuple):
 
 
 class EvaluationTerms(NamedTuple):
-    """What examples cost outside training: the ``error`` of each, ``[..., B]``, what stands ``beside`` it by name (see
+    """What examples cost outside training: each one's ``error`` and what stands ``beside`` it by name (see
     ``Error.beside``), ``[..., B]``; means ``[...]``."""
 
     error: Tensor
@@ -57,13 +56,10 @@ class Learner(pl.LightningModule):
     """Hooks: ``objective``, ``measured`` and ``observe`` (what is remembered of a training batch's encoding).
 
     ``monitor``: the metric by which weights are chosen, the lower the better.
-
     ``optimizer``, ``scheduler``: callables taking the parameters and the optimiser; schedulers step once an epoch.
     ``seed``: of noise in training, an int, or a list of K for K replicas.
-
-    With ``automatic_optimization`` false a training batch is a list of batches, each with its optimiser step. With
-    ``searching`` the optimiser evaluates a batch's loss several times: always with the same noise, and what is summed
-    or remembered is that of the first time.
+    With ``automatic_optimization`` false a training batch is a list of batches, each with its step. With ``searching``
+    the optimiser evaluates a batch's loss several times, with the same noise; what is summed or kept is the first.
     """
 
     monitor = "val/error"
@@ -99,6 +95,10 @@ class Learner(pl.LightningModule):
     def evaluate(self, x: Tensor) -> EvaluationTerms:
         """What x ``[..., B, D]`` costs in evaluation mode."""
         raise NotImplementedError
+
+    def apart(self, x: Tensor) -> Batch:
+        """What the rows of a batch ``[B, D]`` are made of."""
+        return Batch(x)
 
     def on_train_start(self) -> None:
         if self.device.type == "cpu":  # Lightning sets it to 1, and every optimiser step then looks for a GPU's driver
@@ -177,13 +177,17 @@ class Learner(pl.LightningModule):
                 scheduler.step(self.latest[self.monitor])  # of a stack each replica's own
 
     def validation_step(self, x: Tensor, batch_idx: int) -> None:
-        self.metrics["val"].update(x, self.evaluate(x))
+        self._measure("val", x)
+
+    def _measure(self, part: str, rows: Tensor) -> None:
+        x, _, weight = self.apart(rows)
+        self.metrics[part].update(x, self.evaluate(rows), weight)
 
     def on_validation_epoch_end(self) -> None:
         self._log("val", self.metrics["val"].compute(self._sum_over_processes))
 
     def test_step(self, x: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.metrics[PARTS[dataloader_idx]].update(x, self.evaluate(x))
+        self._measure(PARTS[dataloader_idx], x)
 
     def on_test_epoch_end(self) -> None:
         for part in PARTS:

@@ -99,13 +99,17 @@ class ReconstructionMetrics:
     """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int | Tensor = 0
         self.sums: dict[str, Tensor] = {}
 
-    def update(self, x: Tensor, measured: EvaluationTerms) -> None:
-        """x ``[B, D]``, or ``[K, B, D]`` of K replicas, and what it costs."""
-        count = x.shape[-2]
-        self.count += count
+    def update(self, x: Tensor, measured: EvaluationTerms, weight: Tensor | None = None) -> None:
+        """x ``[B, D]``, or ``[K, B, D]`` of K replicas, and what it costs. ``weight``: what each example counts,
+        ``[B]`` or ``[K, B]``; None: all the same."""
+        if weight is not None:
+            weight = weight.double()
+            measured = _weighed(measured, weight)
+        count = x.shape[-2] if weight is None else weight.sum(-1)
+        self.count = self.count + count
         self._add("error", measured.error.double().sum(-1))
         for name, value in measured.beside.items():
             self._add(f"beside/{name}", value.double().sum(-1))
@@ -113,16 +117,20 @@ class ReconstructionMetrics:
             self._add(f"penalties/{name}", penalty.double() * count)
         self._add("loss", measured.loss.double() * count)
         if "squared" in measured.beside:
-            self._add_variance(x.double(), "observed" in measured.beside)
+            self._add_variance(x.double(), "observed" in measured.beside, weight)
 
-    def _add_variance(self, values: Tensor, partly: bool) -> None:
+    def _add_variance(self, values: Tensor, partly: bool, counts: Tensor | None) -> None:
         if partly:  # each value counts as it does in the error
             weights = observed_weights(values)
+            weights = weights if counts is None else weights * counts.unsqueeze(-1)
             self._add("weights", weights.sum(-2))
             values = filled(values) * weights.sqrt()
             self._add("x", (values * weights.sqrt()).sum(-2))
-        else:
+        elif counts is None:
             self._add("x", values.sum(-2))
+        else:
+            values = values * counts.sqrt().unsqueeze(-1)
+            self._add("x", (values * counts.sqrt().unsqueeze(-1)).sum(-2))
         self._add("x2", values.square().sum((-2, -1)))
 
     def _add(self, name: str, value: Tensor) -> None:
@@ -131,7 +139,7 @@ class ReconstructionMetrics:
     def compute(self, reduce: Reduce) -> dict[str, Tensor]:
         """Metrics ``[...]``, and reset. ``reduce`` sums a tensor over processes."""
         sums = {name: reduce(value) for name, value in self.sums.items()}
-        count = reduce(torch.tensor(self.count, dtype=torch.float64, device=sums["error"].device))
+        count = reduce(torch.as_tensor(self.count, dtype=torch.float64, device=sums["error"].device))
         self.__init__()  # type: ignore[misc]
         penalties = {name: value / count for name, value in _under("penalties/", sums).items()}
         return with_penalty(
@@ -142,6 +150,17 @@ class ReconstructionMetrics:
                 **penalties,
             }
         )
+
+
+def _weighed(measured: EvaluationTerms, weight: Tensor) -> EvaluationTerms:
+    """Errors and what stands beside them by the weights ``[..., B]``; usage of codewords is summed by them already."""
+
+    def weighed(value: Tensor) -> Tensor:  # whose examples stand last, behind whatever it has of each
+        between = [1] * (value.ndim - measured.error.ndim)
+        return value.double() * weight.view(*weight.shape[:-1], *between, weight.shape[-1])
+
+    beside = {name: value if name == "usage" else weighed(value) for name, value in measured.beside.items()}
+    return measured._replace(error=weighed(measured.error), beside=beside)
 
 
 def with_penalty(metrics: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -55,7 +55,7 @@ class ContractiveAutoencoder(Autoencoder):
         seen = forward.seen
         code = forward.encoding.code
         if self._estimates():
-            return {"penalty": jacobian.probe_estimate(code, seen, self.probes, generator)}
+            return {"penalty": jacobian.probe_estimate(code, seen, self.probes, generator, self.mean)}
         return {"penalty": self.exact_penalty(seen, code)}
 
     def _estimates(self) -> bool:
@@ -65,12 +65,12 @@ class ContractiveAutoencoder(Autoencoder):
         """The exact penalty ``[...]`` at inputs ``[..., B, D]`` with codes ``[..., B, H]``."""
         linear = self.network.linearize(x)
         if linear is None:
-            return jacobian.exact_by_rows(self.encode, x.expand(*code.shape[:-1], x.shape[-1]))
+            return jacobian.exact_by_rows(self.encode, x.expand(*code.shape[:-1], x.shape[-1]), self.mean)
         slope = None
         if self.code_activation_name != "identity":
             slope = self.code_activation.slope(linear.code, code)
         if not linear.slopes:
-            return jacobian.one_layer(linear.weights[0], torch.ones_like(code) if slope is None else slope)
+            return jacobian.one_layer(linear.weights[0], torch.ones_like(code) if slope is None else slope, self.mean)
         if len(linear.slopes) == 1 and slope is None:
-            return jacobian.one_hidden_layer(linear.weights, linear.slopes[0])
-        return jacobian.chain(linear.weights, linear.slopes, slope)
+            return jacobian.one_hidden_layer(linear.weights, linear.slopes[0], self.mean)
+        return jacobian.chain(linear.weights, linear.slopes, slope, self.mean)

@@ -63,7 +63,7 @@ class MaskedAutoencoder(Autoencoder):
             return {}
         encoding = self._infer(forward.seen, fixed_uniform(self._room(forward.x)))
         again = forward._replace(encoding=encoding, output=self.output(encoding.code, forward.x))
-        return {"masked_error": self.cost(again).mean(-1)}
+        return {"masked_error": self.mean(self.cost(again))}
 
     def factor(self, name: str, penalty: Tensor) -> float | Tensor:
         return 0.0 if name == "masked_error" else super().factor(name, penalty)

@@ -25,6 +25,7 @@ class OneClassAutoencoder(Autoencoder):
     unused = ()
     monitor = "val/penalty"
     paddable = False
+    takes_given = False  # of which a code could be made that is near c whatever the example
     centre: Tensor
     example: Tensor
 
@@ -42,10 +43,10 @@ class OneClassAutoencoder(Autoencoder):
 
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:
-        centre = self.encode(x).mean(0)
+        centre = self.mean(self.encode(x), -2)
         away = torch.where(centre < 0, -self.margin, self.margin)
         self.centre.copy_(torch.where(centre.abs() < self.margin, away, centre))
-        self.example.copy_(x.to(self.example).mean(0))
+        self.example.copy_(self.mean(x.to(self.example), -2))
 
     def output(self, code: Tensor, target: Tensor | None = None, generator: Generators = None) -> Tensor:
         if self.error.logits:
@@ -53,4 +54,4 @@ class OneClassAutoencoder(Autoencoder):
         return self.example.unsqueeze(-2).expand(*code.shape[:-1], -1)
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
-        return {"penalty": (forward.encoding.code - self.centre.unsqueeze(-2)).square().sum(-1).mean(-1)}
+        return {"penalty": self.mean((forward.encoding.code - self.centre.unsqueeze(-2)).square().sum(-1))}

@@ -50,15 +50,18 @@ class RegularizedAutoencoder(WarmedUp):
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         code = forward.encoding.code
-        lengths = 0.5 * code.square().sum(-1).mean(-1)
+        lengths = 0.5 * self.mean(code.square().sum(-1))
         return {"penalty": self._roughness(code, generator), "code_length": lengths}
 
     def _roughness(self, code: Tensor, generator: Generators) -> Tensor:
         if self.regularizer == "l2":
-            return squared_weights(self._decoder_layers(), code.ndim - 2)
+            layers = (*self._decoder_layers(), *self.network.given_layers[1:])
+            return squared_weights(layers, code.ndim - 2)
         if self.regularizer == "gradient":
             estimated = self.training and torch.is_grad_enabled()
-            return columns_estimate(self.output, code, generator) if estimated else exact_by_columns(self.output, code)
+            if estimated:
+                return columns_estimate(self.output, code, generator, self.mean)
+            return exact_by_columns(self.output, code, self.mean)
         return code.new_zeros(code.shape[:-2])
 
     def factor(self, name: str, penalty: Tensor) -> float | Tensor:

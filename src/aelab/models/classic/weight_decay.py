@@ -58,7 +58,7 @@ class WeightDecayAutoencoder(Autoencoder):
     def _squared_weights(self, replicas: int) -> Tensor:
         """Sum of the squares of all weights, each by its unit's factor, ``[...]``."""
         network = self.network
-        total = squared_weights((*network.encoder_layers, *network.decoder_layers), replicas)
+        total = squared_weights((*network.encoder_layers, *network.decoder_layers, *network.given_layers), replicas)
         if self.unit_weights is None:
             return total
         by_unit = network.encoder_layers[-1].weight.square().sum(-1)

@@ -127,7 +127,7 @@ class DictionaryAutoencoder(Autoencoder):
         values, index = z.masked_fill(~dead.unsqueeze(-2), -torch.inf).topk(self.auxiliary_k, dim=-1)
         revived = torch.zeros_like(z).scatter(-1, index, values.relu())
         added = self.output(revived, x) - self.output(self._empty_code(), x)
-        left = self.error(output.detach() + added, x).mean(-1)
+        left = self.mean(self.error(output.detach() + added, x))
         return left * dead.any(-1)
 
     def dead_units(self) -> Tensor:
@@ -140,7 +140,7 @@ class DictionaryAutoencoder(Autoencoder):
         active = self.across((code != 0).any(-2).float(), "max").bool()
         self.idle.add_(seen).mul_(~active)
         if self.k is not None and self.log_factor is not None:
-            l0 = self.across((code != 0).sum(-1, dtype=self.log_factor.dtype).mean(-1), "mean")
+            l0 = self.across(self.mean_of_last((code != 0).sum(-1, dtype=self.log_factor.dtype)), "mean")
             self.log_factor.add_(self.rate * (l0 / self.k).clamp(0.1, 10).log()).clamp_(-20, 20)
 
     def on_train_epoch_end(self) -> None:

@@ -33,7 +33,7 @@ class GatedAutoencoder(DictionaryAutoencoder):
         return torch.where(z > 0, magnitude.relu(), 0.0)
 
     def sparsity(self, z: Tensor, code: Tensor) -> Tensor:
-        return z.relu().sum(-1).mean(-1)
+        return self.mean(z.relu().sum(-1))
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         found = super().penalties(forward, generator)
@@ -42,9 +42,10 @@ class GatedAutoencoder(DictionaryAutoencoder):
     def _error_of_gates(self, forward: Forward) -> Tensor:
         network = self.network
         norms = [parameter for norm in network.decoder_norms for parameter in norm.parameters()]
+        norms += [layer.weight for layer in network.given_layers]
         with _held([*network.decoder_layers.parameters(), *norms, *network.decoder_biases, *self._shared_weights()]):
             through_gates = self.output(forward.encoding.parts["preactivation"].relu(), forward.x)
-        return self.error(through_gates, forward.x).mean(-1)
+        return self.mean(self.error(through_gates, forward.x))
 
     def _shared_weights(self) -> list[Tensor]:
         return [layer.weight for layer in self.network.encoder_layers] if self.network.tied else []

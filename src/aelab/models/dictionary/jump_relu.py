@@ -40,7 +40,7 @@ class JumpReLUAutoencoder(DictionaryAutoencoder):
 
     def sparsity(self, z: Tensor, code: Tensor) -> Tensor:
         theta = self.threshold().unsqueeze(-2)
-        return ((z > theta).to(z.dtype) - _slope(theta, self._near(z, theta))).sum(-1).mean(-1)
+        return self.mean(((z > theta).to(z.dtype) - _slope(theta, self._near(z, theta))).sum(-1))
 
     def _near(self, z: Tensor, theta: Tensor) -> Tensor:
         return ((z - theta).abs() < self.bandwidth / 2) / self.bandwidth

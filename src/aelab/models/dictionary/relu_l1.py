@@ -19,4 +19,4 @@ class ReLUL1Autoencoder(DictionaryAutoencoder):
         return z.relu()
 
     def sparsity(self, z: Tensor, code: Tensor) -> Tensor:
-        return (code if self.unit_norm else code * self.column_norms().unsqueeze(-2)).sum(-1).mean(-1)
+        return self.mean((code if self.unit_norm else code * self.column_norms().unsqueeze(-2)).sum(-1))

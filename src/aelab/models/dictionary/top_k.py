@@ -33,6 +33,7 @@ class BatchTopKAutoencoder(TopKAutoencoder):
     average with ``momentum`` of the smallest activation that training batches kept.
     """
 
+    takes_weights = False  # which units are kept depends on how many examples a batch has
     threshold: Tensor
 
     def __init__(self, *args: Any, momentum: float = 0.99, **kwargs: Any) -> None:

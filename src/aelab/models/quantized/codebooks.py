@@ -99,11 +99,15 @@ class Codebooks(nn.Module):
             self.sums.copy_(self.codewords)
 
     @torch.no_grad()
-    def observe(self, quantized: Quantized, examples: int, across: Across) -> None:
-        """Take a batch's vectors, of so many examples, into the averages, and revive codewords that are not used."""
+    def observe(self, quantized: Quantized, examples: int, across: Across, weights: Tensor | None = None) -> None:
+        """Take a batch's vectors, of so many examples, into the averages, and revive codewords that are not used.
+
+        ``weights``: what each vector counts, ``[..., N]``."""
         numbers = torch.arange(self.codewords.shape[-2], device=quantized.indices.device)
         one = (quantized.indices.unsqueeze(-1) == numbers).to(quantized.left)
         one = one.transpose(-3, -2)  # [..., S, N, C]
+        if weights is not None:
+            one = one * weights.to(one)[..., None, :, None]
         counts = across(one.sum(-2), "sum")
         if not self.learned:
             sums = across(one.mT @ quantized.left.transpose(-3, -2), "sum")

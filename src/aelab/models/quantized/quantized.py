@@ -50,7 +50,8 @@ class QuantizedCode(Autoencoder):
 
     def indices(self, x: Tensor) -> Tensor:
         """Which codewords inputs ``[..., B, D]`` have, long ``[..., B, S, G]``."""
-        return self.infer(self.filled(x)).parts["indices"]
+        with self.batch(x) as batch:
+            return self.infer(self.filled(batch.x)).parts["indices"]
 
     def snapped(self, code: Tensor) -> Tensor:
         """The nearest codes ``[..., B, H]`` that are made of codewords, of any values of that shape."""
@@ -59,5 +60,8 @@ class QuantizedCode(Autoencoder):
     def beside(self, forward: Forward) -> dict[str, Tensor]:
         taken = forward.encoding.parts["indices"].transpose(-3, -2).flatten(-2)
         counts = torch.zeros(*taken.shape[:-1], self.entries, dtype=torch.float64, device=taken.device)
-        counts.scatter_add_(-1, taken, torch.ones_like(taken, dtype=torch.float64))
+        each = torch.ones_like(taken, dtype=torch.float64)
+        if self.counts is not None:
+            each = each * self.counts.double().repeat_interleave(taken.shape[-1] // self.counts.shape[-1], -1)
+        counts.scatter_add_(-1, taken, each)
         return super().beside(forward) | {"usage": counts.unsqueeze(-1)}

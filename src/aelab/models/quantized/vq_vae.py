@@ -78,14 +78,23 @@ class VectorQuantizedAutoencoder(QuantizedCode):
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         left, chosen, _ = self._quantized(forward.encoding)
         count = forward.encoding.code.shape[-2]
-        found = {"penalty": (left - chosen.detach()).square().sum((-3, -2, -1)) / count}
+        found = {"penalty": self._distance(left, chosen.detach(), count)}
         if self.codebooks.learned:
-            found["codebook"] = (left.detach() - chosen).square().sum((-3, -2, -1)) / count
+            found["codebook"] = self._distance(left.detach(), chosen, count)
         return found
+
+    def _distance(self, left: Tensor, chosen: Tensor, count: int) -> Tensor:
+        """The squared distance of vectors ``[..., B * G, S, size]`` of so many examples, ``[...]``."""
+        squares = (left - chosen).square()
+        if self.counts is None:
+            return squares.sum((-3, -2, -1)) / count
+        return self.mean(squares.sum((-2, -1)).unflatten(-1, (count, -1)).sum(-1))
 
     def initialize(self, x: Tensor) -> None:
         assert isinstance(self.seed, int)
         self.codebooks.start(self._groups(self.network.encode(x).detach()), self.seed, self.by_means)
 
     def observe(self, encoding: Encoding) -> None:
-        self.codebooks.observe(self._quantized(encoding), encoding.code.shape[-2], self.across)
+        count = encoding.code.shape[-2]
+        weights = None if self.counted is None else self.counted.repeat_interleave(self.words[1], -1)
+        self.codebooks.observe(self._quantized(encoding), count, self.across, weights)

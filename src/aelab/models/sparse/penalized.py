@@ -10,7 +10,7 @@ from torch import Tensor
 from aelab.errors import UserError
 from aelab.models.base.autoencoder import Autoencoder, Forward
 from aelab.models.base.learner import Encoding
-from aelab.objectives.penalties import kl_to_target, l1, squared_weights
+from aelab.objectives.penalties import kl_to_target, squared_weights
 from aelab.objectives.randomness import Generators, per_replica
 
 
@@ -67,14 +67,14 @@ class SparseAutoencoder(Autoencoder):
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
         code = forward.encoding.code
-        sparsity = l1(code) if self.sparsity == "l1" else self._divergence(code)
+        sparsity = self.mean(code.abs().sum(-1)) if self.sparsity == "l1" else self._divergence(code)
         if self.decay:
-            layers = (*self.network.encoder_layers, *self.network.decoder_layers)
+            layers = (*self.network.encoder_layers, *self.network.decoder_layers, *self.network.given_layers)
             sparsity = sparsity + self.decay * squared_weights(layers, code.ndim - 2)
         return {"penalty": sparsity}
 
     def _divergence(self, code: Tensor) -> Tensor:
-        mean = code.mean(-2)
+        mean = self.mean(code, -2)
         if self.running and self.training:
             average = self.momentum * self.running_activation + (1 - self.momentum) * mean.detach()
             mean = mean + (average - mean).detach()
@@ -87,4 +87,4 @@ class SparseAutoencoder(Autoencoder):
 
     def observe(self, encoding: Encoding) -> None:
         if self.running:
-            self.running_activation.lerp_(self.across(encoding.code.mean(-2), "mean"), 1 - self.momentum)
+            self.running_activation.lerp_(self.across(self.mean_of_last(encoding.code, -2), "mean"), 1 - self.momentum)

@@ -21,6 +21,8 @@ class WinnerTakeAllAutoencoder(Autoencoder):
     says little, since the decoder has never seen as many active units; do not select by it.
     """
 
+    takes_weights = False  # which examples win depends on how many a batch has
+
     def __init__(self, *args: Any, share: float = 0.05, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not 0 < share <= 1:

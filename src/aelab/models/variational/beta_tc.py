@@ -24,7 +24,7 @@ class TotalCorrelationAutoencoder(KLWeighted):
     """
 
     examples: Tensor
-
+    takes_weights = False  # its estimator takes every example of a batch for one draw of the data
     weighed = ("mutual_information", "unit_kl")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

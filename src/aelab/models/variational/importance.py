@@ -21,6 +21,11 @@ def log_weights(model: NormalCode, x: Tensor, samples: int, seed: int = 0) -> Te
     Their ``logsumexp - log K`` is an estimate of ``log p(x)`` that is too low, the less the more samples (Burda et al.
     2016). The model is in evaluation mode, and ``model.has_likelihood``.
     """
+    with model.batch(x) as batch:
+        return _log_weights(model, batch.x, samples, seed)
+
+
+def _log_weights(model: NormalCode, x: Tensor, samples: int, seed: int) -> Tensor:
     generator = seeded_generator(seed, 0, NOISE, x.device)
     encoding = model.infer(x)
     found = []
@@ -30,7 +35,9 @@ def log_weights(model: NormalCode, x: Tensor, samples: int, seed: int = 0) -> Te
         parts = {name: part.repeat(times, 1) for name, part in encoding.parts.items()}
         code = model.draw(Encoding(parts["mean"], parts), generator)
         target = x.repeat(times, 1)
-        error = model.error(model.output(code, target), target)
+        with model.network.repeating(times):
+            output = model.output(code, target)
+        error = model.error(output, target)
         known = nats(model.error, error.double(), x.shape[-1], model.scale(error, x.shape[-1]))
         assert known is not None
         ratio = normal_log_ratio(code.double(), parts["mean"].double(), parts["log_variance"].double())

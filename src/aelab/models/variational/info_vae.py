@@ -21,6 +21,8 @@ class InfoVariationalAutoencoder(VariationalAutoencoder):
     by a Gaussian kernel of width ``2 H``.
     """
 
+    takes_weights = False  # the discrepancy is that of two samples
+
     def __init__(self, *args: Any, mmd_weight: float = 10.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if mmd_weight < 0:

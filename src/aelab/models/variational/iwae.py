@@ -36,7 +36,7 @@ class ImportanceWeightedAutoencoder(NormalCode):
         self.samples = samples
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
-        error = self.cost(forward).mean(-1)
+        error = self.mean(self.cost(forward))
         loss = self._loss_of_samples(forward, generator)
         found = {"penalty": (loss - error) / per_replica(self.weight, loss)} | self.of_drawn_code(forward)
         if "elbo" in found:
@@ -53,11 +53,13 @@ class ImportanceWeightedAutoencoder(NormalCode):
         noise = normal(rest_mean, generator) if self.training else fixed_normal(rest_mean, 1)
         codes = torch.cat([first, rest_mean + (0.5 * rest_log_variance).exp() * noise], -2)
         target = self._repeated(forward.x)
-        errors = self.error(self.output(codes, target, generator), target).unflatten(-1, (self.samples, count))
+        with self.network.repeating(self.samples):
+            output = self.output(codes, target, generator)
+        errors = self.error(output, target).unflatten(-1, (self.samples, count))
         rates = normal_log_ratio(codes, mean, log_variance).unflatten(-1, (self.samples, count))
         weight = per_replica(self.weight, errors)
         logs = (-errors / weight - rates).logsumexp(-2) - math.log(self.samples)
-        return -per_replica(self.weight, logs[..., 0]) * logs.mean(-1)
+        return -per_replica(self.weight, logs[..., 0]) * self.mean(logs)
 
     def _repeated(self, values: Tensor) -> Tensor:
         """``[..., B, D]`` once for each sample, in the examples' axis: ``[..., K * B, D]``."""

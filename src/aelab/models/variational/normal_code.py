@@ -70,13 +70,13 @@ class NormalCode(WarmedUp):
 
     def of_drawn_code(self, forward: Forward) -> dict[str, Tensor]:
         """``rate``, and outside training ``sampling``, ``error_sampled`` and ``elbo``, each ``[...]``."""
-        rate = self.unit_rates(forward.encoding).sum(-1).mean(-1)
+        rate = self.mean(self.unit_rates(forward.encoding).sum(-1))
         if self.training:
             return {"rate": rate}
-        error = self.cost(forward._replace(output=self.output(self.drawn(forward), forward.x))).mean(-1)
+        error = self.mean(self.cost(forward._replace(output=self.output(self.drawn(forward), forward.x))))
         known = nats(self.error, error, forward.x.shape[-1], self.scale(error, forward.x.shape[-1]))
         bound = {} if known is None else {"elbo": -(known + rate)}
-        sampling = error - self.cost(forward).mean(-1)
+        sampling = error - self.mean(self.cost(forward))
         return {"rate": rate, "sampling": sampling, "error_sampled": error} | bound
 
     @property

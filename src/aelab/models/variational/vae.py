@@ -46,10 +46,10 @@ class VariationalAutoencoder(NormalCode):
         self.optimal_variance = optimal_variance
 
     def penalties(self, forward: Forward, generator: Generators = None) -> dict[str, Tensor]:
-        found = {"penalty": self.kept(self.unit_rates(forward.encoding).mean(-2))} | self.of_drawn_code(forward)
+        found = {"penalty": self.kept(self.mean(self.unit_rates(forward.encoding), -2))} | self.of_drawn_code(forward)
         if self.optimal_variance:
             error = found.get("error_sampled")
-            error = self.cost(forward).mean(-1) if error is None else error
+            error = self.mean(self.cost(forward)) if error is None else error
             values = forward.x.shape[-1]
             found["log_error"] = 0.5 * values * (error / values).log() - error
         return found

@@ -23,6 +23,7 @@ class SlicedWassersteinAutoencoder(WarmedUp):
     unused = ()
     paddable = False  # padding is no draw of the prior
     prior = "normal"
+    takes_weights = False  # its penalty compares two samples, in which every code is one
 
     def __init__(self, *args: Any, directions: int = 50, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

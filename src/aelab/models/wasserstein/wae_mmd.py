@@ -22,6 +22,7 @@ class WassersteinAutoencoder(WarmedUp):
     unused = ()
     paddable = False  # padding is no draw of the prior
     prior = "normal"
+    takes_weights = False  # its penalty compares two samples, in which every code is one
 
     def __init__(self, *args: Any, kernel: Literal["imq", "rbf"] = "imq", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
