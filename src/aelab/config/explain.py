@@ -46,7 +46,9 @@ def explain(error: BaseException) -> str:
         if any(re.match(rf"{re.escape(group)}=.*,", argument) for argument in sys.argv):
             return f"{given}: unknown to the {group} of the defaults; where {group} itself is swept write ++{given}"
         shown = "hydra" if group == "hydra" else "job"
-        return f"{given}: unknown key{_nearest(key, list(_known_keys(group)))}; --cfg {shown} shows them all"
+        chosen = next((argument for argument in sys.argv if argument.partition("=")[0] == group), "")
+        of = f" of {chosen}" if chosen else ""
+        return f"{given}: unknown key{of}{_nearest(key, list(_known_keys(group)))}; --cfg {shown} shows them all"
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
         group = match[1]
         name = match[2]
@@ -72,6 +74,17 @@ def _nearest(word: str, known: list[str]) -> str:
     return f", did you mean {close[0]}?" if close else ""
 
 
+def _as_chosen() -> Any:
+    """The config with the choices of the command line, or where these cannot be composed the defaults."""
+    from hydra import compose
+
+    chosen = [argument for argument in sys.argv[1:] if re.fullmatch(r"[a-z_/]+=\w+", argument)]
+    try:
+        return compose("train", chosen)
+    except Exception:  # whatever is wrong with them, it is another key that is to be explained
+        return compose("train")
+
+
 def _known_keys(group: str) -> Iterator[str]:
     """Keys of the config, or where the group is ``hydra`` those of Hydra's own with the launcher that was chosen."""
     from hydra import compose
@@ -85,7 +98,7 @@ def _known_keys(group: str) -> Iterator[str]:
             config = compose("train", chosen, return_hydra_config=True)
             config = OmegaConf.create({"hydra": OmegaConf.to_container(config.hydra, resolve=False)})
         else:
-            config = compose("train")
+            config = _as_chosen()
 
     def walk(node: Any, prefix: str) -> Iterator[str]:
         for key in node:
