@@ -17,6 +17,7 @@ import hashlib
 import io
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,11 +27,12 @@ from typing import Any
 
 GALLERY = Path(__file__).parent / "gallery"
 PICTURES = GALLERY / "pictures"
-LIMIT = 60  # seconds that an example may take on two cores
+LIMIT = 60  # seconds that an example may take: of a processor, so that other work on the machine does not count
 TITLES = (
     ("Begin", ("first_model", "pca_and_nonlinear", "tradeoff", "own_variant")),
     ("What a variant learns", ("filters", "latent_maps", "samples", "vq_codes", "dictionary_features")),
     ("What a code is good for", ("retrieval", "anomalies", "one_class", "denoising_photograph", "imputation")),
+    ("Texts", ("molecules", "translation")),
     ("Use it", ("export_and_score",)),
 )
 
@@ -39,14 +41,17 @@ def main(names: list[str]) -> int:
     failed = []
     for script in [GALLERY / f"{name}.py" for name in names] or sorted(GALLERY.glob("*.py")):
         began = time.monotonic()
+        used = _of_a_processor()
         with tempfile.TemporaryDirectory() as place:
             status = subprocess.run(
                 [sys.executable, __file__, "--one", script], cwd=place, env=_environment()
             ).returncode
         seconds = time.monotonic() - began
-        late = f", more than {LIMIT}" if seconds > LIMIT else ""
-        print(f"{script.stem:24} {'failed' if status else 'done'} in {seconds:.0f} s{late}", flush=True)
-        failed += [script.stem] * bool(status)
+        used = _of_a_processor() - used
+        late = is_late(seconds, used)
+        word = "failed" if status else f"done, but takes more than {LIMIT} s" if late else "done"
+        print(f"{script.stem:24} {word}: {seconds:.0f} s, {used:.0f} s of a processor", flush=True)
+        failed += [script.stem] * bool(status or late)
     if not names:
         (GALLERY / "index.md").write_text(_index())
     if failed:
@@ -54,8 +59,25 @@ def main(names: list[str]) -> int:
     return len(failed)
 
 
+def is_late(seconds: float, of_a_processor: float) -> bool:
+    """Whether an example takes too long: on the wall, where that is not because other work was in its way."""
+    return min(seconds, of_a_processor) > LIMIT
+
+
+def _of_a_processor() -> float:
+    """Seconds that the examples so far have used, with all the processes that they started."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _environment() -> dict[str, str]:
-    return os.environ | {"MPLBACKEND": "Agg", "WANDB_MODE": "offline", "PYTHONWARNINGS": "ignore", "COLUMNS": "110"}
+    return os.environ | {
+        "MPLBACKEND": "Agg",
+        "WANDB_MODE": "offline",
+        "PYTHONWARNINGS": "ignore",
+        "COLUMNS": "110",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def build(script: Path) -> None:
@@ -143,7 +165,7 @@ def _index() -> str:
     lines = [
         "# Gallery",
         "",
-        "Each example is a short script of a minute or so on two idle cores; `make gallery` runs them all, and",
+        "Each example is a short script of less than a minute on two idle cores; `make gallery` runs them all, and",
         "these pages are what came out. Copy one, change a word, run it.",
     ]
     for heading, names in TITLES:

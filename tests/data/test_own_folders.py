@@ -172,7 +172,7 @@ def test_other_files_are_counted_and_named(
         forms = {".jfif": "JPEG", ".JPG": "JPEG"}
         try:
             Image.new("L", (8, 8), index).save(path, forms.get(suffix))
-        except (KeyError, OSError):
+        except (ValueError, KeyError, OSError):  # a Pillow that has never heard of it, or was built without
             continue
     there = len(list((tmp_path / "x").iterdir()))
     for name in ("a.txt", "b.txt", "c.psd", "d"):

@@ -32,7 +32,8 @@ def of_one(model: Autoencoder, data: DataModule, pca: PCA | None) -> Contributio
         beside = model.error.beside(output, x)
         squared = {"mse": beside["squared"] / x.shape[1]} if "squared" in beside else {}
         for name, values in {"error": model.error(output, x), **squared}.items():
-            examples.setdefault(name, np.empty(data.size("test")))[start : start + len(x)] = values.double().cpu()
+            kept = examples.setdefault(name, np.empty(data.size("test")))
+            kept[start : start + len(x)] = values.double().cpu().numpy()
         start += len(x)
     return Contributions(examples | _of_pca(pca, data, model.network.code_size), {}, NONE)
 

@@ -18,6 +18,7 @@ from aelab.objectives.discretized import DiscretizedLogistic
 from aelab.objectives.errors import AbsoluteError, Categorical, CrossEntropy, Error, SquaredError
 from aelab.objectives.likelihoods import Bernoulli, Gaussian, NegativeBinomial, Poisson
 from aelab.objectives.observed import ObservedError
+from aelab.objectives.perceptual import PerceptualError
 from aelab.objectives.structure import StructuralError
 
 _ALL: tuple[Any, ...] = (
@@ -30,6 +31,7 @@ _ALL: tuple[Any, ...] = (
     Poisson(),
     NegativeBinomial(),
     StructuralError(),
+    PerceptualError(),
     DiscretizedLogistic(),
 )
 ERRORS: dict[str, Error] = {error.name: error for error in _ALL}
@@ -50,6 +52,7 @@ __all__ = [
     "NegativeBinomial",
     "NoCorruption",
     "ObservedError",
+    "PerceptualError",
     "Poisson",
     "SaltAndPepper",
     "SquaredError",

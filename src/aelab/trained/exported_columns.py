@@ -33,7 +33,7 @@ class ColumnsToValues(nn.Module):
         own = x.double()[:, self.get_buffer("place")]
         gap = own.isnan()
         kind = self.get_buffer("kind")
-        hit = torch.where(gap, torch.full_like(own, torch.nan), (own == self.get_buffer("number")).double())
+        hit = torch.where(gap, own, (own == self.get_buffer("number")).double())
         return torch.where(kind == 0, own, torch.where(kind == 1, hit, gap.double()))
 
 
@@ -61,6 +61,8 @@ class ValuesToColumns(nn.Module):
         self.register_buffer("first", torch.tensor(first))
         self.register_buffer("flag", torch.tensor([max(0, flag) for flag in flags]))
         self.register_buffer("flagged", torch.tensor([flag >= 0 for flag in flags]))
+        # no number in the program: files of PyTorch 2.8 cannot hold a NaN there
+        self.register_buffer("unknown", torch.tensor(torch.nan, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.double()
@@ -70,4 +72,4 @@ class ValuesToColumns(nn.Module):
             here = torch.arange(found.shape[1], device=x.device) == place
             found = torch.where(here, chosen[:, None], found)
         gap = self.get_buffer("flagged") & (x[:, self.get_buffer("flag")] > 0.5)
-        return torch.where(gap, torch.full_like(found, torch.nan), found)
+        return torch.where(gap, self.get_buffer("unknown"), found)

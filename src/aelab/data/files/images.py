@@ -39,7 +39,7 @@ def lacks(path: str) -> str | None:
         return None if find_spec("pillow_heif") else 'pip install "aelab[heic]"'
     for ends, feature in (((".avif",), "avif"), ((".jp2", ".j2k"), "jpg_2000")):
         if path.lower().endswith(ends):
-            return None if features.check(feature) else "pip install --upgrade pillow"
+            return None if feature in features.get_supported() else "pip install --upgrade pillow"
     return None
 
 
