@@ -17,7 +17,9 @@ def main(argv: list[str]) -> int:
     if len(argv) != 3:
         print(f"average: name a sweep's directory, a metric and a swept key\n{__doc__}", file=sys.stderr)
         return 2
-    directory, metric, key = Path(argv[0]), argv[1], argv[2]
+    directory = Path(argv[0])
+    metric = argv[1]
+    key = argv[2]
     try:
         comparison = gather([directory])
         if key not in comparison.keys:

@@ -19,7 +19,8 @@ def main(argv: list[str]) -> int:
     if len(argv) not in (1, 3):
         print(f"frontier: name a sweep's directory, and perhaps two metrics\n{__doc__}", file=sys.stderr)
         return 2
-    directory, (x, y) = Path(argv[0]), argv[1:] or DEFAULT
+    directory = Path(argv[0])
+    (x, y) = argv[1:] or DEFAULT
     try:
         lines = points(gather([directory]).groups, x, y)
         for label, line in lines.items():

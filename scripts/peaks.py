@@ -28,7 +28,8 @@ def main(argv: list[str]) -> int:
     if len(argv) != 2:
         print(f"peaks: name a sweep's directory and a swept key\n{__doc__}", file=sys.stderr)
         return 2
-    directory, key = Path(argv[0]), argv[1]
+    directory = Path(argv[0])
+    key = argv[1]
     try:
         comparison = gather([directory])
         others = [other for other in comparison.keys if other != key]

@@ -22,14 +22,17 @@ from aelab.replicas.best import BestWeights
 
 COUNTS = (1, 4, 16, 64, 256)
 EPOCHS = 2  # of 32 steps each, timed behind a first one
-WARM_UP, STEPS = 5, 50
+WARM_UP = 5
+STEPS = 50
 SIZES = (
     Size("mlp", 64, (32,), 8, 32, EPOCHS),
     Size("mlp", 784, (256,), 64, 256, EPOCHS),
     Size("conv", 784, (16, 32), 16, 64, EPOCHS),
 )
 DRY = (Size("mlp", 64, (32,), 8, 4, 1), Size("mlp", 784, (256,), 64, 4, 1), Size("conv", 64, (8,), 16, 4, 1))
-FIT, BARE, GRAPH = "our fit", "its step alone", "its step alone, a CUDA graph"
+FIT = "our fit"
+BARE = "its step alone"
+GRAPH = "its step alone, a CUDA graph"
 Step = Callable[[], object]
 
 

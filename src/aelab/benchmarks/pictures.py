@@ -21,7 +21,9 @@ from aelab.building.fit import Fit, Member
 from aelab.networks import ResNet
 from aelab.replicas.best import BestWeights
 
-COUNT, BATCH, EPOCHS = 512, 64, 2
+COUNT = 512
+BATCH = 64
+EPOCHS = 2
 WIDTHS = (16, 32, 32)
 NETWORK = ("network=resnet", f"network.widths={list(WIDTHS)}", "network.code_size=32", f"data.batch_size={BATCH}")
 FILES = 600  # of the folder

@@ -22,7 +22,9 @@ from aelab.benchmarks.usual import peers
 from aelab.building.build import build_data
 
 ROUNDS = 2
-BATCH, HIDDEN, STACK = 16, 64, 32
+BATCH = 16
+HIDDEN = 64
+STACK = 32
 NET = ("data=digits", f"network.hidden=[{HIDDEN}]", f"data.batch_size={BATCH}")
 ARITHMETIC = "a bare stack's arithmetic"
 

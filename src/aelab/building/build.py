@@ -49,7 +49,9 @@ def build_data(config: DictConfig, fetch: bool = True, known: Preprocessing | No
     settings: Any = [OmegaConf.to_container(node, resolve=True) for node in (config.data, config.error)]
     order = settings[0].pop("seed", None)
     data = copy.copy(once(lambda: json.dumps(settings, sort_keys=True), lambda: _read(config, fetch, known)))
-    data.values, data.seed, data.trainer = dict(data.values), order, None
+    data.values = dict(data.values)
+    data.seed = order
+    data.trainer = None
     return data
 
 

@@ -131,7 +131,8 @@ class Fit:
         except RuntimeError as error:
             if not any(words in str(error) for words in NO_MEMORY):
                 raise
-            batch, members = self.data.batch_size, len(self.members)
+            batch = self.data.batch_size
+            members = len(self.members)
             together = f" and {members} models at once" if members > 1 else ""
             smaller = f"data.batch_size={max(1, batch // 2)}"
             raise UserError(

@@ -32,7 +32,8 @@ Checkpoint = dict[str, Any]
 ALIKE = ("epoch", "global_step", "pytorch-lightning_version", "loops")  # the same for all runs of a stack
 OF_ALL = ("step", "eta", "mu", "mu_product")  # in optimisers' states: numbers that count steps, not parameters
 STOPPING = "stack_stopping"  # early stopping, in a stack's checkpoint
-RATES, RATE_LISTS = ("lr", "initial_lr"), ("base_lrs", "_last_lr")
+RATES = ("lr", "initial_lr")
+RATE_LISTS = ("base_lrs", "_last_lr")
 
 
 @dataclass

@@ -149,7 +149,8 @@ def _print_costs(master: DictConfig, runs: Sequence[Planned]) -> None:
     for words, cost in _costs(runs, _packs(runs, master)):
         costs.append(cost)
         print(f"{words}: {_seconds(cost.seconds)}, {cost.models} model{'s' * (cost.models != 1)}")
-    total, longest = sum(cost.seconds for cost in costs), max(cost.seconds for cost in costs)
+    total = sum(cost.seconds for cost in costs)
+    longest = max(cost.seconds for cost in costs)
     where = f"{workers} at a time" if workers > 1 else "one after the other"
     estimate = max(longest, total / workers)
     if launcher not in LOCAL:

@@ -34,7 +34,8 @@ class ADBench(DataModule):
         path = self._path()
         try:
             with open_regular(path) as file, np.load(file, allow_pickle=False) as content:
-                x, y = content["X"].astype(np.float64), content["y"].astype(int).reshape(-1)
+                x = content["X"].astype(np.float64)
+                y = content["y"].astype(int).reshape(-1)
         except Exception as error:  # a damaged header leads numpy to anything
             raise UserError(f"{path}: damaged or no table of ADBench ({error}); fetch it again: {WHERE}") from error
         if len(x) != len(y) or not np.isin(y, (0, 1)).all():

@@ -9,7 +9,8 @@ import numpy as np
 from aelab.data.generated import SIZE, Generated
 
 CHUNK = 2048  # shapes that are cut at once
-CONVEX, PART = (0.195, 19), (0.07, 10)  # parameter of the number of half-planes, fewest pixels
+CONVEX = (0.195, 19)  # parameter of the number of half-planes, fewest pixels
+PART = (0.07, 10)
 PARTS = (2, 3, 4)  # convex sets in a shape that is not convex
 
 
@@ -78,13 +79,16 @@ def is_convex(shapes: np.ndarray) -> np.ndarray:
     """
     height, width = shapes.shape[1:]
     used = np.any(shapes, axis=2)
-    first, last = shapes.argmax(2), width - 1 - shapes[:, :, ::-1].argmax(2)
+    first = shapes.argmax(2)
+    last = width - 1 - shapes[:, :, ::-1].argmax(2)
     convex = (shapes.sum(2) == np.where(used, last - first + 1, 0)).all(1)
     for above in range(height):
         for below in range(above + 2, height):
-            both, gap = used[:, above] & used[:, below], below - above
+            both = used[:, above] & used[:, below]
+            gap = below - above
             for y in range(above + 1, below):
-                near, far = below - y, y - above
+                near = below - y
+                far = y - above
                 reach = (last[:, above] * near + last[:, below] * far) // gap
                 begin = -((-first[:, above] * near - first[:, below] * far) // gap)
                 inside = np.where(used[:, y], (first[:, y] <= begin) & (reach <= last[:, y]), reach < begin)

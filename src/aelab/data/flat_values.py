@@ -24,7 +24,8 @@ def flat_values(extent: Extent, names: Sequence[str] | None, standardize: bool) 
 
 def coarse_values(extent: Extent, names: Sequence[str] | None) -> list[str]:
     """A line that names the values that float32 cannot tell apart."""
-    least, most = extent.low.numpy(), extent.high.numpy()
+    least = extent.low.numpy()
+    most = extent.high.numpy()
     with np.errstate(over="ignore", invalid="ignore"):
         step = np.spacing(np.maximum(abs(least), abs(most)).astype(np.float32)).astype(np.float64)
         coarse = np.flatnonzero((least < most) & (step * STEPS > most - least))

@@ -124,7 +124,8 @@ class ImageFolder(DataModule):
         if self.labels_table is not None:
             labels, said = table_labels(self.folder, self.labels_table, tree.files)
             tree.said += said
-        rows, files = [], []
+        rows = []
+        files = []
         for row, (file, count) in enumerate(
             zip(tree.files, paged(tree, list(self.headers.values()), self.pages), strict=True)
         ):
@@ -151,9 +152,9 @@ class ImageFolder(DataModule):
         shown = [
             decode(str(self.folder / file), self.image_size, self.grayscale, self.background, True) for file in some
         ]
-        most, white = max(int(pixels.max()) for pixels in shown), self.white or WHITE
-        said = f"{len(deep)} pictures have 16 bits a channel, of which {white} counts as 1"
-        said += f"; the most in {len(some)} of them is {most}"
+        most = max(int(pixels.max()) for pixels in shown)
+        white = self.white or WHITE
+        said = f"{len(deep)} pictures have 16 bits a channel, of which {white} counts as 1; most in {len(some)}: {most}"
         if self.white is None and most < WHITE // 4:
             said += f"; where they hold fewer bits, data.white={2 ** most.bit_length() - 1}"
         tree.said.append(said)
@@ -174,7 +175,8 @@ class ImageFolder(DataModule):
     def _state(self, file: str) -> str:
         """Of a file or page: what changes with its pixels."""
         stat = os.stat(self.folder / file_of(file))
-        head, found = self.headers[file_of(file)], f"{file} {stat.st_size} {stat.st_mtime_ns}"
+        head = self.headers[file_of(file)]
+        found = f"{file} {stat.st_size} {stat.st_mtime_ns}"
         if head.transparent and self.background is not None:
             found += f" on {self.background}"
         return f"{found} by {self.preprocessing.white}" if head.deep and self.preprocessing.white else found

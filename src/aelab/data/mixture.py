@@ -49,7 +49,8 @@ class Mixture(Generated):
 def spiral(count: int) -> np.ndarray:
     """Points ``[count, 2]`` at equal distances along an Archimedean spiral from radius 1 to 5."""
     t = np.linspace(0, 1, 10_000)
-    radius, angle = 1 + 4 * t, 2 * np.pi * TURNS * t
+    radius = 1 + 4 * t
+    angle = 2 * np.pi * TURNS * t
     curve = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
     length = np.concatenate([[0], np.linalg.norm(np.diff(curve, axis=0), axis=1).cumsum()])
     wanted = (np.arange(count) + 0.5) / count * length[-1]

@@ -46,7 +46,8 @@ class MNIST(Downloaded):
     def _part(self, prefix: str) -> tuple[np.ndarray, np.ndarray]:
         image_file, label_file = (self.find(file) for file in NAMES if file.startswith(prefix))
         assert image_file is not None and label_file is not None
-        images, labels = read_idx(image_file), read_idx(label_file)
+        images = read_idx(image_file)
+        labels = read_idx(label_file)
         if images.ndim != 3:
             raise damaged(image_file, f"images of shape {images.shape}")
         if labels.shape != images.shape[:1]:

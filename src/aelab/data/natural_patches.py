@@ -76,7 +76,8 @@ class NaturalPatches(DataModule):
     def _split_pictures(self) -> dict[str, dict[str, np.ndarray]]:
         """Pictures by name for each part."""
         if self.path is None:
-            known, held_out = self.shipped(SHIPPED), self.shipped(SHIPPED_TEST)
+            known = self.shipped(SHIPPED)
+            held_out = self.shipped(SHIPPED_TEST)
             train, val, _ = split_indices(len(known), self.val_fraction, 0, self.split_seed)
             return {"train": _chosen(known, train), "val": _chosen(known, val), "test": held_out}
         from aelab.data.files.images import find_images

@@ -20,7 +20,8 @@ from aelab.machines.regular_files import open_regular
 FILE = "olivetti_py3.pkz"  # as scikit-learn keeps it
 PEOPLE = {"train": 25, "val": 5, "test": 10}
 PEOPLE_IN_ALL = sum(PEOPLE.values())
-FACES, SIZE = 10, 64  # pictures of a person, and their pixels to a side
+FACES = 10  # pictures of a person, and their pixels to a side
+SIZE = 64
 PATCH = 25
 DESCRIPTION = 2**12  # bytes beside those of the array, at most
 LARGEST = 2**22  # bytes of the file that are read
@@ -103,7 +104,9 @@ def read_faces(path: Path) -> np.ndarray:
             content = zlib.decompressobj().decompress(file.read(LARGEST), size + DESCRIPTION)
     except (OSError, zlib.error) as error:
         raise damaged(path, str(error)) from error
-    description, values, end = content[: -size - 1], content[-size - 1 : -1], content[-1:]
+    description = content[: -size - 1]
+    values = content[-size - 1 : -1]
+    end = content[-1:]
     if len(values) != size or end != b"." or b"NumpyArrayWrapper" not in description or b"u1" not in description:
         raise damaged(path, f"no {PEOPLE_IN_ALL * FACES} x {SIZE * SIZE} bytes as scikit-learn keeps them")
     faces = np.frombuffer(values, np.uint8).astype(np.float32)  # from here on as scikit-learn

@@ -90,7 +90,8 @@ class Preprocessing(nn.Module):
         """
         if standardizes and self.kind == SYMBOLS:
             raise UserError("data.standardize=true: symbols are whole numbers from 0 that are names; leave it out")
-        wants_fill, wants_scale = fills and self.fill is None, standardizes and self.offset is None
+        wants_fill = fills and self.fill is None
+        wants_scale = standardizes and self.offset is None
         if not wants_fill and not wants_scale:
             return
         mean, constant = self._means(chunks, weight)
@@ -98,12 +99,14 @@ class Preprocessing(nn.Module):
             self.fill = mean
         if not wants_scale:
             return
-        squares, unit = torch.zeros_like(mean), self._units()
+        squares = torch.zeros_like(mean)
+        unit = self._units()
         count: Tensor | int = 0
         start = 0
         for chunk in chunks():
             apart = (self._unscaled(chunk) - mean) / unit
-            squared, here = apart.square_(), (~chunk.isnan() if self.gaps else None)
+            squared = apart.square_()
+            here = ~chunk.isnan() if self.gaps else None
             if weight is not None:
                 counts = weight[start : start + len(chunk), None]
                 squared = squared * counts
@@ -111,7 +114,8 @@ class Preprocessing(nn.Module):
             squares += squared.nansum(0)  # what is missing becomes the mean
             count = count + (len(chunk) if here is None else here.sum(0))
             start += len(chunk)
-        variance, self.offset = squares / count, mean
+        variance = squares / count
+        self.offset = mean
         if one_scale:
             self.scale = (variance * unit.square()).mean().sqrt().expand_as(mean).clone()
         else:

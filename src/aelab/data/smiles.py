@@ -67,7 +67,8 @@ class Smiles(DataModule):
         if self.source == "drawn":
             texts = drawn_molecules(DRAWN, self.split_seed)
             return self._source(Lines(texts, np.arange(1, len(texts) + 1)), "data.source=drawn: molecule")
-        train, test = self._moses("train", self.molecules), self._moses("test", self.test_molecules)
+        train = self._moses("train", self.molecules)
+        test = self._moses("test", self.test_molecules)
         return self._source(train, "moses, train.csv.gz: line", test, "moses, test.csv.gz: line")
 
     def _moses(self, part: str, count: int | None) -> Lines:

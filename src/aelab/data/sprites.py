@@ -69,7 +69,8 @@ def _ellipse(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    u, v = 1.2 * u, 0.15 - 1.2 * v
+    u = 1.2 * u
+    v = 0.15 - 1.2 * v
     return (u**2 + v**2 - 1) ** 3 - u**2 * v**3 <= 0
 
 

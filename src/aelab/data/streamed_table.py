@@ -113,7 +113,8 @@ class StreamedTable(Table):
         """Read the table twice: what its columns are, and its rows as values."""
         table = self._opened(path)
         wanted = self._wanted(table)
-        survey, beside = self._survey(table, wanted), Beside(table, wanted, set(map(str, self.categorical)))
+        survey = self._survey(table, wanted)
+        beside = Beside(table, wanted, set(map(str, self.categorical)))
 
         def seen() -> Iterator[pd.DataFrame]:
             for frame in self._frames(table, CHUNK, wanted):
@@ -155,7 +156,8 @@ class StreamedTable(Table):
 
     def _train(self) -> Iterator[Tensor]:
         """The training part as it was read, a chunk at a time."""
-        rows, size = self.rows["train"], self._rows_at_a_time()
+        rows = self.rows["train"]
+        size = self._rows_at_a_time()
         return (torch.from_numpy(self.file.take(rows[at : at + size])) for at in range(0, len(rows), size))
 
     def size(self, part: str) -> int:

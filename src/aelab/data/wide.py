@@ -46,6 +46,7 @@ class Wide(Served):
     def describe_given(self, given: Given) -> dict[str, Any]:
         """The columns that are given, and 16 hex digits that name their content in each part."""
         assert self.layout is not None
-        start, stop = (-given.size - self.layout.weighted), (-1 if self.layout.weighted else None)
+        start = -given.size - self.layout.weighted
+        stop = -1 if self.layout.weighted else None
         names = {part: fingerprint(self._behind(part)[:, start:stop].cpu().numpy()) for part in PARTS}
         return {"columns": given.names, "fingerprints": names}

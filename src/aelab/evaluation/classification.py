@@ -133,7 +133,8 @@ def wald_score(metric: str, wrong: np.ndarray) -> Score:
 
 
 def _curves(axes: Any, trained: Tuned, random: Tuned) -> None:
-    start, fresh = (trained, "from the run's encoder", "#4477aa"), (random, "from random weights", "#ee6677")
+    start = (trained, "from the run's encoder", "#4477aa")
+    fresh = (random, "from random weights", "#ee6677")
     for tuned, label, color in (start, fresh):
         epochs = np.arange(1, len(tuned.val_errors) + 1)
         axes.plot(epochs, tuned.val_errors, color=color, label=label)

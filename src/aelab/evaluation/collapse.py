@@ -48,7 +48,8 @@ class Collapse:
         return {"pca": [mean_score("error", squared_errors(data.test.x, pca.reconstruct(data.test.x)))]}
 
     def pictures(self, coder: Coder, data: Examples) -> Mapping[str, np.ndarray]:
-        variances, own = _variances(data), _noise(coder)
+        variances = _variances(data)
+        own = _noise(coder)
         weights = np.geomspace(1e-3, 4, 200) * max(variances[0], 1e-12)
         curves = [linear_vae(variances, coder.code_size, weight / 2) for weight in weights]
 

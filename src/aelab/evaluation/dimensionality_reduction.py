@@ -102,11 +102,13 @@ class DimensionalityReduction:
 
     def _tuned_pca(self, data: Examples) -> PCACoder:
         """With the number of components whose codes kNN does best with on val, the smallest of equals."""
-        known, wanted = data.train.labels, data.val.labels
+        known = data.train.labels
+        wanted = data.val.labels
         assert known is not None and wanted is not None
         most = min(self.components[-1], data.train.x.shape[1])
         whole = PCACoder(data.train.x, most)
-        train, val = whole.encode(data.train.x), whole.encode(data.val.x)
+        train = whole.encode(data.train.x)
+        val = whole.encode(data.val.x)
         sizes = [size for size in self.components if size <= most] or [most]
 
         def right(size: int) -> float:

@@ -19,7 +19,8 @@ from aelab.evaluation.protocol import Coder, Examples, Score
 
 RESAMPLES = 50
 FOREST = 8  # resamples of what needs a forest each
-BATCHES, BATCH = 800, 64  # of the FactorVAE score
+BATCHES = 800  # of the FactorVAE score
+BATCH = 64
 
 
 class Disentanglement:

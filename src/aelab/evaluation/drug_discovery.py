@@ -105,7 +105,8 @@ class DrugDiscovery:
         return scores + _costs(of.costs(data.test.x)) + self._of_units(coder, data) + self._of_codes(coder, data)
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
-        known, asked = self._molecules(data, "train"), self._molecules(data, "test")
+        known = self._molecules(data, "train")
+        asked = self._molecules(data, "test")
         train = self._some(data, "train", self.count)[1]
         alike = tanimoto(asked.prints, known.prints)
         nothing = np.zeros((len(known.texts), 1)), np.zeros((len(asked.texts), 1))
@@ -145,7 +146,8 @@ class DrugDiscovery:
         return [mean_score("kl", found["rate"]), Score("active_units", float(active))]
 
     def _of_codes(self, coder: Coder, data: Examples) -> list[Score]:
-        known, asked = self._molecules(data, "train"), self._molecules(data, "test")
+        known = self._molecules(data, "train")
+        asked = self._molecules(data, "test")
         train = coder.encode(self._some(data, "train", self.molecules)[0])
         test = coder.encode(self._some(data, "test", self.asked)[0])
         count = min(self.starts, len(test))

@@ -141,7 +141,8 @@ class Generation:
         real = _some(data.test.x, self._size(data), data.seed)
         features = self._features(data)
         few = min(len(real), len(data.val.x))  # as many of each, so that figures that depend on it compare
-        own_real, own_new = features(real), features(new)
+        own_real = features(real)
+        own_new = features(new)
         near = nearest_distances(new, self._train(data))[0]
         told = (
             []

@@ -169,7 +169,8 @@ def _rounds_of(coder: Coder, start: Callable[[np.ndarray], np.ndarray], count: i
 
 
 def _against(axes: Any, true: np.ndarray, found: np.ndarray, title: str) -> None:
-    low, high = float(min(true.min(), found.min())), float(max(true.max(), found.max()))
+    low = float(min(true.min(), found.min()))
+    high = float(max(true.max(), found.max()))
     axes.plot([low, high], [low, high], color="0.6", linestyle="--", linewidth=1)
     axes.plot(true[:5000], found[:5000], ".", color="C0", alpha=0.4, markersize=4)
     axes.set(xlabel="value that was hidden", ylabel="value put in by the run", title=title)

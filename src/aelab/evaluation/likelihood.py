@@ -94,7 +94,8 @@ def probabilistic_pca(covariance: np.ndarray, code_size: int) -> np.ndarray | No
     """The covariance ``[D, D]`` that probabilistic PCA gives, of fewer directions where these leave no variance to its
     noise; None where there is no variance at all."""
     values, vectors = np.linalg.eigh(np.atleast_2d(covariance))
-    values, vectors = values[::-1], vectors[:, ::-1]
+    values = values[::-1]
+    vectors = vectors[:, ::-1]
     for size in range(min(code_size, len(values) - 1), -1, -1):
         noise = values[size:].mean()
         if noise > 1e-9 * values[0]:

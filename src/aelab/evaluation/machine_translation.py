@@ -145,7 +145,8 @@ class MachineTranslation:
             starts = {"pretrained": (coder.model, self.steps), "scratch": (fresh, self.steps)}
             if self.total:
                 starts["longer"] = (fresh, self.steps + coder.steps)
-            train, test = _pairs_of(data, "train"), self._some(data, "test", self.asked)
+            train = _pairs_of(data, "train")
+            test = self._some(data, "test", self.asked)
             self.known[id(coder)] = {
                 name: {way: self._of(coder, start, train, rows, test, data) for way, start in starts.items()}
                 for name, rows in self._chosen(data).items()
@@ -190,7 +191,8 @@ def _pairs_of(data: Examples, part: str) -> PairsOf:
         raise UserError(f"data={data.name}: the {part} part has no pairs of sentences; use data=parallel_text")
     first, second = (np.flatnonzero(examples.labels == language) for language in languages)
     _, of_first, of_second = np.intersect1d(rows[first], rows[second], return_indices=True)
-    x, y = examples.x[first[of_first]], examples.x[second[of_second]]
+    x = examples.x[first[of_first]]
+    y = examples.x[second[of_second]]
     return PairsOf(x, y, _bare(data, x), _bare(data, y))
 
 

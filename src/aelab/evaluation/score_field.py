@@ -129,7 +129,8 @@ def _log_kernels(y: np.ndarray, means: np.ndarray, variance: float) -> np.ndarra
 def _draw(axes: Any, points: np.ndarray, grid: np.ndarray, field: np.ndarray, score: np.ndarray) -> None:
     axes.scatter(points[:, 0], points[:, 1], s=2, color="0.85", linewidths=0)
     shape = {"angles": "xy", "scale_units": "xy", "scale": 1.0}
-    truth, learned = r"true score, $\sigma^2 \nabla \log p_\sigma(x)$", "learned, $r(x) - x$"
+    truth = r"true score, $\sigma^2 \nabla \log p_\sigma(x)$"
+    learned = "learned, $r(x) - x$"
     axes.quiver(*grid.T, *score.T, color="#ee8866", width=0.006, label=truth, **shape)
     axes.quiver(*grid.T, *field.T, color="#004488", width=0.0025, label=learned, **shape)
     axes.set(aspect="equal", xticks=[], yticks=[])

@@ -42,7 +42,9 @@ class TwoViews:
         return [*_scores(alike(self._some(data, "test"))), Score("val_forth_1", val, share=True)]
 
     def baselines(self, data: Examples, code_size: int) -> Mapping[str, list[Score]]:
-        train, val, test = data.train.x, self._some(data, "val"), self._some(data, "test")
+        train = data.train.x
+        val = self._some(data, "val")
+        test = self._some(data, "test")
         first, second = np.split(train, 2, 1)
         fits = [Canonical(first, second, code_size, ridge) for ridge in RIDGES]
         best = max(fits, key=lambda fit: _forth(fit.alike(val)))
@@ -124,7 +126,8 @@ def _by_words(data: Examples, test: np.ndarray, back: bool = False) -> np.ndarra
     places = [{word: place for place, word in enumerate(known)} for known in words]
     table = np.zeros((len(words[0]), len(words[1])))
     for e, f, p in zip(model.sources, model.targets, model.probabilities, strict=True):
-        source, target = places[0].get(model.source_words[e]), places[1].get(model.target_words[f])
+        source = places[0].get(model.source_words[e])
+        target = places[1].get(model.target_words[f])
         if source is not None and target is not None:
             table[source, target] = p
     given = asked[0] @ table / asked[0].sum(1, keepdims=True)

@@ -56,7 +56,8 @@ def of_replicas(results: Sequence[Decomposition], members: Sequence[int]) -> Con
 
     ``members``: the replicas, of which those that diverged are left out.
     """
-    first, names = results[0], ("error", "bias2", "variance")
+    first = results[0]
+    names = ("error", "bias2", "variance")
     examples = {name: _mean([getattr(one.per_example, name) for one in results]) for name in names}
     if len(results) > 1:
         estimates = {name: np.array([getattr(one, name) for one in results]) for name in names}

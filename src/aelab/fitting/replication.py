@@ -115,7 +115,8 @@ class Replication:
 
     def members(self, indices: Iterable[int]) -> list[Member]:
         """Replicas by their index."""
-        rows, seeds = self.assignment.rows, self.assignment.seeds
+        rows = self.assignment.rows
+        seeds = self.assignment.seeds
         return [Member(self.config, rows[index], seeds[index]) for index in indices]
 
     def _build(self, member: int) -> Autoencoder:

@@ -67,7 +67,8 @@ class Conv(Network):
         return x.flatten(-3)
 
     def given_widths(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        into, out_of = self.encoder_layers[0].weight, self._decoder()[0][0]
+        into = self.encoder_layers[0].weight
+        out_of = self._decoder()[0][0]
         return (into[0].numel(), len(into)), (out_of.shape[1], out_of.shape[0])
 
     def code_of(self, features: Tensor, x: Tensor) -> Tensor:

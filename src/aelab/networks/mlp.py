@@ -54,7 +54,8 @@ class MLP(Network):
         return z + self.encoder_shift() if self.given_size else z
 
     def given_widths(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        into, out_of = self.encoder_layers[0].weight, self._decoder()[0][0]
+        into = self.encoder_layers[0].weight
+        out_of = self._decoder()[0][0]
         return (into.shape[1], into.shape[0]), (out_of.shape[1], out_of.shape[0])
 
     def code_of(self, features: Tensor, x: Tensor) -> Tensor:

@@ -36,7 +36,8 @@ class OneHotMLP(MLP):
         positions = math.prod(shape)
         super().__init__((positions, known), code_size, hidden, activation)
         self.symbols = known
-        self.shape, self.input_size = tuple(shape), positions
+        self.shape = tuple(shape)
+        self.input_size = positions
 
     def features(self, x: Tensor) -> Tensor:
         indicators = F.one_hot(x.long(), self.symbols).flatten(-2)

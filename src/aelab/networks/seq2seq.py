@@ -59,6 +59,7 @@ class Seq2Seq(Transformer):
         seen = (vectors != 0).any(-1)
         if code.device.type == "cpu":  # behind the longest there is nothing to attend to
             longest = max(1, int((seen.any(0) * seen.new_ones(self.positions).cumsum(0)).max()))
-            vectors, seen = vectors[:, :longest], seen[:, :longest]
+            vectors = vectors[:, :longest]
+            seen = seen[:, :longest]
         seen = seen | ~seen.any(-1, keepdim=True)  # of a code of zeros something has to be read
         return self.decoder_layers[0](vectors), seen[:, None, None, :]

@@ -43,8 +43,10 @@ class TransformerBlock(nn.Module):
         self.heads = heads
         self.activation = activation
         self.norms = nn.ModuleList([LayerNorm(width), LayerNorm(width)])
-        self.asked, self.answered = TokenAffine(width, 3 * width), TokenAffine(width, width)
-        self.wider, self.narrower = TokenAffine(width, 4 * width), TokenAffine(4 * width, width)
+        self.asked = TokenAffine(width, 3 * width)
+        self.answered = TokenAffine(width, width)
+        self.wider = TokenAffine(width, 4 * width)
+        self.narrower = TokenAffine(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (

@@ -56,7 +56,8 @@ class DiscretizedLogistic(nn.Module):
         log_scale = self.log_scale.unsqueeze(-2).clamp(min=SMALLEST_LOG_SCALE)
         narrow = (-log_scale).exp()
         away = target - output
-        above, below = narrow * (away + 0.5 / self.steps), narrow * (away - 0.5 / self.steps)
+        above = narrow * (away + 0.5 / self.steps)
+        below = narrow * (away - 0.5 / self.steps)
         # log(s(a) - s(b)) = log s(a) + log s(-b) + log(1 - exp(b - a)), which loses nothing far out
         width = (narrow / self.steps).expand_as(away)
         inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-width))

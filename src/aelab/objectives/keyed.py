@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_STEP, _FIRST, _SECOND = (
-    -7046029254386353131,  # SplitMix64's constants (Steele et al. 2014) as signed numbers
-    -4658895280553007687,
-    -7723592293110705685,
-)
+_STEP = -7046029254386353131
+_FIRST = -4658895280553007687
+_SECOND = -7723592293110705685
 
 
 def keyed_uniforms(seeds: Tensor, epoch: int, rows: Tensor, count: int) -> Tensor:

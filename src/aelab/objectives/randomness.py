@@ -9,7 +9,8 @@ from torch import Tensor
 
 from aelab.objectives.waiting import on_device
 
-ORDER, NOISE = 0, 1  # separate streams for the order of the examples and for noise
+ORDER = 0  # separate streams for the order of the examples and for noise
+NOISE = 1
 
 
 def seeded_generator(seed: int, epoch: int, stream: int = ORDER, device: torch.device | str = "cpu") -> torch.Generator:

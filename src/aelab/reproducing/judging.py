@@ -64,7 +64,8 @@ def _figure(figure: Figure, answer: Answer | None, sizes: Collection[str]) -> Ro
     difference = mean - figure.value
     known = [figure.times * end for end in (answer.low, answer.high) if end is not None]
     low, high = sorted(known) if len(known) == 2 else (None, None)
-    state, verdict = "", ""
+    state = ""
+    verdict = ""
     if figure.within is not None and figure.size in sizes:
         state, verdict = _within(figure.within, [end - figure.value for end in (low, high) if end is not None])
     red = state == "off" and may_turn_red(figure.tag)

@@ -18,8 +18,10 @@ HEADINGS = (
     "device", "cost",
 )  # fmt: skip
 NUMBERS = ("here", "paper", "difference")
-_BEGIN, _END = "<!-- table: written by scripts/reproduce.py -->", "<!-- end of the table -->"
-_COUNTS, _COUNTED = "<!-- counts: written by scripts/reproduce.py -->", "<!-- end of the counts -->"
+_BEGIN = "<!-- table: written by scripts/reproduce.py -->"
+_END = "<!-- end of the table -->"
+_COUNTS = "<!-- counts: written by scripts/reproduce.py -->"
+_COUNTED = "<!-- end of the counts -->"
 OVERALL = ("reproduced", "reproduced in part", "order only", "off", "reversed", POST_HOC, NOT_JUDGED)
 _HEADER = "# Reproductions\n\n"
 

@@ -22,7 +22,8 @@ from aelab.runs.claim import check_owned
 
 log = logging.getLogger(__name__)
 
-LAST, BEFORE = "last.ckpt", "before.ckpt"
+LAST = "last.ckpt"
+BEFORE = "before.ckpt"
 _PARTS = {"state_dict", "pytorch-lightning_version"}
 
 SECONDS_BETWEEN = 1.0  # at the end of an epoch: a small network's takes milliseconds, as its checkpoint does

@@ -50,7 +50,8 @@ def _drawn(shown: list[tuple[int, np.ndarray]], labels: np.ndarray | None) -> np
 
     figure = Figure(figsize=(1.9 * len(shown), 2.1), dpi=110)
     points = np.concatenate([code for _, code in shown])
-    low, high = points.min(0), points.max(0)
+    low = points.min(0)
+    high = points.max(0)
     ends: Any = np.stack([low - 0.05 * (high - low), high + 0.05 * (high - low)], 1)
     colours: Any = {} if labels is None else {"c": np.unique(labels, return_inverse=True)[1], "cmap": "tab10"}
     for number, (epoch, code) in enumerate(shown):

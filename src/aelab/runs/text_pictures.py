@@ -17,7 +17,8 @@ from aelab.models import Autoencoder
 from aelab.objectives.symbols import END, PADDING
 
 SHOWN = 8
-WRONG, RIGHT = "#d63031", "#6b7280"
+WRONG = "#d63031"
+RIGHT = "#6b7280"
 LETTER = 0.085  # inches that a letter takes
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from aelab.machines.atomic_files import write_whole
 
 FILE = ".mirror"  # in a run's directory
-_OPEN, _OVER = "open", "over"
+_OPEN = "open"
+_OVER = "over"
 
 
 class Note:

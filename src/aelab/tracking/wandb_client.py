@@ -16,7 +16,8 @@ from typing import Any
 from aelab.runs.wandb_note import Note
 from aelab.tracking.wandb_mode import wandb_mode
 
-INIT_TIMEOUT, FINISH_TIMEOUT = 15, 30  # seconds; keys of conf/logger/wandb.yaml
+INIT_TIMEOUT = 15  # seconds; keys of conf/logger/wandb.yaml
+FINISH_TIMEOUT = 30
 INTERRUPTED = 255  # the exit code that W&B's own client gives a run that was stopped from outside
 INTERRUPTED_PATIENCE_S = 2.0
 _LOST_PATIENCE_S = 0.2  # for a run that is open while the server is known not to take it; its finish goes on

@@ -46,7 +46,9 @@ def check_replaced(key: str, target: Path, force: bool) -> None:
 
 def named_origin(origin: Mapping[str, Any], id: str | None, others: Iterable[str]) -> dict[str, Any]:
     """Where rows were read as columns of a table that has ``others``, too: ids are called as in the user's file."""
-    name, count, taken = str(id), 1, {*origin, *others} - {"id"}
+    name = str(id)
+    count = 1
+    taken = {*origin, *others} - {"id"}
     while name in taken:
         name = f"{id}.{count}"
         count += 1

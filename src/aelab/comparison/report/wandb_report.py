@@ -14,7 +14,9 @@ from aelab.machines.atomic_files import write_whole
 
 MISSING = 'the report needs wandb-workspaces: pip install "aelab[report]"'
 _SYMBOLS = {"So", "Sk", "Sm", "Sc", "Cs"}  # which the name of a workspace cannot have
-WIDTH, HEIGHT, COLUMNS = 12, 8, 2  # of a panel, in W&B's grid of 24 columns
+WIDTH = 12  # of a panel, in W&B's grid of 24 columns
+HEIGHT = 8
+COLUMNS = 2
 
 
 def push_report(spec: Spec, logged: Logged, note: Path) -> tuple[str, str]:

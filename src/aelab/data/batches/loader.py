@@ -138,7 +138,8 @@ class Batches:
             yield rows[..., start + self.rank : stop : self.world_size]
 
     def _bounds(self) -> list[int]:
-        count, batches = self._count(), len(self)
+        count = self._count()
+        batches = len(self)
         if isinstance(self.sampler, EpochOrder):
             return [min(i * self.batch_size, count) for i in range(batches + 1)]
         return [i * count // max(batches, 1) for i in range(batches + 1)]
@@ -177,7 +178,8 @@ class Grouped:
         self.batch_sampler = None
         self.size = size
         loader.position.joined = size
-        self.state_dict, self.load_state_dict = loader.state_dict, loader.load_state_dict
+        self.state_dict = loader.state_dict
+        self.load_state_dict = loader.load_state_dict
 
     def __len__(self) -> int:
         return -(-len(self.loader) // self.size)

@@ -73,7 +73,8 @@ def write_rows(path: Path, chunks: Iterable[tuple[np.ndarray, dict[str, np.ndarr
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     digests = {"float64": hashlib.blake2b(digest_size=8), "float32": hashlib.blake2b(digest_size=8)}
-    columns, exact = 0, True
+    columns = 0
+    exact = True
     numbers = (
         bytearray()
     )  # in one piece: small arrays that are kept between large ones keep memory from being used again

@@ -52,7 +52,8 @@ class Served(pl.LightningDataModule):
         ``batches_per_step``: that Lightning is given at a time. ``change``: of what is trained on (see EpochOrder).
         """
         view = copy.copy(self)
-        view.order, view.batches_per_step = EpochOrder(rows, seed, change), batches_per_step
+        view.order = EpochOrder(rows, seed, change)
+        view.batches_per_step = batches_per_step
         return view
 
     def val_dataloader(self) -> Any:

@@ -30,7 +30,8 @@ def parts_named(names: Sequence[str]) -> dict[str, tuple[str, str | None]]:
         rest = "_".join(word for word in words if word not in PARTS)
         if len(parts) != 1 or rest not in (*EXAMPLES, *LABELS):
             continue
-        part, kind = PARTS[parts[0]], "y" if rest in LABELS else "x"
+        part = PARTS[parts[0]]
+        kind = "y" if rest in LABELS else "x"
         if kind in found.setdefault(part, {}):
             both = f"{found[part][kind]}, {name}"
             raise UserError(f"data.key: {both} would both be of the {part} part; name one array with data.key")

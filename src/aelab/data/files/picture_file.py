@@ -79,7 +79,8 @@ def stored(image: ImageFile.ImageFile) -> tuple[Any, ...]:
     ``RGB;16B``, and what else this codec is told."""
     if not image.tile:
         return "", ""
-    codec, told = image.tile[0][0], image.tile[0][3]
+    codec = image.tile[0][0]
+    told = image.tile[0][3]
     found = told if isinstance(told, tuple) and told else (told,)
     return codec, str(found[0]), *found[1:]
 

@@ -21,7 +21,8 @@ def table_labels(folder: Path, labels: str, files: Sequence[str]) -> tuple[list[
     from aelab.data.tables.format import Format
     from aelab.data.tables.frames import open_table
 
-    name, column = labels, None
+    name = labels
+    column = None
     path = _found(folder, name)
     if path is None and ":" in labels:
         name, _, column = labels.rpartition(":")

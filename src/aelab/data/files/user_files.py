@@ -29,7 +29,8 @@ def unreadable(path: Path, error: Exception) -> UserError:
 
 def pick(key: str, value: object, choices: Iterable[object]) -> str:
     """``value`` if it is among the choices; UserError with the nearest or all of them if not."""
-    options, wanted = [str(c) for c in choices], str(value)
+    options = [str(c) for c in choices]
+    wanted = str(value)
     if wanted in options:
         return wanted
     near = get_close_matches(wanted, options, 1)

@@ -41,10 +41,13 @@ def walk(folder: Path, wanted: Callable[[str], bool]) -> Walk:
     A file or folder that is reached twice, by links of any kind or by a link to a folder above it, counts once: by the
     name that is ``wanted`` and has no symbolic link in it, where there is one, else by the first in the alphabet.
     """
-    files, links = list[str](), list[str]()
+    files = list[str]()
+    links = list[str]()
     seen: set[Place] = set()
-    real, linked = [""], list[str]()
-    folders_again, broken = list[str](), list[str]()
+    real = [""]
+    linked = list[str]()
+    folders_again = list[str]()
+    broken = list[str]()
     while real or linked:
         through_link = not real
         inner = (real or linked).pop(0)

@@ -112,7 +112,8 @@ class Reading:
         refuse_gaps(values, channels, str(path), _row, self.gaps)
         if self.columns is not None:
             chosen = [int(pick("data.columns", name, channels)) for name in self.columns]
-            values, channels = values[:, chosen], tuple(channels[place] for place in chosen)
+            values = values[:, chosen]
+            channels = tuple(channels[place] for place in chosen)
         if time is not None:
             times = time.astype(np.float64)
             called = self.time or "time"

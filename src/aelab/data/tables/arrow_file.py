@@ -59,7 +59,8 @@ class ArrowFile:
         """Columns of the table, whole or about ``size`` bytes of float32 at a time; whole numbers in ``exact`` stay."""
         own = [self.stored[self.names.index(name)] for name in wanted]
         rows = None if size is None else max(1, size // (4 * max(1, len(own))))
-        first, found = 0, []
+        first = 0
+        found = []
         with readable(self.path), self._opened() as file:
             for batch in _batches(file, own, rows):
                 frame = _frame(batch, own, wanted, exact)
@@ -103,7 +104,8 @@ class _Reader:
     """A reader as a context that closes what it reads from."""
 
     def __init__(self, reader: Any, source: Any) -> None:
-        self.reader, self.source = reader, source
+        self.reader = reader
+        self.source = source
 
     def __enter__(self) -> Any:
         return self.reader

@@ -41,7 +41,9 @@ def category(value: object) -> str:
 
 def _time(when: re.Match[str]) -> str:
     """``2020-01-31``, or with the time of day where that is not 0:00."""
-    day, minutes, seconds = when[1], when[2] or "00:00", when[3] or ":00"
+    day = when[1]
+    minutes = when[2] or "00:00"
+    seconds = when[3] or ":00"
     fraction = (when[4] or "").rstrip("0").rstrip(".")
     time = f"{minutes}{seconds}{fraction}"
     return day if time == "00:00:00" else f"{day} {time}"

@@ -38,13 +38,15 @@ class ExcelFile:
                 raise ValueError(str(error)) from error
         cells = cells.iloc[format.skip_rows :].dropna(how="all").dropna(how="all", axis=1)
         if format.header == "none":
-            self.names, self.nameless = [str(index) for index in range(cells.shape[1])], []
+            self.names = [str(index) for index in range(cells.shape[1])]
+            self.nameless = []
             self.above = format.skip_rows  # rows of the sheet above the first example
         else:
             own = ["" if pd.isna(cell) else str(cell).strip() for cell in (cells.iloc[0] if len(cells) else ())]
             self._check_names(own, cells, format)
             self.above = int(cells.index[0]) + 1 if len(cells) else 0
-            self.names, cells = distinct(own), cells.iloc[1:]
+            self.names = distinct(own)
+            cells = cells.iloc[1:]
             self.said += renamed(own, self.names)
             self.nameless = [name for name, text in zip(self.names, own, strict=True) if is_nameless(text)]
         self.table = cells.set_axis(cells.index - self.above).set_axis(self.names, axis=1)

@@ -11,7 +11,8 @@ MADE_UP = re.compile(r"Unnamed: \d+(\.\d+)?|level_\d+|__index_level_\d+__")
 def distinct(names: Sequence[str]) -> list[str]:
     """Names as pandas gives them: ``Unnamed: 0`` for none, and ``a.1`` for a second ``a``."""
     found: list[str] = []
-    own, taken = set(names), set[str]()
+    own = set(names)
+    taken = set[str]()
     for index, name in enumerate(names):
         name = kept = name or f"Unnamed: {index}"
         count = 0

@@ -53,7 +53,9 @@ class Parts:
 
     def frames(self, size: int | None, wanted: Sequence[str], exact: Collection[str]) -> Iterator[pd.DataFrame]:
         """The frames of one part after the other; of the whole, one."""
-        found, first, self.lengths = [], 0, []
+        found = []
+        first = 0
+        self.lengths = []
         for part, values in self.parts:
             own = [name for name in wanted if name in part.names]
             before = first

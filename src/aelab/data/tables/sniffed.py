@@ -124,7 +124,8 @@ def _check_header(path: Path, rows: Rows, format: Format) -> None:
 
 def _numbers(path: Path, cells: list[str], format: Format) -> Format:
     """Decimal mark and sign between thousands, by fields that allow one reading only."""
-    decimal, thousands = format.decimal, format.thousands
+    decimal = format.decimal
+    thousands = format.thousands
     point = [cell for cell in cells if POINT.fullmatch(cell)]
     if decimal is None and thousands in (" ", "'", "_"):  # neither of which is a decimal mark
         some = [re.sub(r"(?<=\d)[\s'_](?=\d{3})", "", cell) for cell in cells]
@@ -137,13 +138,15 @@ def _numbers(path: Path, cells: list[str], format: Format) -> Format:
         german = any(GERMAN.fullmatch(cell) for cell in cells)
         decimals = [cell for cell in point if not GROUPS_POINT.fullmatch(cell)]
         if german and not english and not decimals:
-            decimal, thousands = ",", "."
+            decimal = ","
+            thousands = "."
         elif english and not german and not clear:
             thousands = ","
         elif clear and not point:
             decimal = ","
         elif clear and not decimals and not english:
-            decimal, thousands = ",", "."
+            decimal = ","
+            thousands = "."
         elif comma and decimals and not clear and not german:
             thousands = ","
         elif comma and not clear and not german:

@@ -129,7 +129,8 @@ class Survey:
         seen = self.seen[first]
         there = [column for column in strays if self.seen[column].at == seen.at]
         values = [next(iter(self.seen[column].values)) for column in there]
-        where, value = self.table.row(seen.at), values[0]
+        where = self.table.row(seen.at)
+        value = values[0]
         beside = "".join(f", of {c} {v!r}" for c, v in zip(there[1:4], values[1:4], strict=False))
         beside += ", ..." if len(there) > 4 else ""
         numbers = "all others are numbers"

@@ -85,7 +85,8 @@ class TextFile:
                 self._rewind(file)
                 line = 0
             else:
-                count, whole = names_in(first), len(first)
+                count = names_in(first)
+                whole = len(first)
             used = self._check_rows(file, line, count, whole)
         if used and count == 1 and self.format.header != "none":
             raise self._uneven(line + 1, whole, count)
@@ -109,7 +110,8 @@ class TextFile:
                 rest = chain([text], rest)
                 line -= 1
                 break
-        used, short = False, 0
+        used = False
+        short = 0
         for number, row in fields_of(rest, self.format):
             fields = len(row)
             if fields < count:
@@ -149,7 +151,8 @@ class TextFile:
         """The keys that leave out what stands above a table: the first rows, where all that follow are alike."""
         with self._open() as file:
             rows = list(islice(fields_of(file, self.format), SAMPLE))
-        width, first = len(rows[-1][1]), len(rows)
+        width = len(rows[-1][1])
+        first = len(rows)
         if len(rows[0][1]) == width and names_in(rows[0][1]) > 1:
             return None
         while first and len(rows[first - 1][1]) == width and names_in(rows[first - 1][1]) > 1:

@@ -83,7 +83,8 @@ def uncommented(line: str, sign: str) -> str:
     """A line up to the sign, unless that stands in quotes."""
     if sign not in line:
         return line
-    kept, quoted = [], False
+    kept = []
+    quoted = False
     for piece in line.split('"'):
         if not quoted and sign in piece:
             kept.append(piece.partition(sign)[0] + "\n")

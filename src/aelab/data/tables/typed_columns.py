@@ -21,7 +21,8 @@ def masked(frame: pd.DataFrame, missing: Sequence[str | int | float]) -> pd.Data
     """The frame without the values that stand for none: numbers compare as numbers, everything else as text."""
     if not missing:
         return frame
-    numbers, texts = set[float](), {str(value) for value in missing}
+    numbers = set[float]()
+    texts = {str(value) for value in missing}
     for value in missing:
         try:
             numbers.add(float(value))

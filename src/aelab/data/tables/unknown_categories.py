@@ -36,7 +36,8 @@ class UnknownCategories:
         for column, counts in self.counts.items():
             if not counts:
                 continue
-            some, known = _listed(sorted(counts)), _listed(self.known[column])
+            some = _listed(sorted(counts))
+            known = _listed(self.known[column])
             if not self.hits[column]:
                 raise UserError(f"column {column}: none of its categories ({some}) is known; the run knows {known}")
             lines.append(

@@ -36,9 +36,11 @@ def found_pairs(
     elif source == "drawn":
         first, second = drawn_sentences(DRAWN, seed)
         places = np.arange(1, len(first) + 1)
-        found, where = Pairs(first, second, places, places), "data.source=drawn: pair"
+        found = Pairs(first, second, places, places)
+        where = "data.source=drawn: pair"
     else:
-        found, where = help_pairs(HELP, languages, words), "libreoffice: pair"
+        found = help_pairs(HELP, languages, words)
+        where = "libreoffice: pair"
     if len(found.first) < 2:
         raise UserError(f"data={name}: {len(found.first)} pair(s) of sentences; at least 2 are needed")
     return found, where

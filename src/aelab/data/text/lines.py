@@ -55,7 +55,9 @@ def read_lines(path: Path, column: str | None, label: str | None) -> Lines:
 
 
 def _plain(file: io.StringIO, label: str | None) -> Lines:
-    texts, places, names = [], [], []
+    texts = []
+    places = []
+    names = []
     content = re.split(r"\r\n|\r|\n", file.read())
     while content and not content[-1].strip():  # what an editor leaves at the end
         content.pop()
@@ -78,7 +80,9 @@ def _table(path: Path, file: io.StringIO, separator: str, column: str | None, la
         raise UserError(f"data.column: {path} has the columns {', '.join(names)}; name one with data.column=<name>")
     place = names.index(pick("data.column", wanted, names))
     of_label = None if label is None else names.index(pick("data.label", label, names))
-    texts, places, labels = [], [], []
+    texts = []
+    places = []
+    labels = []
     for row, number in _numbered(rows):
         if len(row) <= max(place, of_label or 0):
             raise UserError(f"data.path={path}: line {number} has {len(row)} columns, and the header {len(names)}")

@@ -38,7 +38,8 @@ def read_pairs(path: Path) -> Pairs:
     content = read_text(path).split("\n")
     while content and not content[-1].strip():  # what an editor leaves at the end
         content.pop()
-    first, second = [], []
+    first = []
+    second = []
     for number, line in enumerate(content, 1):
         columns = [spaced(column) for column in line.split("\t")]
         if len(columns) != 2 or not all(columns):
@@ -72,10 +73,13 @@ def help_pairs(folder: Path, languages: Sequence[str], words: int | None) -> Pai
     Raises UserError where the pages are not there.
     """
     one, other = (_paragraphs(folder, language) for language in languages)
-    first, second, pages = [], [], []
+    first = []
+    second = []
+    pages = []
     seen = set()
     for page, number in sorted(one.keys() & other.keys()):
-        source, target = one[page, number], other[page, number]
+        source = one[page, number]
+        target = other[page, number]
         lengths = len(source.split()), len(target.split())
         fits = words is None or (lengths[0] <= words and lengths[1] <= words * 5 // 4)
         if min(lengths) < 3 or not fits or source == target or max(lengths) >= RATIO * min(lengths) or source in seen:

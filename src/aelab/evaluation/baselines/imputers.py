@@ -85,7 +85,8 @@ def principal_components(train: np.ndarray, count: int) -> Imputer:
 def _shrinkage(covariance: np.ndarray, count: int) -> np.ndarray:
     """``V diag((l - s2) / l) V'`` of the leading components, s2 the mean of the other variances, ``[D, D]``."""
     variances, vectors = np.linalg.eigh(np.atleast_2d(covariance))
-    variances, vectors = variances[::-1], vectors[:, ::-1]
+    variances = variances[::-1]
+    vectors = vectors[:, ::-1]
     noise = max(float(variances[count:].mean()), 0.0) if count < len(variances) else 0.0
     kept = variances[:count]
     shares = np.where(kept > 0, 1 - noise / np.where(kept > 0, kept, 1), 0)

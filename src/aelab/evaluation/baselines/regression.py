@@ -102,7 +102,8 @@ def rank_correlation_parts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     coefficient: an example moves it by its own two ranks and by those of all that it stands below.
     """
     count = len(a)
-    u, v = (a - 0.5) / count, (b - 0.5) / count
+    u = (a - 0.5) / count
+    v = (b - 0.5) / count
 
     def above(ranks: np.ndarray, other: np.ndarray) -> np.ndarray:
         order = np.argsort(-ranks, kind="stable")

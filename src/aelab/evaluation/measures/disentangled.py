@@ -13,7 +13,8 @@ BINS = 20  # of a unit's values, equally wide
 
 def binned(code: np.ndarray) -> np.ndarray:
     """Each unit's values as numbers of 20 equally wide bins, ``[N, H]``."""
-    low, span = code.min(0), np.ptp(code, axis=0)
+    low = code.min(0)
+    span = np.ptp(code, axis=0)
     found: np.ndarray = np.minimum((code - low) / np.where(span > 0, span, 1) * BINS, BINS - 1).astype(np.int64)
     return found
 

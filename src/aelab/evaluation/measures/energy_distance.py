@@ -16,7 +16,8 @@ def energy_distance(metric: str, first: np.ndarray, second: np.ndarray) -> Score
     With a 95 % interval from each example's part in it (Hajek's projection of the U-statistic), of both samples; where
     both come from one distribution that part vanishes and the interval is too narrow.
     """
-    x, y = first.astype(np.float64), second.astype(np.float64)
+    x = first.astype(np.float64)
+    y = second.astype(np.float64)
     apart = cdist(x, y)
     within_x = cdist(x, x).sum(1) / (len(x) - 1)
     within_y = cdist(y, y).sum(1) / (len(y) - 1)

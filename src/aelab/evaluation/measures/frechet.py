@@ -11,7 +11,8 @@ RESAMPLES = 100
 
 def frechet_distance(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> float:
     """``|m - m'|^2 + tr(S + S' - 2 (S S')^1/2)`` of means ``[F]`` and covariances ``[F, F]`` (Dowson & Landau 1982)."""
-    (mean, covariance), (other_mean, other) = first, second
+    (mean, covariance) = first
+    (other_mean, other) = second
     values, vectors = np.linalg.eigh(covariance)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ other @ root).clip(0)).sum()

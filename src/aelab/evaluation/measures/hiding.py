@@ -51,9 +51,11 @@ def _depending(x: np.ndarray, columns: np.ndarray, rate: float, random: np.rando
 
 def _intercepts(scores: np.ndarray, rate: float) -> np.ndarray:
     """What added to scores ``[N, C]`` makes the mean probability of each column ``rate``, by bisection."""
-    low, high = np.full(scores.shape[1], -50.0), np.full(scores.shape[1], 50.0)
+    low = np.full(scores.shape[1], -50.0)
+    high = np.full(scores.shape[1], 50.0)
     for _ in range(60):
         middle = (low + high) / 2
         above = (1 / (1 + np.exp(-(scores + middle)))).mean(0) > rate
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
+        low = np.where(above, low, middle)
+        high = np.where(above, middle, high)
     return middle

@@ -104,7 +104,8 @@ def _ranked(scores: np.ndarray, anomalous: np.ndarray, units: Units) -> Figures:
     unit = units.of_point[order]
 
     def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
-        events, blocks = weights[:, : units.events], weights[:, units.events :]
+        events = weights[:, : units.events]
+        blocks = weights[:, units.events :]
         pairs = (events @ lengths[: units.events]) * (blocks @ lengths[units.events :])
         with np.errstate(invalid="ignore", divide="ignore"):
             area = np.einsum("re,eb,rb->r", events, above, blocks) / pairs

@@ -59,7 +59,8 @@ def between(code: np.ndarray, steps: int, write: Write) -> tuple[list[Score], li
     different, which a code that says nothing leaves at 1 / steps.
     """
     shares = (np.arange(steps) + 1) / (steps + 1)
-    first, last = code[:-1:2], code[1::2]
+    first = code[:-1:2]
+    last = code[1::2]
     count = min(len(first), len(last))
     ways = [first[:count] + share * (last[:count] - first[:count]) for share in shares]
     texts = write(np.concatenate(ways).astype(np.float32))
@@ -91,7 +92,8 @@ def optimised(code: np.ndarray, start: Known, direction: np.ndarray, similarity:
     scale = float((code @ unit).std())
     texts = [write((code + step * scale * unit).astype(np.float32)) for step in STEPS]
     found: list[str | None] = [None] * len(code)
-    gains, alike = np.zeros(len(code)), np.ones(len(code))
+    gains = np.zeros(len(code))
+    alike = np.ones(len(code))
     for row in range(len(code)):
         candidates = sorted({one for one in canonical([texts[step][row] for step in range(len(STEPS))]) if one})
         candidates = [one for one in candidates if one != start.texts[row]]
@@ -102,7 +104,9 @@ def optimised(code: np.ndarray, start: Known, direction: np.ndarray, similarity:
         more = np.where(like >= similarity, more, -np.inf)
         best = int(more.argmax())
         if more[best] > 0:
-            found[row], gains[row], alike[row] = candidates[best], more[best], like[best]
+            found[row] = candidates[best]
+            gains[row] = more[best]
+            alike[row] = like[best]
     return Moved(found, gains, alike)
 
 

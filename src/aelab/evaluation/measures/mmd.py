@@ -14,7 +14,8 @@ def mmd_score(metric: str, real: np.ndarray, new: np.ndarray, width: float | Non
     ``width``: the median distance of real examples where None. With a 95 % interval from each example's part in it,
     of both samples; where both come from one distribution that part vanishes and the interval is too narrow.
     """
-    x, y = real.astype(np.float64), new.astype(np.float64)
+    x = real.astype(np.float64)
+    y = new.astype(np.float64)
     among = cdist(x, x)
     width = float(np.median(among[np.triu_indices(len(x), 1)])) if width is None else width
     width = width or 1.0

@@ -41,7 +41,9 @@ def judged(written: Sequence[str], wanted: Sequence[str]) -> Judged:
     """Translations beside what they should be."""
     count = len(wanted)
     draw = np.random.default_rng(DRAWN_BY).integers(count, size=(RESAMPLES, count))
-    values, resampled, parts = {}, {}, {}
+    values = {}
+    resampled = {}
+    parts = {}
     for name, metric in _metrics().items():
         sums = np.array(metric._extract_corpus_statistics(list(written), [list(wanted)]), np.int64)
         whole = sums.sum(0)

@@ -44,7 +44,8 @@ def nearer_than(metric: str, new: np.ndarray, real: np.ndarray) -> Score:
     """The chance that a new example's distance ``[m]`` to the training examples is below a test example's ``[n]``
     (Meehan et al. 2020): 1/2 of one distribution, 1 of copies. With DeLong's interval over both."""
     below = (new[:, None] < real) + 0.5 * (new[:, None] == real)
-    of_new, of_real = below.mean(1), below.mean(0)
+    of_new = below.mean(1)
+    of_real = below.mean(0)
     value = float(below.mean())
     half = 1.96 * float(np.sqrt(of_new.var(ddof=1) / len(new) + of_real.var(ddof=1) / len(real)))
     return Score(metric, value, max(0.0, value - half), min(1.0, value + half), True, (of_new, of_real))

@@ -28,8 +28,10 @@ class Discriminator(nn.Module):
     def forward(self, code: Tensor, held: bool = False) -> Tensor:
         layers: Any = self.layers
         for depth, layer in enumerate(layers):
-            weight, bias = layer.weight, layer.bias
+            weight = layer.weight
+            bias = layer.bias
             if held:
-                weight, bias = weight.detach(), bias.detach()
+                weight = weight.detach()
+                bias = bias.detach()
             code = affine(torch.nn.functional.leaky_relu(code, 0.2) if depth else code, weight, bias)
         return code.squeeze(-1)

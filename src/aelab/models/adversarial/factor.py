@@ -40,7 +40,8 @@ class FactorAutoencoder(KLWeighted):
         half = code.shape[-2] // 2
         if not half:  # nothing to shuffle with
             return self.discriminator(code).mean(-1) * 0
-        together, other = code[..., :half, :], code[..., half : 2 * half, :]
+        together = code[..., :half, :]
+        other = code[..., half : 2 * half, :]
         order = (uniform(other, generator) if self.training else fixed_uniform(other)).argsort(-2)
         shuffled = torch.take_along_dim(other, order.expand_as(other), -2)
         return softplus(-self.discriminator(together)).mean(-1) + softplus(self.discriminator(shuffled)).mean(-1)

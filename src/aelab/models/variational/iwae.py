@@ -49,7 +49,8 @@ class ImportanceWeightedAutoencoder(NormalCode):
         mean, log_variance = (self._repeated(forward.encoding.parts[name]) for name in ("mean", "log_variance"))
         count = forward.x.shape[-2]
         first = self.drawn(forward)
-        rest_mean, rest_log_variance = mean[..., count:, :], log_variance[..., count:, :]
+        rest_mean = mean[..., count:, :]
+        rest_log_variance = log_variance[..., count:, :]
         noise = normal(rest_mean, generator) if self.training else fixed_normal(rest_mean, 1)
         codes = torch.cat([first, rest_mean + (0.5 * rest_log_variance).exp() * noise], -2)
         target = self._repeated(forward.x)

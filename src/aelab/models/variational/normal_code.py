@@ -58,7 +58,8 @@ class NormalCode(WarmedUp):
         """A code ``[..., B, H]`` with noise: in training the one that was decoded, else always with the same."""
         if self.training:
             return forward.encoding.code
-        mean, log_variance = forward.encoding.parts["mean"], forward.encoding.parts["log_variance"]
+        mean = forward.encoding.parts["mean"]
+        log_variance = forward.encoding.parts["log_variance"]
         return mean + (0.5 * log_variance).exp() * fixed_normal(mean)
 
     def unit_rates(self, encoding: Encoding) -> Tensor:

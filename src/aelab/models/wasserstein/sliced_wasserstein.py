@@ -35,7 +35,9 @@ class SlicedWassersteinAutoencoder(WarmedUp):
         code = forward.encoding.code
         directions = code.new_empty(*code.shape[:-2], self.directions, code.shape[-1])
         if self.training:
-            prior, along = normal(code, generator), normal(directions, generator)
+            prior = normal(code, generator)
+            along = normal(directions, generator)
         else:
-            prior, along = fixed_normal(code), fixed_normal(directions, 1)
+            prior = fixed_normal(code)
+            along = fixed_normal(directions, 1)
         return {"penalty": sliced_wasserstein(code, prior, along)}

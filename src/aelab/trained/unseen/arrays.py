@@ -42,7 +42,8 @@ class UnseenArrays:
                 labels = [y for _, y in parts.values() if y is not None]
                 if not parts:
                     x, label = Arrays(path=str(self.path), key=key).keys(content.files)
-                    self.keys, labels = [x], [] if label is None else [label]
+                    self.keys = [x]
+                    labels = [] if label is None else [label]
                 if labels:
                     self.said.append(f"path={self.path}: {', '.join(labels)}, labels, are not looked at")
         except UserError:

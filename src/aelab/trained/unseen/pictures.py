@@ -42,7 +42,8 @@ class UnseenPictures:
         workers = settings.get("num_workers")
         self.workers = min(8, usable_cores()) if workers is None else int(workers)
         deep = run.preprocessing.white is not None
-        size, grey = int(settings["image_size"]), bool(settings.get("grayscale"))
+        size = int(settings["image_size"])
+        grey = bool(settings.get("grayscale"))
         self.images = ImageFiles(folder, self.files, size, grey, settings.get("background"), deep)
 
     def pieces(self) -> Iterator[tuple[Origin, np.ndarray]]:
