@@ -29,7 +29,7 @@ GALLERY = Path(__file__).parent / "gallery"
 PICTURES = GALLERY / "pictures"
 LIMIT = 60  # seconds that an example may take: of a processor, so that other work on the machine does not count
 TITLES = (
-    ("Begin", ("first_model", "pca_and_nonlinear", "tradeoff", "own_variant")),
+    ("Begin", ("first_model", "pca_and_nonlinear", "tradeoff", "tradeoff_of_variants", "own_variant")),
     ("What a variant learns", ("filters", "latent_maps", "samples", "vq_codes", "dictionary_features")),
     ("What a code is good for", ("retrieval", "anomalies", "one_class", "denoising_photograph", "imputation")),
     ("Texts", ("molecules", "translation")),
