@@ -89,6 +89,8 @@ def test_same_seed_same_bytes(fit: Fit, tmp_path: Path) -> None:
 # --- every choice of the other groups ---
 
 OF_TEXTS = ("one_hot", "recurrent", "seq2seq", "transformer")
+TEXTS = ("data=smiles", "data.source=drawn", "data.train_size=200")
+DATA = {**dict.fromkeys(OF_TEXTS, TEXTS), "conv1d": ("data=windows", "data.source=drawn")}
 STEPPED = [
     (group, name)
     for group in ("network", "optimizer", "scheduler", "initialization", "callbacks")
@@ -98,8 +100,7 @@ STEPPED = [
 
 @pytest.mark.parametrize("group, name", STEPPED, ids=["=".join(pair) for pair in STEPPED])
 def test_every_choice_takes_a_step(compose: Composer, group: str, name: str) -> None:
-    texts = ("data=smiles", "data.source=drawn", "data.train_size=200") if name in OF_TEXTS else ()
-    assert 0 < run(compose(*texts, f"{group}={name}", "trainer.max_epochs=1"), []) < float("inf")
+    assert 0 < run(compose(*DATA.get(name, ()), f"{group}={name}", "trainer.max_epochs=1"), []) < float("inf")
 
 
 def composed(*overrides: str) -> DictConfig:
