@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
+from small_vgg import saved, small_vgg
 from torch import Tensor
 from torch.testing import assert_close
 from variants import CORRUPTIONS, NETWORKS, SETTINGS, SHAPE, VARIANTS, choices, config_of, numbers
@@ -56,8 +58,11 @@ def weighted(model: Autoencoder, penalties: Mapping[str, Tensor]) -> Tensor:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("network, error", LEARNED)
-def test_objective_is_finite_and_differentiable(variant: str, error: str, network: str) -> None:
+def test_objective_is_finite_and_differentiable(variant: str, error: str, network: str, tmp_path: Path) -> None:
     config = config_of(variant, network, error=error)
+    if error == "perceptual":
+        config.error = OmegaConf.merge(config.error, saved(tmp_path / "v.pth", small_vgg().state_dict()))
+        config.error.normalize = "none"
     if ERRORS[error].kind == "symbols":  # which these networks do not give; see test_symbols
         with pytest.raises(UserError, match=f"error={error} network={config.network.name}: the error takes a logit"):
             model_of(config)

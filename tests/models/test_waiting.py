@@ -14,7 +14,7 @@ from aelab.models import Autoencoder
 from aelab.objectives import randomness
 from aelab.objectives.randomness import seeded_generator
 from aelab.objectives.waiting import constants, none_for_sure, on_device
-from aelab.replicas.rates import with_rates
+from aelab.replicas.rates import Rates, give_rates
 from aelab.replicas.stacking import stack
 
 NAMES = [f"{variant} {settings or ''}" for variant, settings in SETTINGS]
@@ -36,7 +36,7 @@ def model(variant: str, settings: dict[str, Any], stacked: bool) -> Autoencoder:
     if "weight" in lone[0].varying:
         lone[0].weight, lone[1].weight = 0.25, 0.5
     together = stack(lone).train()
-    together.make_optimizer = with_rates(together.make_optimizer, [1e-3, 2e-3])
+    give_rates(together, [1e-3, 2e-3], own_plateaus=False)
     return together
 
 
@@ -50,7 +50,7 @@ def without_fused(trained: Autoencoder, stacked: bool) -> torch.optim.Optimizer:
     """The optimiser whose arithmetic a device without values has; a fused one's is that device's own."""
     if not stacked:
         return torch.optim.SGD(trained.parameters(), lr=1e-3)
-    return with_rates(torch.optim.SGD, [1e-3, 2e-3])(trained.parameters())
+    return Rates([1e-3, 2e-3]).optimizer(torch.optim.SGD, trained.parameters())
 
 
 @pytest.mark.parametrize("stacked", [False, True], ids=["alone", "stacked"])

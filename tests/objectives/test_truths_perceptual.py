@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from small_vgg import saved, small_vgg
 from tiny_runs import compose_tiny
-from torch import Tensor, nn
+from torch import Tensor
 from torch.testing import assert_close
 
 from aelab.building.build import build_model
@@ -23,26 +24,9 @@ def pictures(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, dtype=torch.float64, generator=seeded_generator(seed, 0))
 
 
-def saved(path: Path, state: Any) -> dict[str, str]:
-    torch.save(state, path)
-    return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
 def identity(path: Path, channels: int) -> dict[str, str]:
     eye = torch.eye(channels, dtype=torch.float64)[:, :, None, None]
     return saved(path, {"features.0.weight": eye, "features.0.bias": torch.zeros(channels)})
-
-
-def small_vgg(channels: int = 1) -> nn.Sequential:
-    """As torchvision builds a VGG, narrower: two convolutions, halved, one more, halved, one more."""
-    layers: list[nn.Module] = []
-    for width in (4, 5, 0, 6, 0, 3):
-        if width:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        else:
-            layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers).double()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
