@@ -47,7 +47,7 @@ def explain(error: BaseException) -> str:
             return f"{given}: unknown to the {group} of the defaults; where {group} itself is swept write ++{given}"
         shown = "hydra" if group == "hydra" else "job"
         chosen = next((argument for argument in sys.argv if argument.partition("=")[0] == group), "")
-        of = f" of {chosen}" if chosen else ""
+        of = f" of {chosen}" if chosen and "." in key else ""
         return f"{given}: unknown key{of}{_nearest(key, list(_known_keys(group)))}; --cfg {shown} shows them all"
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'.*?Available options in '[^']+':(.*)", text, re.S):
         group = match[1]
