@@ -191,6 +191,7 @@ OF_PLAIN = {  # what a network without abilities cannot answer, or data=digits c
     "anomaly_detection": "evaluation=anomaly_detection: data=digits: the test part has no anomalies",
     "disentanglement": "evaluation=disentanglement: data=digits: asks for the factors that examples are made of",
     "two_views": "evaluation=two_views: .*use data=parallel_bags",
+    "signal_anomalies": "evaluation=signal_anomalies.*data=windows",
     "drug_discovery": "evaluation=drug_discovery .*asks for texts",
     "machine_translation": "evaluation=machine_translation .*asks for texts",
 }
