@@ -92,7 +92,7 @@ def test_arrays_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         ),
         (save(tmp_path / "xy.npz", x=x, y=x), {"label": "foo"}, "data.label=foo: choose from x, y"),
         (save(tmp_path / "xy.npz", x=x, y=x), {}, r"data.label: \(20, 4\) labels for 20 examples"),
-        (save(tmp_path / "x.npy", x), {"key": "x"}, "data.key, data.label: a .npy holds one array"),
+        (save(tmp_path / "x.npy", x), {"key": "x"}, "data.key, data.label, data.weight: a .npy holds one array"),
         (huge, {}, "data=arrays: NaN or infinite values in float32"),
         (save(tmp_path / "nan.npy", np.where(x > 0.9, np.nan, x)), {}, "data=arrays: NaN or infinite values"),
         (save(tmp_path / "zero.npy", x[:0]), {}, r"data=arrays: 0 example\(s\)"),
