@@ -36,14 +36,15 @@ class Affine(nn.Module):
         return affine(x, self.weight, self.bias)
 
 
-def _grouped(x: Tensor, weight: Tensor) -> Tensor:
-    """``[K, B, C, H, W]`` (or shared ``[B, C, H, W]``) with the K replicas' channels side by side."""
-    if x.ndim == 4:
+def grouped(x: Tensor, weight: Tensor) -> Tensor:
+    """``[K, B, C, H, W]`` (or shared ``[B, C, H, W]``; ``T`` for ``H, W`` in time) with the K replicas' channels side by
+    side."""
+    if x.ndim < weight.ndim:
         x = x.expand(len(weight), *x.shape)
     return x.transpose(0, 1).flatten(1, 2)
 
 
-def _ungrouped(x: Tensor, replicas: int) -> Tensor:
+def ungrouped(x: Tensor, replicas: int) -> Tensor:
     return x.unflatten(1, (replicas, -1)).transpose(0, 1)
 
 
@@ -53,8 +54,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1) -> Tensor
     if weight.ndim == 4:
         return F.conv2d(x, weight, bias, stride, padding)
     replicas = len(weight)
-    out = F.conv2d(_grouped(x, weight), weight.flatten(0, 1), bias.flatten(), stride, padding, groups=replicas)
-    return _ungrouped(out, replicas)
+    out = F.conv2d(grouped(x, weight), weight.flatten(0, 1), bias.flatten(), stride, padding, groups=replicas)
+    return ungrouped(out, replicas)
 
 
 def halve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -68,8 +69,8 @@ def double(x: Tensor, weight: Tensor, bias: Tensor, size: tuple[int, int]) -> Te
     if weight.ndim == 4:
         return F.conv_transpose2d(x, weight, bias, 2, 1, extra)
     replicas = len(weight)
-    out = F.conv_transpose2d(_grouped(x, weight), weight.flatten(0, 1), bias.flatten(), 2, 1, extra, groups=replicas)
-    return _ungrouped(out, replicas)
+    out = F.conv_transpose2d(grouped(x, weight), weight.flatten(0, 1), bias.flatten(), 2, 1, extra, groups=replicas)
+    return ungrouped(out, replicas)
 
 
 class Convolution(nn.Module):

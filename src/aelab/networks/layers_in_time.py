@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aelab.networks.layers import grouped, ungrouped
+
 
 def shorter(x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
     """A convolution of odd size and its ``stride``: ``[..., C, T]`` to a T of one of so many points, rounded up.
@@ -18,8 +20,8 @@ def shorter(x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
     if weight.ndim == 3:
         return F.conv1d(x, weight, bias, stride, padding)
     replicas = len(weight)
-    out = F.conv1d(_grouped(x, weight), weight.flatten(0, 1), bias.flatten(), stride, padding, groups=replicas)
-    return _ungrouped(out, replicas)
+    out = F.conv1d(grouped(x, weight), weight.flatten(0, 1), bias.flatten(), stride, padding, groups=replicas)
+    return ungrouped(out, replicas)
 
 
 def longer(x: Tensor, weight: Tensor, bias: Tensor, stride: int, length: int) -> Tensor:
@@ -31,9 +33,9 @@ def longer(x: Tensor, weight: Tensor, bias: Tensor, stride: int, length: int) ->
         return F.conv_transpose1d(x, weight, bias, stride, padding, extra)
     replicas = len(weight)
     out = F.conv_transpose1d(
-        _grouped(x, weight), weight.flatten(0, 1), bias.flatten(), stride, padding, extra, groups=replicas
+        grouped(x, weight), weight.flatten(0, 1), bias.flatten(), stride, padding, extra, groups=replicas
     )
-    return _ungrouped(out, replicas)
+    return ungrouped(out, replicas)
 
 
 class ConvolutionInTime(nn.Module):
@@ -50,14 +52,3 @@ class ConvolutionInTime(nn.Module):
         bound = 1 / math.sqrt(inputs * size)
         for parameter in (self.weight, self.bias):
             nn.init.uniform_(parameter, -bound, bound)
-
-
-def _grouped(x: Tensor, weight: Tensor) -> Tensor:
-    """``[K, B, C, T]`` (or shared ``[B, C, T]``) with the K replicas' channels side by side."""
-    if x.ndim == 3:
-        x = x.expand(len(weight), *x.shape)
-    return x.transpose(0, 1).flatten(1, 2)
-
-
-def _ungrouped(x: Tensor, replicas: int) -> Tensor:
-    return x.unflatten(1, (replicas, -1)).transpose(0, 1)
