@@ -37,8 +37,7 @@ class Affine(nn.Module):
 
 
 def grouped(x: Tensor, weight: Tensor) -> Tensor:
-    """``[K, B, C, H, W]`` (or shared ``[B, C, H, W]``; ``T`` for ``H, W`` in time) with the K replicas' channels side by
-    side."""
+    """``[K, B, C, *places]`` (or shared ``[B, C, *places]``) with the K replicas' channels side by side."""
     if x.ndim < weight.ndim:
         x = x.expand(len(weight), *x.shape)
     return x.transpose(0, 1).flatten(1, 2)
